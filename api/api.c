@@ -1,0 +1,410 @@
+/*
+ * api.c - the door: how a task gets from its first byte to its answer.
+ *
+ *   HEAD --whole body is in (a stream: at once)--> RUN --handler--> ENDED
+ *     |                                              '--it left work--> WORK --work says DONE--> ENDED
+ *     '--refused--> DISCARD --the body is over, or the connection shall close--> ENDED
+ *
+ * A request runs in a session, which is not over while it does. Before an answer is whole, the request reaps
+ * a bounded number of deaths, so that whoever makes garbage pays for it.
+ */
+#include "api/config.h"
+#include "api/task.h"
+#include "heap/base/check.h"
+#include "heap/weak.h"
+#include <strings.h>
+
+#define STREAM_INBOX_MAX (256u << 10)   /* bytes of a stream that wait to be taken; then reading stops */
+#define PAYLOAD_UNIT_BYTES (64u << 10)  /* of a body of bytes, moved into its payload for one unit */
+#define PAYLOAD_STEP_UNITS_MAX 16
+
+/* ---- life ---- */
+
+enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct session_set *sessions,
+                    struct settings *settings, struct api_world world, const char *instance, struct api **ret)
+{
+    struct api *api = mem_zalloc(mem, sizeof *api);
+
+    if (api == NULL)
+        return ERR_NOMEM;
+    CHECK(strlen(instance) < sizeof api->instance);
+    api->magic = API_MAGIC;
+    api->mem = mem;
+    api->heap = heap;
+    api->gc = gc;
+    api->sessions = sessions;
+    api->settings = settings;
+    api->world = world;
+    memcpy(api->instance, instance, strlen(instance) + 1);
+    router_init(&api->router);
+    buf_init(&api->openapi, mem, SIZE_MAX);
+    api_apply_settings(api);
+    *ret = api;
+    return ERR_OK;
+}
+
+void api_destroy(struct api **papi)
+{
+    struct api *api = *papi;
+
+    if (api == NULL)
+        return;
+    CHECK_IS(api, API_MAGIC);
+    CHECK(api->counters.tasks_open == 0);
+    while (api->ending != NULL)
+        api_step(api, 1000);
+    task_drain_free(api);
+    buf_fini(&api->openapi);
+    api->magic = 0;
+    mem_free(api->mem, api, sizeof *api);
+    *papi = NULL;
+}
+
+/* ---- may it come in? ---- */
+
+static enum err find_route(struct task *t, struct slice path, struct why *why)
+{
+    struct route_match match;
+
+    if (t->method == METHOD_OPTIONS && slice_is(path, "*")) {
+        router_allow(NULL, t->reply.allow, sizeof t->reply.allow);
+        return ERR_OK;
+    }
+    if (!router_match(&t->api->router, path, &match))
+        return why_set(why, ERR_NO_NAME, "there is no %.*s here", (int)path.len, path.data);
+    if (t->method == METHOD_OPTIONS) {
+        router_allow(match.node, t->reply.allow, sizeof t->reply.allow);
+        return ERR_OK;
+    }
+    t->route = router_route(match.node, t->method);
+    if (t->route == NULL) {
+        router_allow(match.node, t->reply.allow, sizeof t->reply.allow);
+        return why_set(why, ERR_METHOD, "%s is not for %.*s; these are: %s", method_name(t->method),
+                       (int)path.len, path.data, t->reply.allow);
+    }
+    return task_read_params(t, &match, why);
+}
+
+static enum err check_instance(const struct task *t, struct why *why)
+{
+    struct slice wanted = t->headers.if_instance;
+
+    if (wanted.data == NULL || slice_is(wanted, t->api->instance))
+        return ERR_OK;
+    return why_set(why, ERR_OTHER_INSTANCE, "this is instance %s, not %.*s: ids of that one mean nothing here",
+                   t->api->instance, (int)wanted.len, wanted.data);
+}
+
+static enum err begin_session(struct task *t, struct why *why)
+{
+    struct api *api = t->api;
+    struct slice token = t->headers.session;
+    enum err e;
+
+    if (t->route != NULL && t->route->access == ACCESS_OPEN)
+        return ERR_OK; /* whether we live does not depend on a session */
+    if (token.data != NULL && !slice_is(token, "default") &&
+        (e = session_by_token(api->sessions, token, api_now_ms(api), &t->session, why)))
+        return e;
+    session_begin_request(api->sessions, t->session);
+    t->session_begun = true;
+    return ERR_OK;
+}
+
+static enum err refuse_length(const struct task *t, struct why *why)
+{
+    return why_limit(why, ERR_TOO_LARGE, t->body_limit, t->body_max, "the body has more than %zu bytes",
+                     t->body_max);
+}
+
+static bool is_stream(const struct task *t)
+{
+    return t->route != NULL && t->route->body == BODY_STREAM;
+}
+
+static enum err check_body(struct task *t, const struct request *r, struct why *why)
+{
+    const struct settings *s = t->api->settings;
+    bool bytes = task_body_is_bytes(t);
+    struct slice coding = t->headers.content_encoding;
+
+    t->body_limit = bytes ? "bytes_body_max" : "json_body_bytes_max";
+    t->body_max = is_stream(t) ? SIZE_MAX : (size_t)(bytes ? s->bytes_body_max : s->json_body_bytes_max);
+    if (coding.len > 0 && (coding.len != 8 || strncasecmp(coding.data, "identity", 8) != 0))
+        return why_set(why, ERR_MEDIA_TYPE, "a body comes as it is, not as %.*s", (int)coding.len, coding.data);
+    if (r->length_known && r->length > t->body_max)
+        return refuse_length(t, why);
+    return ERR_OK;
+}
+
+static enum err admit(struct task *t, const struct request *r, struct why *why)
+{
+    struct slice path;
+    enum err e;
+
+    (void)((e = task_read_request(t, r, &path, why)) || (e = find_route(t, path, why)) ||
+           (e = check_instance(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)));
+    return e;
+}
+
+/* The answer is known; the rest of the body is read and thrown away, or, if it may be long, the connection
+ * closes. */
+static void refuse(struct task *t, const struct why *why, bool body_is_short)
+{
+    reply_problem(t, why);
+    t->reply.close = !body_is_short;
+    t->state = TASK_DISCARD;
+}
+
+struct task *api_begin(struct api *api, const struct request *r)
+{
+    struct task *t = task_new(api);
+    struct why why = {0};
+
+    CHECK_IS(api, API_MAGIC);
+    if (t == NULL)
+        return NULL;
+    api->counters.tasks_open++;
+    if (admit(t, r, &why) != ERR_OK)
+        refuse(t, &why, !r->has_body || (r->length_known && r->length <= api->settings->json_body_bytes_max));
+    return t;
+}
+
+struct task *api_refuse(struct api *api, const struct why *why)
+{
+    struct task *t = task_new(api);
+
+    CHECK_IS(api, API_MAGIC);
+    if (t == NULL)
+        return NULL;
+    api->counters.tasks_open++;
+    refuse(t, why, false);
+    return t;
+}
+
+/* ---- the body ---- */
+
+bool task_wants_body(const struct task *t)
+{
+    CHECK_IS(t, TASK_MAGIC);
+    if (t->body_whole || t->state == TASK_ENDED || t->reply.close)
+        return false;
+    return !is_stream(t) || t->state == TASK_DISCARD ||
+           (t->body.len - t->body_taken < STREAM_INBOX_MAX &&
+            t->reply.body.len <= t->api->settings->backlog_bytes_max);
+}
+
+static void keep_stream(struct task *t, struct slice bytes)
+{
+    buf_consume(&t->body, t->body_taken);
+    t->body_taken = 0;
+    buf_add_slice(&t->body, bytes); /* refused: its work sees body.failed */
+}
+
+static void keep_body(struct task *t, struct slice bytes)
+{
+    struct why why = {0};
+
+    if (t->body_seen > t->body_max)
+        refuse_length(t, &why);
+    else if (t->route != NULL && t->route->body != BODY_NONE && !buf_add_slice(&t->body, bytes))
+        why_set(&why, ERR_NOMEM, "no memory for the body");
+    if (why.err != ERR_OK)
+        refuse(t, &why, t->body_whole);
+}
+
+void task_feed(struct task *t, struct slice bytes, bool last)
+{
+    CHECK_IS(t, TASK_MAGIC);
+    CHECK(!t->body_whole);
+    t->body_whole = last;
+    t->body_seen += bytes.len;
+    if (t->state == TASK_DISCARD || t->state == TASK_ENDED)
+        return;
+    if (is_stream(t))
+        keep_stream(t, bytes);
+    else
+        keep_body(t, bytes);
+}
+
+/* ---- the run ---- */
+
+static enum task_turn finish(struct task *t)
+{
+    struct api *api = t->api;
+    unsigned class = (unsigned)t->reply.status / 100;
+
+    CHECK(class >= 1 && class < ARRAY_LEN(api->counters.answers[0]));
+    api->counters.answers[t->route != NULL ? route_number(t->route) : ROUTES_MAX][class]++;
+    if (class == 2 && t->route != NULL)
+        t->reply.write = t->route->method != METHOD_GET;
+    heap_reap(api->heap, (size_t)api->settings->reap_per_request);
+    t->state = TASK_ENDED;
+    return TASK_DONE;
+}
+
+static void end_work(struct task *t)
+{
+    if (t->work != NULL)
+        t->work->destroy(t, t->work_ctx);
+    t->work = NULL;
+    t->work_ctx = NULL;
+}
+
+static enum task_turn fail(struct task *t, enum err e, struct why *why)
+{
+    if (why->err == ERR_OK)
+        why_set(why, e, "refused"); /* whoever found it left the sentence out */
+    end_work(t);
+    reply_problem(t, why);
+    t->reply.close = !t->body_whole;
+    return finish(t);
+}
+
+static enum task_turn work(struct task *t, size_t units)
+{
+    struct why why = {0};
+    enum task_turn turn = TASK_MORE;
+    enum err e;
+
+    t->state = TASK_WORK;
+    if ((e = t->work->step(t, t->work_ctx, units, &turn, &why)))
+        return fail(t, e, &why);
+    if (turn != TASK_DONE)
+        return turn;
+    end_work(t);
+    return finish(t);
+}
+
+/* Move a body of bytes into a payload, a bounded piece a step. True once it is whole. */
+static bool fill_payload(struct task *t, size_t units)
+{
+    size_t piece = PAYLOAD_UNIT_BYTES * (units < PAYLOAD_STEP_UNITS_MAX ? units : PAYLOAD_STEP_UNITS_MAX);
+    size_t left = t->body.len - t->payload_filled;
+
+    if (piece > left)
+        piece = left;
+    if (piece > 0)
+        memcpy(t->payload->data + t->payload_filled, t->body.data + t->payload_filled, piece);
+    t->payload_filled += piece;
+    if (t->payload_filled < t->body.len)
+        return false;
+    buf_clear(&t->body);
+    return true;
+}
+
+static enum err handle(struct task *t, struct why *why)
+{
+    if (t->route == NULL)
+        return reply_empty(t, 204); /* OPTIONS: Allow says it all */
+    return t->route->handle(t->api, t, why);
+}
+
+static enum task_turn run(struct task *t, size_t units)
+{
+    struct why why = {0};
+    enum err e;
+
+    if (task_body_is_bytes(t)) {
+        if (t->payload == NULL)
+            t->payload = payload_create(t->api->mem, t->body.len);
+        if (t->payload == NULL)
+            return fail(t, why_set(&why, ERR_NOMEM, "no memory for %zu bytes", t->body.len), &why);
+        if (!fill_payload(t, units))
+            return TASK_MORE;
+    }
+    if ((e = handle(t, &why)))
+        return fail(t, e, &why);
+    return t->work != NULL ? work(t, units) : finish(t);
+}
+
+enum task_turn task_step(struct task *t, size_t units)
+{
+    CHECK_IS(t, TASK_MAGIC);
+    CHECK(units > 0);
+    switch (t->state) {
+    case TASK_HEAD:
+        if (!t->body_whole && !is_stream(t))
+            return TASK_INPUT;
+        t->state = TASK_RUN;
+        return run(t, units);
+    case TASK_RUN:
+        return run(t, units);
+    case TASK_WORK:
+        return work(t, units);
+    case TASK_DISCARD:
+        return t->body_whole || t->reply.close ? finish(t) : TASK_INPUT;
+    case TASK_ENDED:
+        return TASK_DONE;
+    }
+    UNREACHABLE();
+}
+
+struct reply *task_reply(struct task *t)
+{
+    CHECK_IS(t, TASK_MAGIC);
+    if (t->state == TASK_ENDED || (t->state == TASK_WORK && t->reply.streaming))
+        return &t->reply;
+    return NULL;
+}
+
+void task_end(struct task **pt)
+{
+    struct task *t = *pt;
+
+    if (t == NULL)
+        return;
+    CHECK_IS(t, TASK_MAGIC);
+    end_work(t);
+    if (t->session_begun)
+        session_end_request(t->api->sessions, t->session, api_now_ms(t->api));
+    t->session_begun = false;
+    CHECK(t->api->counters.tasks_open > 0);
+    t->api->counters.tasks_open--;
+    task_free(pt);
+}
+
+/* ---- between requests ---- */
+
+void api_end_scope(struct api *api, struct scope_end **end)
+{
+    if (*end == NULL)
+        return;
+    (*end)->next = api->ending;
+    api->ending = *end;
+    *end = NULL;
+}
+
+static size_t close_scopes(struct api *api, size_t units)
+{
+    while (api->ending != NULL && units > 0) {
+        struct scope_end *end = api->ending;
+
+        units = scope_close(&end->scope, units);
+        if (end->scope != NULL)
+            return 0;
+        api->ending = end->next;
+        mem_free(api->mem, end, sizeof *end);
+    }
+    return units;
+}
+
+/* Nobody listens to deaths yet; a notice not taken would stay for ever. */
+static size_t forget_notices(struct api *api, size_t units)
+{
+    struct weak_notice notice;
+
+    while (units > 0 && weak_take_notice(api->heap, &notice))
+        units--;
+    return units;
+}
+
+size_t api_step(struct api *api, size_t units)
+{
+    CHECK_IS(api, API_MAGIC);
+    units = close_scopes(api, units);
+    units = forget_notices(api, units);
+    if (units > 0)
+        units -= session_expire(api->sessions, api_now_ms(api), units);
+    return units > 0 ? session_release(api->sessions, units) : 0;
+}

@@ -1,0 +1,86 @@
+/*
+ * api.h - the one door: a request becomes a task, a task is fed and stepped until it is done.
+ *
+ * Owns:      routes, handlers, tasks, the words of the protocol (API version 1).
+ * Knows not: sockets, HTTP framing, clocks, files. What it needs of the world is in struct api_world.
+ *
+ * A small request is DONE within its first task_step() and allocates nothing in the common case. A collect, a
+ * streamed batch and a large body are the same thing taking longer. Nothing here blocks; no call does more
+ * than a bounded piece of work.
+ */
+#pragma once
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/settings.h"
+#include "gc/gc.h"
+#include "heap/heap.h"
+#include "heap/session.h"
+
+struct api;
+struct task;
+
+struct api_pauses {
+    uint64_t count, p50_us, p99_us, p999_us, max_us, sum_us;
+};
+
+struct api_process {
+    double cpu_seconds;
+    double start_time_seconds; /* Unix time */
+    uint64_t virtual_bytes, open_fds, max_fds;
+    uint64_t connections;
+};
+
+/* What only the daemon knows. All functions are called on the loop thread and never fail. */
+struct api_world {
+    void *ctx;
+    uint64_t (*now_ms)(void *ctx);                        /* monotonic */
+    void (*random_bytes)(void *ctx, void *out, size_t n); /* unguessable */
+    uint64_t (*rss_bytes)(void *ctx);
+    void (*pauses)(void *ctx, struct api_pauses *ret);    /* the collector's slices, by wall clock */
+    void (*settings_changed)(void *ctx);                  /* a PATCH of /v1/config or /v1/gc took effect */
+    bool (*ready)(void *ctx, struct slice *ret_why_not);  /* /readyz */
+    void (*process)(void *ctx, struct api_process *ret);  /* for /metrics */
+};
+
+/* `heap`, `gc`, `sessions`, `settings`, `mem` outlive the api. `instance` names this life of the ids (text
+ * fit for a header, copied). */
+enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct session_set *sessions,
+                    struct settings *settings, struct api_world world, const char *instance, struct api **ret);
+void api_destroy(struct api **api);
+
+/* Begin a task for a request whose headers are whole. NULL only when memory is refused: answer 507, close. */
+struct task *api_begin(struct api *api, const struct request *request);
+/* A task that only answers with a problem: for what the HTTP side finds wrong. reply->close is set. */
+struct task *api_refuse(struct api *api, const struct why *why);
+
+/* True if the task still wants body bytes now; false: stop reading (it has a backlog), or it has refused. */
+bool task_wants_body(const struct task *t);
+/* Hand over the next bytes of the body; `last`: that was all of it. Call with `last` exactly once, even for
+ * a body of 0 bytes (with an empty slice). Bytes are copied or used before it returns. */
+void task_feed(struct task *t, struct slice bytes, bool last);
+
+enum task_turn {
+    TASK_MORE,  /* has work: step again soon, after others had a turn */
+    TASK_INPUT, /* waits for the body */
+    TASK_WAIT,  /* waits for the collector or another task; step again after the collector ran */
+    TASK_ROOM,  /* waits until reply->body has been taken */
+    TASK_DONE,  /* the answer is whole */
+};
+
+/* Work, about `units` of it (a unit is an op or an object). */
+enum task_turn task_step(struct task *t, size_t units);
+
+/* The answer. NULL until its head is known: for streaming answers before DONE, for others at DONE. The body
+ * of a streaming one may be taken (buf_consume, buf_clear) at any time between steps. */
+struct reply *task_reply(struct task *t);
+
+/* End the task; before DONE that means the peer is gone: a request whose body was not whole has then done
+ * nothing (a batch: the ops read so far). What it held is let go. *t is set to NULL. */
+void task_end(struct task **t);
+
+/* Bounded housekeeping between requests: scopes and sessions that end, leases that are over. Returns the
+ * units left over; 0 means there is more. */
+size_t api_step(struct api *api, size_t units);
+
+/* The names and shapes of every route, as JSON (OpenAPI 3.1); for tests and tools. */
+struct slice api_openapi(struct api *api);

@@ -1,0 +1,50 @@
+/*
+ * api_impl.h - the inside of struct api: what handlers work with.
+ */
+#pragma once
+#include "api/api.h"
+#include "api/route.h"
+#include "heap/scope.h"
+
+#define API_MAGIC 0xa9100001u
+#define API_INSTANCE_MAX 64
+#define API_FREE_TASKS_MAX 256 /* ended tasks kept, with their small buffers, for the requests to come */
+
+/* A scope whose owner has ended; api_step() closes it in steps. Embedded in what its owner allocates. */
+struct scope_end {
+    struct scope *scope;
+    struct scope_end *next;
+};
+
+/* Facts for /metrics. */
+struct api_counters {
+    /* by route, the one after the last for requests without one, and by first digit of the status */
+    uint64_t answers[ROUTES_MAX + 1][6];
+    uint64_t batch_ops;
+    uint64_t tasks_open;
+};
+
+struct api {
+    uint32_t magic;
+    struct mem *mem;
+    struct heap *heap;
+    struct gc *gc;
+    struct session_set *sessions;
+    struct settings *settings;
+    struct api_world world;
+    char instance[API_INSTANCE_MAX];
+    struct router router;
+    struct task *free_tasks;
+    size_t free_task_count;
+    struct scope_end *ending;   /* scopes that close */
+    struct buf openapi;         /* written once, when first asked for */
+    struct api_counters counters;
+};
+
+/* Let api_step() close the scope of *end and free *end. */
+void api_end_scope(struct api *api, struct scope_end **end);
+
+static inline uint64_t api_now_ms(const struct api *api)
+{
+    return api->world.now_ms(api->world.ctx);
+}

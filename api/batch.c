@@ -1,0 +1,284 @@
+/*
+ * batch.c - POST /v1/batch: lines in, answers out, some hundred ops a turn.
+ *
+ *   OPS --collect--> COLLECT --its run is over--> OPS
+ *    '--last line ran, or one failed--> CLOSE --all let go, last line said--> DRAIN --body is over--> done
+ *
+ * A batch is a scope: what it makes is held under the number of its op until the end, so "@n" always means a
+ * live object. It yields when it has had its turn, when a collection becomes due, when nobody reads its
+ * answers, and where it waits. A batch that is cut off keeps what its ops have done.
+ */
+#include "api/batch.h"
+#include "api/answer.h"
+#include "api/handlers.h"
+#include "heap/base/check.h"
+
+/* ---- answers ---- */
+
+static void write_problem(struct batch *b)
+{
+    struct out *o = &b->task->out;
+
+    out_key(o, "problem");
+    problem_write(o->buf, &b->why);
+    o->comma = true;
+    out_member_u64(o, "line", b->op);
+}
+
+/* The op that runs, or the line that was to be one, ends the batch. What it has written since `mark` goes. */
+static void fail_op(struct batch *b, size_t mark)
+{
+    struct task *t = b->task;
+
+    CHECK(b->why.err != ERR_OK);
+    t->reply.body.len = mark;
+    t->reply.body.failed = false;
+    t->out.comma = false;
+    b->failed = true;
+    b->state = BATCH_CLOSE;
+    if (b->summary_only)
+        return;
+    out_open_object(&t->out);
+    write_problem(b);
+    out_close_object(&t->out);
+    out_line_end(&t->out);
+}
+
+/* The op that runs has been answered, from `mark` on. */
+static void end_op(struct batch *b, size_t mark)
+{
+    struct task *t = b->task;
+
+    out_line_end(&t->out);
+    if (t->reply.body.failed) {
+        why_set(&b->why, ERR_NOMEM, "no memory for the answer; the op itself is done");
+        fail_op(b, mark);
+        return;
+    }
+    if (b->summary_only)
+        t->reply.body.len = mark;
+    t->api->counters.batch_ops++;
+    b->op++;
+}
+
+static void write_summary(struct batch *b)
+{
+    struct out *o = &b->task->out;
+
+    out_open_object(o);
+    out_member_u64(o, "done", b->op);
+    out_member_u64(o, "failed", b->failed);
+    if (b->failed && b->summary_only)
+        write_problem(b);
+    out_close_object(o);
+    out_line_end(o);
+    if (o->buf->failed)
+        b->task->reply.close = true; /* no memory for a last line: an answer without one says so */
+}
+
+/* ---- lines ---- */
+
+/* The next line, without its end; false if there is none yet. The last one may do without a newline. */
+static bool take_line(struct batch *b, struct slice *ret)
+{
+    struct task *t = b->task;
+    struct slice in = buf_slice(&t->body);
+    const char *end = NULL;
+
+    in.data += t->body_taken;
+    in.len -= t->body_taken;
+    if (in.len > b->scanned)
+        end = memchr(in.data + b->scanned, '\n', in.len - b->scanned);
+    b->scanned = in.len;
+    if (end == NULL && (in.len == 0 || !t->body_whole) && in.len <= t->api->settings->batch_line_bytes_max)
+        return false;
+    if (end != NULL)
+        in.len = (size_t)(end - in.data);
+    t->body_taken += in.len + (end != NULL);
+    b->scanned = 0;
+    *ret = in;
+    return true;
+}
+
+static bool is_blank(struct slice line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        if (line.data[i] != ' ' && line.data[i] != '\t' && line.data[i] != '\r')
+            return false;
+    }
+    return true;
+}
+
+static enum err check_length(const struct batch *b, struct slice line, struct why *why)
+{
+    uint64_t max = b->task->api->settings->batch_line_bytes_max;
+
+    if (line.len > max)
+        return why_limit(why, ERR_TOO_LARGE, "batch_line_bytes_max", max, "a line has more than %llu bytes",
+                         (unsigned long long)max);
+    return ERR_OK;
+}
+
+static enum err check_count(const struct batch *b, struct why *why)
+{
+    const struct settings *s = b->task->api->settings;
+
+    if (b->op >= s->batch_ops_max)
+        return why_limit(why, ERR_TOO_LARGE, "batch_ops_max", s->batch_ops_max, "a batch has at most %llu ops",
+                         (unsigned long long)s->batch_ops_max);
+    return ERR_OK;
+}
+
+static void run_line(struct batch *b, struct slice line)
+{
+    struct task *t = b->task;
+    size_t mark = t->reply.body.len;
+    json_auto_t *op = NULL;
+    enum err e;
+
+    if ((e = check_length(b, line, &b->why)) == ERR_OK && is_blank(line))
+        return;
+    if (e || (e = check_count(b, &b->why)) ||
+        (e = decode_json(line, (size_t)t->api->settings->json_depth_max, &op, &b->why)) ||
+        (e = batch_run_op(b, op, &b->why)))
+        fail_op(b, mark);
+    else if (b->state == BATCH_OPS)
+        end_op(b, mark);
+}
+
+/* ---- a turn ---- */
+
+static enum task_turn run_ops(struct batch *b, size_t *units)
+{
+    struct task *t = b->task;
+    bool was_due = gc_is_due(t->api->gc);
+    struct slice line;
+
+    for (; *units > 0 && b->state == BATCH_OPS; --*units) {
+        if (t->reply.body.len > t->api->settings->backlog_bytes_max)
+            return TASK_ROOM;
+        if (t->body.failed) {
+            why_set(&b->why, ERR_NOMEM, "no memory to read on");
+            fail_op(b, t->reply.body.len);
+        } else if (take_line(b, &line)) {
+            run_line(b, line);
+        } else if (t->body_whole) {
+            b->state = BATCH_CLOSE;
+        } else {
+            return TASK_INPUT;
+        }
+        if (!was_due && gc_is_due(t->api->gc))
+            break; /* between ops is where a collection may run */
+    }
+    return TASK_MORE;
+}
+
+static enum task_turn wait_collect(struct batch *b, size_t *units)
+{
+    struct task *t = b->task;
+    size_t mark = t->reply.body.len;
+    struct gc_run run;
+
+    (void)units;
+    if (!gc_run_of(t->api->gc, b->generation, false, b->ticket, &run))
+        return TASK_WAIT;
+    b->state = BATCH_OPS;
+    batch_answer_collect(b, &run);
+    end_op(b, mark);
+    return TASK_MORE;
+}
+
+static enum task_turn close_scope(struct batch *b, size_t *units)
+{
+    struct mem *mem = b->task->api->mem;
+
+    if (b->made != NULL) {
+        *units = scope_close(&b->made->scope, *units);
+        if (b->made->scope != NULL)
+            return TASK_MORE;
+        mem_free(mem, b->made, sizeof *b->made);
+        b->made = NULL;
+    }
+    write_summary(b);
+    b->state = BATCH_DRAIN;
+    return TASK_MORE;
+}
+
+static enum task_turn drain(struct batch *b, size_t *units)
+{
+    struct task *t = b->task;
+
+    (void)units;
+    t->body_taken = t->body.len;
+    return t->body_whole ? TASK_DONE : TASK_INPUT;
+}
+
+static enum err batch_step(struct task *t, void *ctx, size_t units, enum task_turn *turn, struct why *why)
+{
+    static enum task_turn (*const part_of[])(struct batch *, size_t *) = {
+        [BATCH_OPS] = run_ops,
+        [BATCH_COLLECT] = wait_collect,
+        [BATCH_CLOSE] = close_scope,
+        [BATCH_DRAIN] = drain,
+    };
+    struct batch *b = ctx;
+    enum batch_state before;
+
+    (void)why; /* a failing op is told in its line */
+    if (units > t->api->settings->batch_turn_ops)
+        units = (size_t)t->api->settings->batch_turn_ops;
+    do {
+        before = b->state;
+        *turn = part_of[before](b, &units);
+    } while (b->state != before && units > 0);
+    if (*turn != TASK_DONE && (b->op > 0 || b->failed))
+        t->reply.streaming = true;
+    return ERR_OK;
+}
+
+static void batch_destroy(struct task *t, void *ctx)
+{
+    struct batch *b = ctx;
+
+    api_end_scope(t->api, &b->made);
+    mem_free(t->api->mem, b, sizeof *b);
+}
+
+/* ---- the request ---- */
+
+static enum err read_options(const struct task *t, bool *ret_summary_only, struct why *why)
+{
+    struct slice reply;
+
+    if (query_is_true(t, "atomic"))
+        return why_set(why, ERR_NOT_IMPLEMENTED, "a batch cannot be atomic yet");
+    *ret_summary_only = query_get(t, "reply", &reply);
+    if (*ret_summary_only && !slice_is(reply, "summary"))
+        return why_set(why, ERR_BAD_VALUE, "reply is `summary`, or left out");
+    return ERR_OK;
+}
+
+/* POST /v1/batch  ->  200, a line for each line */
+enum err post_batch(struct api *api, struct task *t, struct why *why)
+{
+    static const struct task_work work = {batch_step, batch_destroy};
+    bool summary_only;
+    struct batch *b;
+    enum err e;
+
+    if ((e = read_options(t, &summary_only, why)))
+        return e;
+    b = mem_zalloc(api->mem, sizeof *b);
+    if (b == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin a batch");
+    b->task = t;
+    b->summary_only = summary_only;
+    b->decoder = task_decoder(t);
+    b->decoder.name = batch_name;
+    b->decoder.ctx = b;
+    reply_empty(t, 200);
+    t->reply.content_type = WIRE_TYPE_NDJSON;
+    t->reply.write = true; /* the head may leave long before the end */
+    task_work(t, &work, b);
+    return ERR_OK;
+}

@@ -1,0 +1,123 @@
+/*
+ * config.c - /v1/config: every setting, shown and changed.
+ *
+ * A PATCH is applied to a copy, which takes the place of the settings when all of it was right.
+ */
+#include "api/config.h"
+#include "api/handlers.h"
+#include <inttypes.h>
+
+#define PATCH_REPLY_BYTES 4096 /* so that the answer cannot fail after the deed is done */
+
+/* ---- what PATCH handlers share ---- */
+
+enum err patch_body(struct task *task, json_t **ret, struct why *why)
+{
+    json_t *body;
+    enum err e;
+
+    if (query_is_true(task, "persist"))
+        return why_set(why, ERR_NOT_IMPLEMENTED,
+                       "nothing survives a restart here, so this cannot: leave persist out");
+    if (!buf_reserve(&task->reply.body, PATCH_REPLY_BYTES))
+        return why_set(why, ERR_NOMEM, "no memory for the answer");
+    if ((e = task_json(task, &body, why)))
+        return e;
+    if (!json_is_object(body)) {
+        json_decref(body);
+        return why_set(why, ERR_BAD_VALUE, "what to change is an object of names and values");
+    }
+    *ret = body;
+    return ERR_OK;
+}
+
+enum err json_u64(const char *key, const json_t *value, uint64_t min, uint64_t max, uint64_t *ret,
+                  struct why *why)
+{
+    json_int_t n = json_integer_value(value);
+
+    if (!json_is_integer(value) || n < 0 || (uint64_t)n < min || (uint64_t)n > max)
+        return why_set(why, ERR_BAD_VALUE, "%s is an integer from %" PRIu64 " to %" PRIu64, key, min, max);
+    *ret = (uint64_t)n;
+    return ERR_OK;
+}
+
+enum err json_bool(const char *key, const json_t *value, bool *ret, struct why *why)
+{
+    if (!json_is_boolean(value))
+        return why_set(why, ERR_BAD_VALUE, "%s is true or false", key);
+    *ret = json_is_true(value);
+    return ERR_OK;
+}
+
+void api_apply_settings(struct api *api)
+{
+    const struct settings *s = api->settings;
+
+    api->mem->max_bytes = s->memory_bytes_max;
+    session_set_limits(api->sessions, (uint32_t)s->sessions_max, (uint32_t)s->holds_per_session_max);
+}
+
+/* ---- handlers ---- */
+
+/* {"value","default","min","max","unit","about"} */
+static void write_in_full(const struct api *api, struct out *o, const struct setting *s)
+{
+    out_open_object(o);
+    out_member_u64(o, "value", setting_get(api->settings, s));
+    out_member_u64(o, "default", s->fallback);
+    out_member_u64(o, "min", s->min);
+    out_member_u64(o, "max", s->max);
+    out_member_text(o, "unit", s->unit);
+    out_member_text(o, "about", s->about);
+    out_close_object(o);
+}
+
+/* GET /v1/config  ->  200 {"json_body_bytes_max": 1048576, ...}; ?verbose=true explains each */
+enum err get_config(struct api *api, struct task *task, struct why *why)
+{
+    bool verbose = query_is_true(task, "verbose");
+    struct out *o = reply_json(task, 200);
+    const struct setting *s;
+
+    out_open_object(o);
+    for (size_t i = 0; (s = setting_at(i)) != NULL; i++) {
+        out_key(o, s->name);
+        if (verbose)
+            write_in_full(api, o, s);
+        else
+            out_u64(o, setting_get(api->settings, s));
+    }
+    out_close_object(o);
+    return reply_end(task, why);
+}
+
+static enum err apply_members(struct settings *s, json_t *body, struct why *why)
+{
+    const char *name;
+    json_t *value;
+    enum err e;
+
+    json_object_foreach(body, name, value)
+    {
+        if ((e = settings_set(s, slice_of(name), value, true, why)))
+            return e;
+    }
+    return ERR_OK;
+}
+
+/* PATCH /v1/config {"pause_budget_us": 200, "pipeline_max": null}  ->  200, all of it; null sets the default
+ */
+enum err patch_config(struct api *api, struct task *task, struct why *why)
+{
+    json_auto_t *body = NULL;
+    struct settings next = *api->settings;
+    enum err e;
+
+    if ((e = patch_body(task, &body, why)) || (e = apply_members(&next, body, why)))
+        return e;
+    *api->settings = next;
+    api_apply_settings(api);
+    api->world.settings_changed(api->world.ctx);
+    return get_config(api, task, why);
+}

@@ -1,0 +1,263 @@
+/*
+ * gc.c - /v1/gc: what the collector is like, and how to change it while it runs.
+ *
+ * A PATCH is read into a copy of the tuning, which takes the place of the old one when all of it was right.
+ * pause_budget_us is a setting of this service, as in /v1/config: the collector has no clock.
+ */
+#include "api/config.h"
+#include "api/decode.h"
+#include "api/handlers.h"
+#include "heap/base/check.h"
+
+static const struct debug_name {
+    const char *name;
+    uint32_t flags;
+} debug_names[] = {
+    /* the widest first: flags that it covers are shown by its name alone */
+    {"leak", GC_DEBUG_COLLECTABLE | GC_DEBUG_UNCOLLECTABLE | GC_DEBUG_SAVEALL},
+    {"stats", GC_DEBUG_STATS},
+    {"collectable", GC_DEBUG_COLLECTABLE},
+    {"uncollectable", GC_DEBUG_UNCOLLECTABLE},
+    {"saveall", GC_DEBUG_SAVEALL},
+};
+
+static const char *phase_name(enum gc_phase phase)
+{
+    static const char *const names[] = {
+        [GC_IDLE] = "idle",         [GC_REAP] = "reap",     [GC_CLOSE] = "close",
+        [GC_SUBTRACT] = "subtract", [GC_SPREAD] = "spread", [GC_CONDEMN] = "condemn",
+        [GC_RELEASE] = "release",   [GC_FREE] = "free",     [GC_FREEZE] = "freeze",
+    };
+
+    CHECK((size_t)phase < ARRAY_LEN(names));
+    return names[phase];
+}
+
+/* ---- the document ---- */
+
+static void write_three(struct out *o, const char *key, const uint32_t numbers[GC_GENERATIONS])
+{
+    out_key(o, key);
+    out_open_array(o);
+    for (size_t i = 0; i < GC_GENERATIONS; i++)
+        out_u64(o, numbers[i]);
+    out_close_array(o);
+}
+
+static void write_generations(struct out *o, const struct gc_state *s)
+{
+    out_key(o, "generations");
+    out_open_array(o);
+    for (size_t i = 0; i < GC_GENERATIONS; i++) {
+        const struct gc_generation *g = &s->generations[i];
+
+        out_open_object(o);
+        out_member_u64(o, "objects", g->objects);
+        out_member_u64(o, "collections", g->collections);
+        out_member_u64(o, "collected", g->collected);
+        out_member_u64(o, "uncollectable", g->uncollectable);
+        out_member_real(o, "seconds", (double)g->us / 1e6);
+        out_close_object(o);
+    }
+    out_close_array(o);
+}
+
+static void write_debug(struct out *o, uint32_t flags)
+{
+    out_key(o, "debug");
+    out_open_array(o);
+    for (size_t i = 0; i < ARRAY_LEN(debug_names); i++) {
+        if ((flags & debug_names[i].flags) != debug_names[i].flags)
+            continue;
+        out_text(o, debug_names[i].name);
+        flags &= ~debug_names[i].flags;
+    }
+    out_close_array(o);
+}
+
+static void write_pauses(const struct api *api, struct out *o)
+{
+    struct api_pauses p;
+
+    api->world.pauses(api->world.ctx, &p);
+    out_key(o, "pauses_us");
+    out_open_object(o);
+    out_member_u64(o, "count", p.count);
+    out_member_u64(o, "p50", p.p50_us);
+    out_member_u64(o, "p99", p.p99_us);
+    out_member_u64(o, "p999", p.p999_us);
+    out_member_u64(o, "max", p.max_us);
+    out_close_object(o);
+}
+
+static void write_tuning(const struct api *api, struct out *o, const struct gc_tuning *t)
+{
+    write_debug(o, t->debug);
+    out_member_u64(o, "pause_budget_us", api->settings->pause_budget_us);
+    out_member_u64(o, "full_bytes_pct", t->full_bytes_pct);
+    out_member_u64(o, "full_age_s", t->full_age_s);
+}
+
+/* GET /v1/gc  ->  200 {"enabled": true, "phase": "idle", "thresholds": [2000, 10, 10], ...} */
+enum err get_gc(struct api *api, struct task *task, struct why *why)
+{
+    struct out *o = reply_json(task, 200);
+    struct heap_stats heap;
+    struct gc_state s;
+
+    gc_get_state(api->gc, &s);
+    heap_stats(api->heap, &heap);
+    out_open_object(o);
+    out_member_bool(o, "enabled", s.tuning.enabled);
+    out_member_text(o, "phase", phase_name(s.phase));
+    write_three(o, "thresholds", s.tuning.thresholds);
+    write_three(o, "counts", s.counts);
+    write_generations(o, &s);
+    out_member_u64(o, "frozen", s.frozen);
+    write_tuning(api, o, &s.tuning);
+    out_member_u64(o, "garbage", s.garbage);
+    write_pauses(api, o);
+    out_member_u64(o, "freed_by_refcount", heap.freed_by_refcount);
+    out_member_u64(o, "freed_by_collector", heap.freed_by_collector);
+    out_member_u64(o, "doomed", heap.doomed);
+    out_close_object(o);
+    return reply_end(task, why);
+}
+
+/* ---- the patch: one reader a member ---- */
+
+struct patch {
+    struct gc_tuning tuning;
+    uint64_t pause_budget_us;
+};
+
+static enum err read_enabled(struct patch *p, const json_t *value, struct why *why)
+{
+    return json_bool("enabled", value, &p->tuning.enabled, why);
+}
+
+/* [700] or [700, 10] or [700, 10, 10]: those left out keep their value. */
+static enum err read_thresholds(struct patch *p, const json_t *value, struct why *why)
+{
+    size_t count = json_array_size(value); /* 0 if it is none */
+    uint64_t number;
+    enum err e;
+
+    if (count < 1 || count > GC_GENERATIONS)
+        return why_set(why, ERR_BAD_VALUE, "thresholds is an array of one to three integers");
+    for (size_t i = 0; i < count; i++) {
+        if ((e = json_u64("a threshold", json_array_get(value, i), 0, GC_THRESHOLD_MAX, &number, why)))
+            return e;
+        p->tuning.thresholds[i] = (uint32_t)number;
+    }
+    return ERR_OK;
+}
+
+static uint32_t debug_flags(const json_t *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(debug_names) && json_is_string(name); i++) {
+        if (slice_is(json_slice(name), debug_names[i].name))
+            return debug_names[i].flags;
+    }
+    return 0;
+}
+
+static enum err read_debug(struct patch *p, const json_t *value, struct why *why)
+{
+    const json_t *name;
+    size_t i;
+
+    if (!json_is_array(value))
+        return why_set(why, ERR_BAD_VALUE, "debug is an array of names");
+    p->tuning.debug = 0;
+    json_array_foreach(value, i, name)
+    {
+        uint32_t flags = debug_flags(name);
+
+        if (flags == 0)
+            return why_set(why, ERR_BAD_VALUE,
+                           "debug knows the names stats, collectable, uncollectable, saveall and leak");
+        p->tuning.debug |= flags;
+    }
+    return ERR_OK;
+}
+
+static enum err read_pause_budget(struct patch *p, const json_t *value, struct why *why)
+{
+    const struct setting *s = setting_named(SLICE("pause_budget_us"));
+
+    return json_u64(s->name, value, s->min, s->max, &p->pause_budget_us, why);
+}
+
+static enum err read_u32(const char *key, const json_t *value, uint32_t *ret, struct why *why)
+{
+    uint64_t number;
+    enum err e = json_u64(key, value, 0, UINT32_MAX, &number, why);
+
+    if (e == ERR_OK)
+        *ret = (uint32_t)number;
+    return e;
+}
+
+static enum err read_full_bytes_pct(struct patch *p, const json_t *value, struct why *why)
+{
+    return read_u32("full_bytes_pct", value, &p->tuning.full_bytes_pct, why);
+}
+
+static enum err read_full_age_s(struct patch *p, const json_t *value, struct why *why)
+{
+    return read_u32("full_age_s", value, &p->tuning.full_age_s, why);
+}
+
+static const struct member {
+    const char *name;
+    enum err (*read)(struct patch *p, const json_t *value, struct why *why);
+} members[] = {
+    {"enabled", read_enabled},
+    {"thresholds", read_thresholds},
+    {"debug", read_debug},
+    {"pause_budget_us", read_pause_budget},
+    {"full_bytes_pct", read_full_bytes_pct},
+    {"full_age_s", read_full_age_s},
+};
+
+static enum err read_member(struct patch *p, const char *name, const json_t *value, struct why *why)
+{
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (strcmp(name, members[i].name) == 0)
+            return members[i].read(p, value, why);
+    }
+    return why_set(why, ERR_BAD_VALUE, "/v1/gc has no \"%s\" to change", name);
+}
+
+static enum err read_patch(struct patch *p, json_t *body, struct why *why)
+{
+    const char *name;
+    json_t *value;
+    enum err e;
+
+    json_object_foreach(body, name, value)
+    {
+        if ((e = read_member(p, name, value, why)))
+            return e;
+    }
+    return ERR_OK;
+}
+
+/* PATCH /v1/gc {"thresholds": [700], "debug": ["saveall"]}  ->  200, the whole document */
+enum err patch_gc(struct api *api, struct task *task, struct why *why)
+{
+    json_auto_t *body = NULL;
+    struct patch patch;
+    struct gc_state now;
+    enum err e;
+
+    gc_get_state(api->gc, &now);
+    patch = (struct patch){now.tuning, api->settings->pause_budget_us};
+    if ((e = patch_body(task, &body, why)) || (e = read_patch(&patch, body, why)) ||
+        (e = gc_set_tuning(api->gc, &patch.tuning, why)))
+        return e;
+    api->settings->pause_budget_us = patch.pause_budget_us;
+    api->world.settings_changed(api->world.ctx);
+    return get_gc(api, task, why);
+}

@@ -1,0 +1,88 @@
+/*
+ * reply.c - what a task answers.
+ */
+#include "api/answer.h"
+#include "api/task.h"
+#include "heap/base/check.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+static void start_over(struct task *t, int status, const char *content_type)
+{
+    buf_clear(&t->reply.body);
+    t->out = out_into(&t->reply.body);
+    t->reply.status = status;
+    t->reply.content_type = content_type;
+}
+
+struct out *reply_json(struct task *t, int status)
+{
+    start_over(t, status, WIRE_TYPE_JSON);
+    return &t->out;
+}
+
+enum err reply_end(struct task *t, struct why *why)
+{
+    if (t->reply.body.failed)
+        return why_set(why, ERR_NOMEM, "no memory for the answer");
+    return ERR_OK;
+}
+
+enum err reply_empty(struct task *t, int status)
+{
+    start_over(t, status, NULL);
+    return ERR_OK;
+}
+
+struct out *reply_page(struct task *t)
+{
+    struct out *o = reply_json(t, 200);
+
+    out_open_object(o);
+    out_key(o, "items");
+    out_open_array(o);
+    return o;
+}
+
+enum err reply_page_end(struct task *t, uint64_t next, struct why *why)
+{
+    out_close_array(&t->out);
+    if (next != 0)
+        out_member_u64(&t->out, "next", next);
+    else
+        out_member_null(&t->out, "next");
+    out_close_object(&t->out);
+    return reply_end(t, why);
+}
+
+void reply_location(struct task *t, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int len = vsnprintf(t->reply.location, sizeof t->reply.location, format, args);
+    va_end(args);
+    CHECK(len > 0 && (size_t)len < sizeof t->reply.location);
+}
+
+void reply_problem(struct task *t, const struct why *why)
+{
+    struct reply *r = &t->reply;
+
+    CHECK(why->err != ERR_OK && !r->streaming);
+    payload_release(&r->payload);
+    r->has_etag = r->write = r->accept_ranges = false;
+    r->has_range = why->err == ERR_RANGE;
+    r->location[0] = '\0';
+    start_over(t, problem_of(why->err)->status, WIRE_TYPE_PROBLEM);
+    problem_write(&r->body, why);
+    if (r->body.failed)
+        start_over(t, r->status, NULL); /* no memory even for that: the status alone */
+}
+
+void task_work(struct task *t, const struct task_work *work, void *ctx)
+{
+    CHECK(t->work == NULL && work != NULL);
+    t->work = work;
+    t->work_ctx = ctx;
+}

@@ -1,0 +1,29 @@
+/*
+ * reply.h - one answer as api/ makes it: plain data. daemon/http.c writes it as HTTP and adds what belongs to
+ * the connection (Content-Length or chunks, Connection, Date).
+ */
+#pragma once
+#include "heap/base/buf.h"
+#include "heap/heap.h"
+
+#define REPLY_LOCATION_MAX 64
+#define REPLY_ALLOW_MAX 64
+
+struct reply {
+    int status;
+    const char *content_type;         /* static; NULL: no body */
+    bool streaming;                   /* length unknown: the body keeps coming until the task is DONE */
+    bool has_etag;
+    uint64_t etag;                    /* sent as "%016x" in quotes */
+    bool write;                       /* a write: Heapd-Durable is sent */
+    bool close;                       /* the connection must not be used again */
+    unsigned retry_after_s;           /* 0: none */
+    char location[REPLY_LOCATION_MAX];/* "" for none */
+    char allow[REPLY_ALLOW_MAX];      /* "" for none: "GET, PUT, DELETE" */
+    struct buf body;                  /* what can be sent now; a streaming task refills it */
+    struct payload *payload;          /* or these bytes, without copying; NULL: body */
+    size_t payload_from, payload_len; /* the part of payload that is the body */
+    bool accept_ranges;
+    bool has_range;                   /* 206: Content-Range from payload_from, payload_len; 416: "* / total" */
+    uint64_t range_total;
+};

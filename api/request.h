@@ -1,0 +1,25 @@
+/*
+ * request.h - one HTTP request as api/ sees it: plain data, already parsed and checked by whoever knows HTTP.
+ */
+#pragma once
+#include "heap/base/slice.h"
+#include <stdint.h>
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_COUNT_ };
+
+struct header {
+    struct slice name; /* as received: compare without case */
+    struct slice value; /* without blanks around it */
+};
+
+/* Everything here is borrowed for the call of api_begin(); a task copies what it needs later. */
+struct request {
+    enum method method;
+    struct slice path;   /* origin form, still percent-encoded, without the query */
+    struct slice query;  /* without the '?'; empty if none */
+    const struct header *headers;
+    size_t header_count;
+    bool has_body;       /* Content-Length above 0, or chunked */
+    bool length_known;
+    uint64_t length;     /* if length_known */
+};

@@ -1,0 +1,146 @@
+/*
+ * settings.c - see settings.h.
+ *
+ * The table is the only place that knows a setting's unit, range and default: the members of struct settings
+ * have one row each, in their order, and every reader (GET /v1/config, a config file, the tests) walks it.
+ * Whoever acts on a setting reads the member each time, so a change is live without being told.
+ */
+#include "api/settings.h"
+#include "api/wire.h"
+#include "heap/base/check.h"
+#include "heap/session.h"
+#include <inttypes.h>
+#include <jansson.h>
+
+#define KIB            UINT64_C(1024)
+#define MIB            (1024 * KIB)
+#define GIB            (1024 * MIB)
+#define DAY_MS         UINT64_C(86400000)
+#define JSON_DEPTH_CAP 1024 /* what the decoder's own guard allows (jansson: 2,048) */
+
+/* clang-format off */
+#define ROW(member, unit, fallback, min, max, about) \
+    {#member, unit, about, offsetof(struct settings, member), fallback, min, max, SETTING_LIVE}
+
+static const struct setting table[] = {
+    ROW(json_body_bytes_max, "bytes", WIRE_JSON_BODY_BYTES_MAX, 1 * KIB, 1 * GIB,
+        "A JSON body is refused over this length."),
+    ROW(json_depth_max, "count", WIRE_JSON_DEPTH_MAX, 1, JSON_DEPTH_CAP,
+        "JSON nested deeper than this is refused."),
+    ROW(batch_line_bytes_max, "bytes", WIRE_BATCH_LINE_BYTES_MAX, 1 * KIB, 64 * MIB,
+        "One line of a batch is refused over this length."),
+    ROW(batch_ops_max, "count", UINT64_C(1) << 31, 1, UINT64_C(1) << 31,
+        "A batch ends with a problem at the op after this many."),
+    ROW(bytes_body_max, "bytes", WIRE_BYTES_BODY_MAX, 1 * KIB, 1 * GIB,
+        "An octet-stream body is refused over this length."),
+    ROW(request_line_bytes_max, "bytes", 8 * KIB, 256, 1 * MIB,
+        "A request line over this length is refused."),
+    ROW(header_bytes_max, "bytes", 16 * KIB, 256, 1 * MIB,
+        "All header fields of a request together are refused over this length."),
+    ROW(header_fields_max, "count", 64, 1, 1000,
+        "A request with more header fields than this is refused."),
+    ROW(chunk_extension_bytes_max, "bytes", 4 * KIB, 0, 1 * MIB,
+        "Chunk extensions of one body together are refused over this length."),
+
+    ROW(connections_max, "count", 20000, 1, 1000000,
+        "Connections beyond this many are turned away."),
+    ROW(pipeline_max, "count", 64, 1, 1024,
+        "A connection has at most this many unanswered requests; then it is not read."),
+    ROW(header_timeout_ms, "ms", 10000, 100, DAY_MS,
+        "From the first byte of a request to its last header."),
+    ROW(body_bytes_per_s_min, "bytes/s", 1 * KIB, 0, 1 * GIB,
+        "A body that arrives slower than this is cut; 0: never."),
+    ROW(idle_timeout_ms, "ms", 60000, 100, DAY_MS,
+        "A connection without a request for so long is closed."),
+    ROW(backlog_bytes_max, "bytes", 8 * MIB, 64 * KIB, 1 * GIB,
+        "Answers that nobody reads are kept up to this, then reading stops."),
+    ROW(backlog_timeout_ms, "ms", 30000, 100, DAY_MS,
+        "A connection that reads none of its answers for so long is cut."),
+    ROW(drain_timeout_ms, "ms", 10000, 0, DAY_MS,
+        "Open requests get this long to end after SIGTERM."),
+
+    ROW(turn_requests_max, "count", 64, 1, 100000,
+        "A connection runs at most this many requests before the others have their turn."),
+    ROW(batch_turn_ops, "count", 256, 1, 100000,
+        "A batch runs this many ops before it yields."),
+    ROW(reap_per_request, "count", 1000, 0, 1000000,
+        "Deaths whose memory is returned before a request is answered; the rest follow in steps."),
+    ROW(pause_budget_us, "us", 500, 1, 1000000,
+        "The longest slice of the collector between two events."),
+
+    ROW(memory_bytes_max, "bytes", 0, 0, INT64_MAX,
+        "What the heap and its tables may take; 0: no limit."),
+    ROW(sessions_max, "count", SESSIONS_MAX_DEFAULT, 1, 10000000,
+        "Open sessions at a time, the default one not counted."),
+    ROW(holds_per_session_max, "count", 100000000, 1, UINT32_MAX,
+        "Objects that one session may hold."),
+};
+/* clang-format on */
+
+static const uint64_t *member_of(const struct settings *s, const struct setting *which)
+{
+    return (const uint64_t *)((const char *)s + which->offset);
+}
+
+static void set_member(struct settings *s, const struct setting *which, uint64_t value)
+{
+    CHECK(which->min <= value && value <= which->max);
+    *(uint64_t *)((char *)s + which->offset) = value;
+}
+
+void settings_defaults(struct settings *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        set_member(s, &table[i], table[i].fallback);
+}
+
+const struct setting *setting_at(size_t i)
+{
+    return i < ARRAY_LEN(table) ? &table[i] : NULL;
+}
+
+uint64_t setting_get(const struct settings *s, const struct setting *which)
+{
+    return *member_of(s, which);
+}
+
+const struct setting *setting_named(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        if (slice_is(name, table[i].name))
+            return &table[i];
+    }
+    return NULL;
+}
+
+static enum err read_value(const struct setting *which, const json_t *value, uint64_t *ret, struct why *why)
+{
+    json_int_t n = json_integer_value(value);
+
+    if (json_is_null(value)) {
+        *ret = which->fallback;
+        return ERR_OK;
+    }
+    if (!json_is_integer(value) || n < 0 || (uint64_t)n < which->min || (uint64_t)n > which->max)
+        return why_set(why, ERR_BAD_VALUE, "%s is an integer from %" PRIu64 " to %" PRIu64 " (%s)",
+                       which->name, which->min, which->max, which->unit);
+    *ret = (uint64_t)n;
+    return ERR_OK;
+}
+
+enum err settings_set(struct settings *s, struct slice name, const struct json_t *value, bool live_only,
+                      struct why *why)
+{
+    const struct setting *which = setting_named(name);
+    uint64_t number;
+    enum err e;
+
+    if (which == NULL)
+        return why_set(why, ERR_BAD_VALUE, "there is no setting \"%.*s\"", (int)name.len, name.data);
+    if (live_only && which->live == SETTING_AT_START)
+        return why_set(why, ERR_BAD_VALUE, "%s can only be set at the start", which->name);
+    if ((e = read_value(which, value, &number, why)))
+        return e;
+    set_member(s, which, number);
+    return ERR_OK;
+}

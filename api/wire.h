@@ -1,0 +1,32 @@
+/*
+ * wire.h - the names and numbers that both sides of the wire must agree on. Constants only.
+ */
+#pragma once
+
+#define WIRE_DEFAULT_HOST "127.0.0.1"
+#define WIRE_DEFAULT_PORT 4327 /* HEAP on a telephone */
+#define WIRE_DEFAULT_LISTEN "127.0.0.1:4327"
+#define WIRE_DEFAULT_URL "http://127.0.0.1:4327"
+
+#define WIRE_HEADER_SESSION "Heapd-Session"
+#define WIRE_HEADER_SITE "Heapd-Site"
+#define WIRE_HEADER_INSTANCE "Heapd-Instance"
+#define WIRE_HEADER_IF_INSTANCE "If-Heapd-Instance"
+#define WIRE_HEADER_DURABLE "Heapd-Durable"
+
+#define WIRE_TYPE_JSON "application/json"
+#define WIRE_TYPE_PROBLEM "application/problem+json"
+#define WIRE_TYPE_NDJSON "application/x-ndjson"
+#define WIRE_TYPE_BYTES "application/octet-stream"
+
+#define WIRE_ID_MAX ((1ULL << 53) - 1) /* ids are exact in every JSON implementation */
+#define WIRE_NAME_BYTES_MAX 255        /* field, root, class, site names: 1 to 255 bytes, no NUL */
+#define WIRE_PAGE_DEFAULT 100
+#define WIRE_PAGE_MAX 1000
+#define WIRE_DOCUMENT_PARTS_MAX 1000   /* fields or items shown in one document before "more":true */
+#define WIRE_DEPTH_OBJECTS_MAX 1000    /* objects shown by one ?depth= */
+
+#define WIRE_JSON_BODY_BYTES_MAX (1u << 20)
+#define WIRE_JSON_DEPTH_MAX 64
+#define WIRE_BATCH_LINE_BYTES_MAX (64u << 10)
+#define WIRE_BYTES_BODY_MAX (64u << 20)

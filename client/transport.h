@@ -1,0 +1,25 @@
+/*
+ * transport.h - HTTP by libcurl: where the daemon is, who we are, one request at a time.
+ *
+ * Owns:      struct heapd, its curl handle, and the translation of curl's errors into sentences.
+ * Knows not: what bodies mean; codec.h reads them.
+ */
+#pragma once
+#include "client/heapd.h"
+#include <curl/curl.h>
+
+struct heapd {
+    CURL *easy;                 /* for heapd_call(); keeps its connection */
+    char *base;                 /* "http://127.0.0.1:4327": no slash at its end */
+    char *socket_path;          /* of unix:PATH, else NULL */
+    struct curl_slist *headers; /* of every request */
+};
+
+/* Make `easy` ready for a request of h to `path`; its method and body are the caller's. */
+enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path, struct heapd_problem *p);
+
+/* The headers of every request of h, and one for the body. To be freed with curl_slist_free_all(). */
+struct curl_slist *transport_headers(const struct heapd *h, const char *media_type);
+
+/* What a failed transfer says. */
+enum heapd_result transport_failed(const struct heapd *h, CURLcode code, struct heapd_problem *p);

@@ -1,0 +1,38 @@
+/*
+ * config.h - what the command line and the config file ask for, checked.
+ */
+#pragma once
+#include "api/settings.h"
+#include "daemon/doors.h"
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#define CONFIG_LISTENS_MAX 16
+#define CONFIG_ALLOW_HOSTS_MAX 16
+#define CONFIG_UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+
+/* One --listen. */
+struct listen_at {
+    bool unix_socket;
+    char path[CONFIG_UNIX_PATH_MAX + 1];
+    struct sockaddr_storage address; /* else: an IPv4 or IPv6 address */
+};
+
+struct config {
+    size_t listen_count;
+    struct listen_at listens[CONFIG_LISTENS_MAX];
+    size_t allow_host_count;
+    const char *allow_hosts[CONFIG_ALLOW_HOSTS_MAX]; /* as given on the command line */
+    bool plaintext;
+    struct settings settings;
+};
+
+enum config_verdict {
+    CONFIG_RUN,
+    CONFIG_SAID, /* --help, --version: written to stdout, exit status 0 */
+    CONFIG_MISUSED, /* an option that is not one, or not so; written to stderr, exit status 2 */
+    CONFIG_REFUSED, /* well understood and not to be had; the same, exit status 1 */
+};
+
+/* `*ret` refers to the strings of argv. */
+enum config_verdict config_read(int argc, char **argv, struct config *ret);

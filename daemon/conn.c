@@ -1,0 +1,663 @@
+/*
+ * conn.c - see conn.h.
+ *
+ * A libuv callback notes what happened and calls conn_advance(), where every decision is made. There a turn has
+ * four parts, each bounded: serve (bytes become tasks, tasks advance, answers go to the outbox), write (one
+ * vectored write that does not wait), keep (what was read and not used), settle (what is waited for now).
+ */
+#include "daemon/conn.h"
+#include <sys/socket.h>
+
+#define CONN_MAGIC 0xc0440001u
+#define INBOX_BYTES_MAX (4u << 20) /* far above the largest head that the settings allow, and one read */
+#define WRITE_PIECES_MAX 64
+#define TRY_BYTES_MAX (1u << 20) /* of one write that does not wait: others want their turn */
+
+/* How a step of serving ended. */
+enum progress {
+    GOES_ON,
+    ANSWERED,        /* a request is over; there may be another */
+    HAD_ITS_SHARE,   /* has more to do; others first */
+    NEEDS_BYTES,     /* from the peer */
+    NEEDS_READER,    /* the peer must read before there is more */
+    NEEDS_COLLECTOR, /* or another task */
+    IS_OVER,         /* nothing is served any more; what is in the outbox still goes */
+};
+
+static struct conn *conn_of(void *data)
+{
+    struct conn *c = data;
+
+    CHECK_IS(c, CONN_MAGIC);
+    return c;
+}
+
+struct conn *conn_of_queue(struct list *queue_link)
+{
+    return conn_of(LIST_OWNER(queue_link, struct conn, queue));
+}
+
+struct conn *conn_of_all(struct list *all_link)
+{
+    return conn_of(LIST_OWNER(all_link, struct conn, all));
+}
+
+static const struct settings *settings_of(const struct conn *c)
+{
+    return c->edge->world.settings;
+}
+
+static uint64_t now_ms(const struct conn *c)
+{
+    return uv_now(c->edge->world.loop);
+}
+
+/* ---- the end ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *c = conn_of(handle->data);
+    struct edge *e = c->edge;
+
+    CHECK(c->state == CONN_CLOSING && c->task == NULL && list_empty(&c->queue));
+    outbox_fini(&c->out);
+    buf_fini(&c->inbox);
+    edge_leave(e, &c->all);
+    c->magic = 0;
+    mem_free(e->world.mem, c, sizeof(*c));
+}
+
+void conn_close(struct conn *c)
+{
+    if (c->state == CONN_CLOSING)
+        return;
+    c->state = CONN_CLOSING;
+    list_remove(&c->queue);
+    if (c->task != NULL)
+        task_end(&c->task);
+    uv_close(&c->uv.handle, on_closed);
+}
+
+/* The peer neither sends nor reads. What it has asked for in whole is carried out all the same. */
+static void lose_peer(struct conn *c)
+{
+    c->peer_done = c->peer_gone = true;
+    outbox_mute(&c->out);
+}
+
+/* ---- bytes in ---- */
+
+static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    struct conn *c = conn_of(handle->data);
+
+    (void)suggested;
+    *ret = uv_buf_init(c->edge->read_buffer, EDGE_READ_BYTES);
+}
+
+/* The bytes not yet parsed are those at the end of inbox; those before have been used. */
+static bool inbox_append(struct conn *c, struct slice bytes)
+{
+    buf_consume(&c->inbox, c->inbox.len - c->in.len);
+    if (!buf_add_slice(&c->inbox, bytes))
+        return false;
+    c->in = buf_slice(&c->inbox);
+    return true;
+}
+
+static void receive(struct conn *c, struct slice bytes)
+{
+    c->starved = false;
+    if (c->in.len == 0)
+        c->in = bytes;
+    else if (!inbox_append(c, bytes))
+        lose_peer(c);
+}
+
+static bool in_is_lent(const struct conn *c)
+{
+    return c->in.data >= c->edge->read_buffer && c->in.data < c->edge->read_buffer + EDGE_READ_BYTES;
+}
+
+/* The read buffer goes to others now: keep what is left in it; what is empty costs nothing. */
+static void keep_input(struct conn *c)
+{
+    struct slice left = c->in;
+
+    if (left.len == 0) {
+        c->in = SLICE("");
+        buf_fini(&c->inbox);
+    } else if (in_is_lent(c)) {
+        c->in = SLICE("");
+        buf_clear(&c->inbox);
+        if (!inbox_append(c, left))
+            lose_peer(c);
+    }
+}
+
+static void throw_away(struct conn *c, ssize_t nread)
+{
+    if (nread > 0)
+        c->since_bytes += (size_t)nread;
+    if (nread < 0 || c->since_bytes > CONN_LINGER_BYTES_MAX)
+        conn_close(c);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
+{
+    struct conn *c = conn_of(stream->data);
+
+    if (nread == 0 || c->state == CONN_CLOSING)
+        return; /* EAGAIN */
+    if (c->state == CONN_LINGER) {
+        throw_away(c, nread);
+        return;
+    }
+    if (nread > 0)
+        receive(c, (struct slice){buf->base, (size_t)nread});
+    else if (nread == UV_EOF)
+        c->peer_done = true;
+    else
+        lose_peer(c);
+    conn_advance(c);
+}
+
+static void set_reading(struct conn *c, bool on)
+{
+    if (on == c->reading)
+        return;
+    c->reading = on;
+    if (on)
+        CHECK(uv_read_start(&c->uv.stream, lend_buffer, on_read) == 0); /* fails for a closing handle only */
+    else
+        uv_read_stop(&c->uv.stream);
+}
+
+/* ---- serving ---- */
+
+static bool has_room(const struct conn *c)
+{
+    const struct settings *s = settings_of(c);
+
+    return c->out.muted || (c->out.bytes < s->backlog_bytes_max && c->out.answers < s->pipeline_max);
+}
+
+/* Answer what is wrong, and nothing after it. */
+static enum progress refuse(struct conn *c, const struct why *why)
+{
+    bool head_only = c->now.head_only;
+
+    if (c->task != NULL)
+        task_end(&c->task);
+    c->last = true;
+    c->in = SLICE("");
+    if (c->now.head_sent) {
+        lose_peer(c); /* the answer that has begun cannot be ended truthfully */
+        return IS_OVER;
+    }
+    c->now = (struct exchange){.http_1_1 = true, .head_only = head_only};
+    c->task = api_refuse(c->edge->world.api, why);
+    if (c->task == NULL)
+        lose_peer(c);
+    return c->task == NULL ? IS_OVER : GOES_ON;
+}
+
+static enum progress refuse_with(struct conn *c, enum err e, const char *sentence)
+{
+    struct why why = {0};
+
+    why_set(&why, e, "%s", sentence);
+    return refuse(c, &why);
+}
+
+static enum http_event parse(struct conn *c, struct slice *ret_body, struct why *why)
+{
+    enum http_event seen = http_next(&c->http, settings_of(c), &c->in, &c->edge->head, ret_body, why);
+
+    c->starved = seen == HTTP_NEEDS_MORE;
+    return seen;
+}
+
+/* Tell a client that waits for it to send the body. */
+static void invite_body(struct conn *c)
+{
+    if (!c->now.expects || !task_wants_body(c->task))
+        return;
+    if (c->in.len == 0)
+        outbox_add(&c->out, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
+    c->now.expects = false;
+}
+
+static void begin_exchange(struct conn *c, const struct http_head *head)
+{
+    const struct request *r = &head->request;
+
+    c->waits_for = WAITS_FOR_NOTHING; /* every request has its own patience */
+    c->now = (struct exchange){
+        .http_1_1 = head->http_1_1,
+        .keep_alive = head->keep_alive,
+        .head_only = r->method == METHOD_HEAD,
+        .only_reads = r->method == METHOD_GET || r->method == METHOD_HEAD,
+        .expects = head->http_1_1 && head->facts.expect_count > 0 && r->has_body,
+        .body_open = true,
+        .length_known = r->length_known,
+        .length = r->length,
+    };
+}
+
+static void end_body(struct conn *c)
+{
+    c->now.body_open = false;
+    task_feed(c->task, SLICE(""), true);
+}
+
+static enum progress begin_task(struct conn *c, const struct http_head *head)
+{
+    const struct edge_world *w = &c->edge->world;
+    struct slice none;
+    struct why why = {0};
+
+    begin_exchange(c, head);
+    if (doors_check(w->doors, c->unix_socket, head->request.method, &head->facts, &why) != ERR_OK)
+        return refuse(c, &why);
+    c->task = api_begin(w->api, &head->request);
+    if (c->task == NULL)
+        return refuse_with(c, ERR_NOMEM, "there is no memory to begin the request");
+    if (head->request.has_body) {
+        invite_body(c);
+        return GOES_ON;
+    }
+    CHECK(parse(c, &none, &why) == HTTP_GOT_END);
+    end_body(c);
+    return GOES_ON;
+}
+
+/* The peer sends no more, and what it has sent is not a whole request. */
+static enum progress end_of_input(struct conn *c)
+{
+    if (!c->peer_gone && c->now.body_open && c->task != NULL)
+        return refuse_with(c, ERR_BAD_REQUEST, "the body ends before it is whole");
+    if (!c->peer_gone && !c->now.body_open && !http_is_idle(&c->http))
+        return refuse_with(c, ERR_BAD_REQUEST, "the request ends before its headers are whole");
+    if (c->task != NULL)
+        task_end(&c->task);
+    c->last = true;
+    return IS_OVER;
+}
+
+static enum progress lack_bytes(struct conn *c)
+{
+    return c->peer_done ? end_of_input(c) : NEEDS_BYTES;
+}
+
+/* Between tasks: the next request, or the rest of a body that nobody wanted. */
+static enum progress next_request(struct conn *c)
+{
+    struct slice body;
+    struct why why = {0};
+
+    switch (parse(c, &body, &why)) {
+    case HTTP_NEEDS_MORE:
+        return lack_bytes(c);
+    case HTTP_GOT_HEAD:
+        return begin_task(c, &c->edge->head);
+    case HTTP_GOT_BODY:
+        c->now.body_bytes += body.len;
+        return GOES_ON;
+    case HTTP_GOT_END:
+        c->now.body_open = false;
+        return GOES_ON;
+    case HTTP_REFUSED:
+        if (!c->now.body_open)
+            return refuse(c, &why);
+        c->last = true; /* in the rest of a body whose request has been answered */
+        return IS_OVER;
+    }
+    UNREACHABLE();
+}
+
+/* The next stretch of the body for the task. NEEDS_BYTES: there is none in hand. */
+static enum progress feed_task(struct conn *c)
+{
+    struct slice body;
+    struct why why = {0};
+
+    switch (parse(c, &body, &why)) {
+    case HTTP_NEEDS_MORE:
+        return NEEDS_BYTES;
+    case HTTP_GOT_BODY:
+        c->now.body_bytes += body.len;
+        task_feed(c->task, body, false);
+        return GOES_ON;
+    case HTTP_GOT_END:
+        end_body(c);
+        return GOES_ON;
+    case HTTP_REFUSED:
+        return refuse(c, &why);
+    case HTTP_GOT_HEAD:
+        break;
+    }
+    UNREACHABLE();
+}
+
+/* A streaming answer to HEAD is over with its head; an answer that only shows something, when nobody looks. */
+static bool is_pointless(const struct conn *c)
+{
+    return (c->now.head_only && c->now.head_sent) || (c->now.only_reads && c->peer_gone);
+}
+
+static enum progress step_task(struct conn *c)
+{
+    enum task_turn turn = task_step(c->task, settings_of(c)->batch_turn_ops);
+
+    if (turn == TASK_DONE) {
+        conn_answer_end(c);
+        return ANSWERED;
+    }
+    conn_answer_part(c);
+    if (is_pointless(c)) {
+        conn_answer_stop(c);
+        return ANSWERED;
+    }
+    switch (turn) {
+    case TASK_INPUT:
+        CHECK(c->now.body_open && task_wants_body(c->task));
+        invite_body(c);
+        return c->starved ? lack_bytes(c) : GOES_ON;
+    case TASK_WAIT:
+        return NEEDS_COLLECTOR;
+    default: /* TASK_MORE, TASK_ROOM: its body has been taken */
+        return HAD_ITS_SHARE;
+    }
+}
+
+static enum progress serve_task(struct conn *c)
+{
+    if (c->now.body_open && !c->starved && task_wants_body(c->task)) {
+        enum progress fed = feed_task(c);
+
+        if (fed != NEEDS_BYTES)
+            return fed;
+    }
+    return step_task(c);
+}
+
+/* One request after the other, until the turn is used up or something must be waited for. After an operation a
+ * collection may be due: it begins in the collector's next slice, so that slice must not be far. */
+static enum progress serve(struct conn *c)
+{
+    uint64_t left = settings_of(c)->turn_requests_max;
+    enum progress p = GOES_ON;
+
+    while (p == GOES_ON || p == ANSWERED) {
+        if (p == ANSWERED && (--left == 0 || gc_is_due(c->edge->world.gc)))
+            p = HAD_ITS_SHARE;
+        else if (c->task == NULL && c->last)
+            p = IS_OVER;
+        else if (!has_room(c))
+            p = NEEDS_READER;
+        else
+            p = c->task != NULL ? serve_task(c) : next_request(c);
+    }
+    return p;
+}
+
+/* ---- bytes out ---- */
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct conn *c = conn_of(req->data);
+
+    c->writing = false;
+    if (status == 0)
+        outbox_sent(&c->out, c->write_bytes);
+    else if (c->state != CONN_CLOSING)
+        lose_peer(c);
+    c->waits_for = WAITS_FOR_NOTHING; /* it reads: its patience begins anew */
+    if (c->state != CONN_CLOSING)
+        conn_advance(c);
+}
+
+static size_t gather(const struct conn *c, uv_buf_t bufs[WRITE_PIECES_MAX], size_t bytes_max, size_t *ret_bytes)
+{
+    _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec) &&
+                   offsetof(uv_buf_t, len) == offsetof(struct iovec, iov_len), "as libuv promises on Unix");
+    return outbox_gather(&c->out, (struct iovec *)(void *)bufs, WRITE_PIECES_MAX, bytes_max, ret_bytes);
+}
+
+/* Hand libuv what the socket would not take; on_written() will say when it did. */
+static void queue_write(struct conn *c)
+{
+    uv_buf_t bufs[WRITE_PIECES_MAX];
+    size_t n = gather(c, bufs, CONN_WRITE_BYTES_MAX, &c->write_bytes);
+
+    c->write.data = c;
+    c->writing = uv_write(&c->write, &c->uv.stream, bufs, (unsigned)n, on_written) == 0;
+    if (!c->writing)
+        lose_peer(c);
+}
+
+static void write_answers(struct conn *c)
+{
+    uv_buf_t bufs[WRITE_PIECES_MAX];
+    size_t bytes, n;
+    int sent;
+
+    if (c->writing || c->out.bytes == 0 || c->peer_gone)
+        return;
+    n = gather(c, bufs, TRY_BYTES_MAX, &bytes);
+    sent = uv_try_write(&c->uv.stream, bufs, (unsigned)n);
+    if (sent > 0)
+        outbox_sent(&c->out, (size_t)sent);
+    else if (sent < 0 && sent != UV_EAGAIN)
+        lose_peer(c);
+    if (c->out.bytes > 0 && !c->peer_gone)
+        queue_write(c);
+}
+
+/* ---- what now ---- */
+
+static bool wants_bytes(const struct conn *c)
+{
+    if (c->peer_done || c->last || !has_room(c))
+        return false;
+    if (c->task != NULL && c->now.body_open && !task_wants_body(c->task))
+        return false;
+    return c->in.len == 0 || c->starved;
+}
+
+static enum conn_patience patience_of(const struct conn *c)
+{
+    if (c->state == CONN_LINGER)
+        return WAITS_FOR_CLOSE;
+    if (c->writing)
+        return WAITS_FOR_READER;
+    if (c->now.body_open)
+        return c->reading ? WAITS_FOR_BODY : WAITS_FOR_NOTHING;
+    if (c->task != NULL || c->last)
+        return WAITS_FOR_NOTHING;
+    return http_is_idle(&c->http) ? WAITS_FOR_REQUEST : WAITS_FOR_HEAD;
+}
+
+static void start_clock(struct conn *c)
+{
+    enum conn_patience p = patience_of(c);
+
+    if (p == c->waits_for)
+        return;
+    c->waits_for = p;
+    c->since_ms = now_ms(c);
+    c->since_bytes = c->now.body_bytes;
+}
+
+/* All is answered: say that nothing follows, and let the peer read it before the connection goes. */
+static void linger(struct conn *c)
+{
+    uv_os_fd_t fd;
+
+    if (c->peer_done || uv_fileno(&c->uv.handle, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+        conn_close(c);
+        return;
+    }
+    c->state = CONN_LINGER;
+    c->now.body_bytes = 0;
+    set_reading(c, true);
+}
+
+static void settle(struct conn *c, enum progress p)
+{
+    if (c->out.broken || (p == IS_OVER && c->peer_gone)) {
+        conn_close(c);
+        return;
+    }
+    if (p == HAD_ITS_SHARE || (p == NEEDS_READER && has_room(c)))
+        edge_push_again(c->edge, &c->queue);
+    else if (p == NEEDS_COLLECTOR)
+        edge_push_waiting(c->edge, &c->queue);
+    else if (c->peer_gone)
+        edge_push_again(c->edge, &c->queue); /* lost while writing: it ends when it is served again */
+    else if (p == IS_OVER && c->out.bytes == 0)
+        linger(c);
+    if (c->state == CONN_OPEN)
+        set_reading(c, wants_bytes(c));
+    start_clock(c);
+    if (c->edge->draining)
+        conn_drain(c);
+}
+
+void conn_advance(struct conn *c)
+{
+    enum progress p;
+
+    if (c->state != CONN_OPEN)
+        return;
+    if (c->edge->turn_began_us == 0)
+        c->edge->turn_began_us = clock_us();
+    list_remove(&c->queue);
+    p = serve(c);
+    write_answers(c);
+    keep_input(c);
+    settle(c, p);
+}
+
+/* ---- time ---- */
+
+static bool body_is_slow(struct conn *c, uint64_t waited_ms)
+{
+    const struct settings *s = settings_of(c);
+    uint64_t came = c->now.body_bytes - c->since_bytes;
+
+    if (waited_ms <= s->header_timeout_ms)
+        return false;
+    if (came < s->body_bytes_per_s_min * (waited_ms / 1000))
+        return true;
+    c->waits_for = WAITS_FOR_NOTHING; /* fast enough so far: measure anew */
+    start_clock(c);
+    return false;
+}
+
+/* Answer that it took too long; in the middle of an answer there is only the end. */
+static void time_out(struct conn *c, const char *sentence)
+{
+    refuse_with(c, ERR_TIMEOUT, sentence);
+    conn_advance(c);
+}
+
+void conn_check_time(struct conn *c, uint64_t now)
+{
+    const struct settings *s = settings_of(c);
+    uint64_t waited = now - c->since_ms;
+
+    if (c->state == CONN_CLOSING)
+        return;
+    switch (c->waits_for) {
+    case WAITS_FOR_NOTHING:
+        break;
+    case WAITS_FOR_REQUEST:
+        if (waited > s->idle_timeout_ms)
+            conn_close(c);
+        break;
+    case WAITS_FOR_HEAD:
+        if (waited > s->header_timeout_ms)
+            time_out(c, "the headers did not arrive in time");
+        break;
+    case WAITS_FOR_BODY:
+        if (body_is_slow(c, waited))
+            time_out(c, "the body arrives too slowly");
+        break;
+    case WAITS_FOR_READER:
+        if (waited > s->backlog_timeout_ms) {
+            lose_peer(c);
+            conn_advance(c);
+        }
+        break;
+    case WAITS_FOR_CLOSE:
+        if (waited > CONN_LINGER_MS)
+            conn_close(c);
+        break;
+    }
+}
+
+void conn_drain(struct conn *c)
+{
+    if (c->state == CONN_OPEN && (c->waits_for == WAITS_FOR_REQUEST || c->waits_for == WAITS_FOR_HEAD))
+        conn_close(c);
+}
+
+/* ---- the beginning ---- */
+
+static int open_handle(struct conn *c)
+{
+    uv_loop_t *loop = c->edge->world.loop;
+
+    return c->unix_socket ? uv_pipe_init(loop, &c->uv.pipe, 0) : uv_tcp_init(loop, &c->uv.tcp);
+}
+
+static struct conn *create(struct edge *e, bool unix_socket)
+{
+    struct conn *c = mem_zalloc(e->world.mem, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    c->magic = CONN_MAGIC;
+    c->edge = e;
+    c->unix_socket = unix_socket;
+    list_init(&c->all);
+    list_init(&c->queue);
+    http_init(&c->http);
+    outbox_init(&c->out, &e->pool);
+    buf_init(&c->inbox, e->world.mem, INBOX_BYTES_MAX);
+    c->in = SLICE("");
+    CHECK(open_handle(c) == 0); /* fails for a bad argument only */
+    c->uv.handle.data = c;
+    edge_enter(e, &c->all);
+    return c;
+}
+
+static void turn_away(struct conn *c)
+{
+    uint64_t max = settings_of(c)->connections_max;
+    struct why why = {0};
+
+    why_limit(&why, ERR_TOO_MANY, "connections_max", max, "there are %llu connections already",
+              (unsigned long long)max);
+    refuse(c, &why);
+}
+
+bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
+{
+    struct conn *c = create(e, unix_socket);
+
+    if (c == NULL)
+        return false;
+    if (uv_accept(listener, &c->uv.stream) != 0) {
+        conn_close(c);
+        return true;
+    }
+    if (!unix_socket)
+        uv_tcp_nodelay(&c->uv.tcp, 1);
+    if (e->count > e->world.settings->connections_max)
+        turn_away(c);
+    conn_advance(c);
+    return true;
+}

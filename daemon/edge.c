@@ -1,0 +1,188 @@
+/* edge.c - see edge.h. */
+#include "daemon/edge.h"
+#include "daemon/conn.h"
+
+#define EDGE_MAGIC 0xed6e0001u
+
+static struct edge *edge_of(void *data)
+{
+    struct edge *e = data;
+
+    CHECK_IS(e, EDGE_MAGIC);
+    return e;
+}
+
+/* ---- turns ---- */
+
+/* One turn for each that was in line; who pushes itself again has its next turn the next time round. */
+static void advance_all(struct list *queue)
+{
+    struct list line;
+
+    list_init(&line);
+    list_splice(&line, queue);
+    while (!list_empty(&line)) {
+        struct list *first = line.next;
+
+        list_remove(first);
+        conn_advance(conn_of_queue(first));
+    }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct edge *e = edge_of(idle->data);
+
+    advance_all(&e->again);
+    if (list_empty(&e->again))
+        uv_idle_stop(idle);
+}
+
+void edge_push_again(struct edge *e, struct list *queue_link)
+{
+    list_push(&e->again, queue_link);
+    uv_idle_start(&e->idle, on_idle);
+}
+
+void edge_push_waiting(struct edge *e, struct list *queue_link)
+{
+    list_push(&e->waiting, queue_link);
+}
+
+void edge_step_waiting(struct edge *e)
+{
+    advance_all(&e->waiting);
+}
+
+uint64_t edge_take_turn_us(struct edge *e)
+{
+    uint64_t began = e->turn_began_us;
+
+    e->turn_began_us = 0;
+    return began == 0 ? 0 : clock_us() - began;
+}
+
+const char *edge_date(struct edge *e)
+{
+    int64_t now = (int64_t)time(NULL);
+
+    if (now != e->date_s) {
+        e->date_s = now;
+        clock_http_date(now, e->date);
+    }
+    return e->date;
+}
+
+/* ---- coming and going ---- */
+
+/* Look at a part of the connections; every one has been looked at after EDGE_TICK_PARTS ticks. */
+static void on_tick(uv_timer_t *tick)
+{
+    struct edge *e = edge_of(tick->data);
+    uint64_t now = uv_now(e->world.loop);
+    size_t part = (e->count + EDGE_TICK_PARTS - 1) / EDGE_TICK_PARTS;
+
+    for (size_t i = 0; i < part; i++) {
+        struct list *first = e->all.next;
+
+        list_remove(first);
+        list_push(&e->all, first);
+        conn_check_time(conn_of_all(first), now);
+    }
+    if (e->count == 0)
+        uv_timer_stop(tick);
+    e->world.on_room(e->world.on_room_ctx);
+}
+
+static void start_ticking(struct edge *e)
+{
+    if (!uv_is_active((uv_handle_t *)&e->tick))
+        uv_timer_start(&e->tick, on_tick, EDGE_TICK_MS, EDGE_TICK_MS);
+}
+
+void edge_enter(struct edge *e, struct list *all_link)
+{
+    list_push(&e->all, all_link);
+    e->count++;
+    start_ticking(e);
+}
+
+void edge_leave(struct edge *e, struct list *all_link)
+{
+    CHECK(e->count > 0);
+    list_remove(all_link);
+    e->count--;
+    e->world.on_room(e->world.on_room_ctx);
+}
+
+bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
+{
+    bool room = e->count < e->world.settings->connections_max + EDGE_TURNED_AWAY_MAX;
+
+    if (room && conn_accept(e, listener, unix_socket))
+        return true;
+    start_ticking(e);
+    return false;
+}
+
+size_t edge_count(const struct edge *e)
+{
+    return e->count;
+}
+
+/* A connection leaves the list only in its close callback, so the list stands still here. */
+void edge_drain(struct edge *e)
+{
+    e->draining = true;
+    for (struct list *l = e->all.next; l != &e->all; l = l->next)
+        conn_drain(conn_of_all(l));
+}
+
+void edge_cut(struct edge *e)
+{
+    for (struct list *l = e->all.next; l != &e->all; l = l->next)
+        conn_close(conn_of_all(l));
+}
+
+/* ---- life ---- */
+
+enum err edge_create(const struct edge_world *world, struct edge **ret)
+{
+    struct edge *e = mem_zalloc(world->mem, sizeof(*e));
+
+    if (e == NULL)
+        return ERR_NOMEM;
+    CHECK(strlen(world->instance) <= HTTP_INSTANCE_MAX);
+    e->magic = EDGE_MAGIC;
+    e->world = *world;
+    list_init(&e->all);
+    list_init(&e->again);
+    list_init(&e->waiting);
+    outbox_pool_init(&e->pool, world->mem);
+    http_head_init(&e->head);
+    CHECK(uv_idle_init(world->loop, &e->idle) == 0 && uv_timer_init(world->loop, &e->tick) == 0);
+    e->idle.data = e->tick.data = e;
+    *ret = e;
+    return ERR_OK;
+}
+
+void edge_close(struct edge *e)
+{
+    edge_cut(e);
+    uv_close((uv_handle_t *)&e->idle, NULL);
+    uv_close((uv_handle_t *)&e->tick, NULL);
+}
+
+void edge_destroy(struct edge **pe)
+{
+    struct edge *e = *pe;
+
+    if (e == NULL)
+        return;
+    CHECK_IS(e, EDGE_MAGIC);
+    CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting));
+    outbox_pool_fini(&e->pool);
+    e->magic = 0;
+    mem_free(e->world.mem, e, sizeof(*e));
+    *pe = NULL;
+}

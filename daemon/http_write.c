@@ -1,0 +1,203 @@
+/*
+ * http_write.c - see http.h: replies out.
+ *
+ * Text is put down byte by byte into room that is known to suffice: printf would cost more than the rest of a
+ * small request. No header carries text that a client has chosen, so nothing can be smuggled into one.
+ */
+#include "daemon/clock.h"
+#include "daemon/http.h"
+#include "heap/base/check.h"
+#include "heap/base/num.h"
+
+/* Where the next byte goes. */
+struct pen {
+    char *at, *end;
+};
+
+static void put(struct pen *p, struct slice text)
+{
+    CHECK(text.len <= (size_t)(p->end - p->at));
+    memcpy(p->at, text.data, text.len);
+    p->at += text.len;
+}
+
+static void put_text(struct pen *p, const char *text)
+{
+    put(p, slice_of(text));
+}
+
+static void put_number(struct pen *p, uint64_t n)
+{
+    char digits[NUM_TEXT_MAX];
+    size_t len = print_u64(n, digits);
+
+    put(p, (struct slice){digits, len});
+}
+
+static void put_hex(struct pen *p, uint64_t n, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--)
+        put(p, (struct slice){&"0123456789abcdef"[n >> (4 * i) & 15], 1});
+}
+
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
+    case 417: return "Expectation Failed";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    case 507: return "Insufficient Storage";
+    default: return "Status"; /* any text will do (RFC 9112, 4) */
+    }
+}
+
+static void put_status(struct pen *p, int status)
+{
+    CHECK(status >= 200 && status <= 599);
+    put(p, SLICE("HTTP/1.1 "));
+    put_number(p, (uint64_t)status);
+    put(p, SLICE(" "));
+    put_text(p, reason_of(status));
+    put(p, SLICE("\r\n"));
+}
+
+static void put_header(struct pen *p, const char *name, const char *value)
+{
+    put_text(p, name);
+    put(p, SLICE(": "));
+    put_text(p, value);
+    put(p, SLICE("\r\n"));
+}
+
+static void put_etag(struct pen *p, uint64_t etag)
+{
+    put(p, SLICE("ETag: \""));
+    put_hex(p, etag, 16);
+    put(p, SLICE("\"\r\n"));
+}
+
+/* 206: which bytes these are; 416: how many there would have been. */
+static void put_content_range(struct pen *p, const struct reply *r)
+{
+    put(p, SLICE("Content-Range: bytes "));
+    if (r->status == 416) {
+        put(p, SLICE("*"));
+    } else {
+        CHECK(r->payload_len > 0);
+        put_number(p, r->payload_from);
+        put(p, SLICE("-"));
+        put_number(p, r->payload_from + r->payload_len - 1);
+    }
+    put(p, SLICE("/"));
+    put_number(p, r->range_total);
+    put(p, SLICE("\r\n"));
+}
+
+/* 204 and 304 have no body by definition (RFC 9110, 8.6): not even an empty one is announced. */
+static bool has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
+static void put_framing(struct pen *p, const struct reply *r, const struct http_answer *a)
+{
+    if (has_no_body(r->status))
+        return;
+    if (r->content_type != NULL)
+        put_header(p, "Content-Type", r->content_type);
+    if (a->framing == HTTP_BY_CHUNKS)
+        put(p, SLICE("Transfer-Encoding: chunked\r\n"));
+    if (a->framing != HTTP_BY_LENGTH)
+        return;
+    put(p, SLICE("Content-Length: "));
+    put_number(p, a->length);
+    put(p, SLICE("\r\n"));
+}
+
+static void put_what_api_says(struct pen *p, const struct reply *r)
+{
+    if (r->has_etag)
+        put_etag(p, r->etag);
+    if (r->location[0] != '\0')
+        put_header(p, "Location", r->location);
+    if (r->allow[0] != '\0')
+        put_header(p, "Allow", r->allow);
+    if (r->accept_ranges)
+        put(p, SLICE("Accept-Ranges: bytes\r\n"));
+    if (r->has_range)
+        put_content_range(p, r);
+    if (r->retry_after_s > 0) {
+        put(p, SLICE("Retry-After: "));
+        put_number(p, r->retry_after_s);
+        put(p, SLICE("\r\n"));
+    }
+    if (r->write)
+        put(p, SLICE("Heapd-Durable: 0\r\n"));
+}
+
+/* HTTP/1.1 goes on unless it is said otherwise, HTTP/1.0 ends. */
+static void put_connection(struct pen *p, const struct http_answer *a)
+{
+    if (!a->keep_alive)
+        put(p, SLICE("Connection: close\r\n"));
+    else if (!a->http_1_1)
+        put(p, SLICE("Connection: keep-alive\r\n"));
+}
+
+size_t http_write_head(char out[HTTP_WRITE_HEAD_MAX], const struct reply *r, const struct http_answer *a)
+{
+    struct pen p = {out, out + HTTP_WRITE_HEAD_MAX};
+
+    CHECK(a->instance.len <= HTTP_INSTANCE_MAX);
+    CHECK(a->framing != HTTP_BY_CLOSE || !a->keep_alive);
+    put_status(&p, r->status);
+    put(&p, SLICE("Date: "));
+    put(&p, (struct slice){a->date, CLOCK_HTTP_DATE_BYTES});
+    put(&p, SLICE("\r\nHeapd-Instance: "));
+    put(&p, a->instance);
+    put(&p, SLICE("\r\n"));
+    put_framing(&p, r, a);
+    put_what_api_says(&p, r);
+    put_connection(&p, a);
+    put(&p, SLICE("\r\n"));
+    return (size_t)(p.at - out);
+}
+
+size_t http_write_chunk_line(char out[HTTP_CHUNK_LINE_MAX], size_t len)
+{
+    struct pen p = {out, out + HTTP_CHUNK_LINE_MAX};
+    int digits = 1;
+
+    CHECK(len > 0);
+    while (digits < 16 && len >> (4 * digits) != 0)
+        digits++;
+    put_hex(&p, len, digits);
+    put(&p, SLICE("\r\n"));
+    return (size_t)(p.at - out);
+}

@@ -1,0 +1,213 @@
+/*
+ * main.c - heapd from the first line to the last: what is made, in which order, and unmade in reverse.
+ *
+ * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not, so
+ * that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the only
+ * state here that is not on the stack of main().
+ */
+#include "daemon/collector.h"
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/server.h"
+#include "daemon/signals.h"
+#include "daemon/world.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define INSTANCE_BYTES 8 /* of randomness; twice as many of text */
+
+struct heapd {
+    struct config config;
+    struct mem mem;      /* of the heap and of what requests work with */
+    struct mem edge_mem; /* of connections */
+    uv_loop_t loop;
+    struct world world;
+    struct heap *heap;
+    struct gc *gc;
+    struct session_set *sessions;
+    struct api *api;
+    struct server *server;
+    struct collector *collector;
+    struct signals signals;
+    char instance[2 * INSTANCE_BYTES + 1];
+};
+
+/* ---- jansson on the account ---- */
+
+static struct mem *json_mem;
+
+/* jansson frees without naming a size, so each block begins with its own. */
+union json_block {
+    size_t size;
+    max_align_t align;
+};
+
+static void *json_alloc(size_t size)
+{
+    union json_block *b;
+
+    if (size > SIZE_MAX - sizeof(*b) || (b = mem_alloc(json_mem, size + sizeof(*b))) == NULL)
+        return NULL;
+    b->size = size + sizeof(*b);
+    return b + 1;
+}
+
+static void json_free(void *ptr)
+{
+    union json_block *b = ptr;
+
+    if (b != NULL)
+        mem_free(json_mem, b - 1, b[-1].size);
+}
+
+static void give_jansson(struct mem *mem)
+{
+    size_t seed;
+
+    json_mem = mem;
+    json_set_alloc_funcs(json_alloc, json_free);
+    world_random(&seed, sizeof(seed));
+    json_object_seed(seed);
+}
+
+/* ---- beginning ---- */
+
+static void name_instance(struct heapd *d)
+{
+    unsigned char bytes[INSTANCE_BYTES];
+
+    world_random(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        d->instance[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        d->instance[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    }
+}
+
+static enum err make_heap(struct heapd *d)
+{
+    uint64_t seed;
+    enum err e;
+
+    world_random(&seed, sizeof(seed));
+    if ((e = heap_create(&d->mem, seed, &d->heap)) || (e = gc_create(d->heap, &d->gc)))
+        return e;
+    return session_set_create(d->heap, &d->sessions);
+}
+
+static enum err make_service(struct heapd *d)
+{
+    struct settings *settings = &d->config.settings;
+    enum err e;
+
+    session_set_limits(d->sessions, (uint32_t)settings->sessions_max, (uint32_t)settings->holds_per_session_max);
+    if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
+                        &d->api)))
+        return e;
+
+    struct server_world sw = {&d->loop, &d->edge_mem, d->api, d->gc, &d->config, d->instance};
+
+    if ((e = server_create(&sw, &d->server)))
+        return e;
+
+    struct collector_world cw = {
+        .loop = &d->loop,
+        .mem = &d->edge_mem,
+        .api = d->api,
+        .gc = d->gc,
+        .sessions = d->sessions,
+        .settings = settings,
+        .edge = server_edge(d->server),
+        .pauses = &d->world.pauses,
+    };
+
+    return collector_create(&cw, &d->collector);
+}
+
+static void on_stop(void *ctx, int signum)
+{
+    struct heapd *d = ctx;
+
+    log_line(LOG_INFO, "signal %d: stopping", signum);
+    server_stop(d->server);
+}
+
+static void begin(struct heapd *d)
+{
+    mem_init(&d->mem, d->config.settings.memory_bytes_max);
+    mem_init(&d->edge_mem, 0);
+    give_jansson(&d->mem);
+    CHECK(uv_loop_init(&d->loop) == 0);
+    signals_init(&d->signals, &d->loop, on_stop, d);
+    world_init(&d->world, &d->loop);
+    world_raise_file_limit();
+    name_instance(d);
+}
+
+/* ---- running ---- */
+
+/* True if it was ready, until it was asked to stop. */
+static bool serve(struct heapd *d)
+{
+    struct why why = {0};
+
+    if (make_heap(d) != ERR_OK || make_service(d) != ERR_OK) {
+        log_line(LOG_ERROR, "there is not enough memory to start");
+        return false;
+    }
+    if (server_listen(d->server, &why) != ERR_OK) {
+        log_line(LOG_ERROR, "%s", why.text);
+        return false;
+    }
+    d->world.server = d->server;
+    log_line(LOG_INFO, "heapd %s, pid %d, instance %s", HEAPD_VERSION, (int)getpid(), d->instance);
+    log_line(LOG_INFO, "no --data: nothing survives a restart");
+    server_say_ready(d->server);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    return true;
+}
+
+/* ---- ending ---- */
+
+static void close_handles(struct heapd *d)
+{
+    if (d->collector != NULL)
+        collector_close(d->collector);
+    if (d->server != NULL)
+        server_close(d->server);
+    signals_close(&d->signals);
+    uv_run(&d->loop, UV_RUN_DEFAULT); /* their close callbacks */
+    CHECK(uv_loop_close(&d->loop) == 0);
+}
+
+static void end(struct heapd *d)
+{
+    close_handles(d);
+    collector_destroy(&d->collector);
+    server_destroy(&d->server);
+    api_destroy(&d->api);
+    session_set_destroy(&d->sessions);
+    if (d->gc != NULL)
+        gc_destroy(&d->gc);
+    heap_destroy(&d->heap);
+    mem_fini(&d->edge_mem);
+    mem_fini(&d->mem);
+}
+
+int main(int argc, char **argv)
+{
+    static const int status_of[] = {
+        [CONFIG_SAID] = EXIT_SUCCESS, [CONFIG_MISUSED] = 2, [CONFIG_REFUSED] = EXIT_FAILURE};
+    struct heapd d = {0};
+    enum config_verdict asked = config_read(argc, argv, &d.config);
+    bool served;
+
+    if (asked != CONFIG_RUN)
+        return status_of[asked];
+    begin(&d);
+    served = serve(&d);
+    end(&d);
+    if (served)
+        log_line(LOG_INFO, "stopped");
+    return served ? EXIT_SUCCESS : EXIT_FAILURE;
+}

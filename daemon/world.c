@@ -1,0 +1,176 @@
+/*
+ * world.c - see world.h.
+ *
+ * Time in milliseconds is the loop's: one reading for everything that one event brings. What /proc does not say
+ * reads as 0.
+ */
+#include "daemon/world.h"
+#include "daemon/clock.h"
+#include "heap/base/check.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define WORLD_MAGIC 0x30470001u
+
+static struct world *world_of(void *ctx)
+{
+    struct world *w = ctx;
+
+    CHECK_IS(w, WORLD_MAGIC);
+    return w;
+}
+
+/* ---- this process ---- */
+
+/* The first two numbers of statm: pages of address space, pages in memory. */
+static void read_statm(uint64_t *ret_virtual_bytes, uint64_t *ret_resident_bytes)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long long virtual_pages = 0, resident_pages = 0;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (f != NULL) {
+        if (fscanf(f, "%llu %llu", &virtual_pages, &resident_pages) != 2)
+            virtual_pages = resident_pages = 0;
+        fclose(f);
+    }
+    *ret_virtual_bytes = virtual_pages * page;
+    *ret_resident_bytes = resident_pages * page;
+}
+
+static uint64_t count_open_files(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    if (d == NULL)
+        return 0;
+    while (readdir(d) != NULL)
+        count++;
+    closedir(d);
+    return count > 3 ? count - 3 : 0; /* ".", ".." and the directory itself */
+}
+
+static uint64_t max_open_files(void)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+void world_raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void world_random(void *out, size_t n)
+{
+    char *at = out;
+
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+
+        CHECK(got > 0 || errno == EINTR);
+        if (got > 0) {
+            at += got;
+            n -= (size_t)got;
+        }
+    }
+}
+
+/* ---- for api/ ---- */
+
+static uint64_t now_ms(void *ctx)
+{
+    return uv_now(world_of(ctx)->loop);
+}
+
+static void random_bytes(void *ctx, void *out, size_t n)
+{
+    (void)ctx;
+    world_random(out, n);
+}
+
+static uint64_t rss_bytes(void *ctx)
+{
+    uint64_t virtual_bytes, resident_bytes;
+
+    (void)ctx;
+    read_statm(&virtual_bytes, &resident_bytes);
+    return resident_bytes;
+}
+
+static void pauses(void *ctx, struct api_pauses *ret)
+{
+    const struct histogram *h = &world_of(ctx)->pauses;
+
+    *ret = (struct api_pauses){
+        .count = h->count,
+        .p50_us = histogram_quantile(h, 0.5),
+        .p99_us = histogram_quantile(h, 0.99),
+        .p999_us = histogram_quantile(h, 0.999),
+        .max_us = h->max,
+        .sum_us = h->sum,
+    };
+}
+
+/* Every setting is read where it is used, each time: nothing needs to be told. */
+static void settings_changed(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool ready(void *ctx, struct slice *ret_why_not)
+{
+    struct world *w = world_of(ctx);
+
+    if (w->server == NULL) {
+        *ret_why_not = SLICE("it is about to start");
+        return false;
+    }
+    return server_ready(w->server, ret_why_not);
+}
+
+static void process(void *ctx, struct api_process *ret)
+{
+    struct world *w = world_of(ctx);
+    uint64_t resident_bytes;
+
+    *ret = (struct api_process){
+        .cpu_seconds = clock_cpu_s(),
+        .start_time_seconds = w->start_unix_s,
+        .open_fds = count_open_files(),
+        .max_fds = max_open_files(),
+        .connections = w->server == NULL ? 0 : server_connections(w->server),
+    };
+    read_statm(&ret->virtual_bytes, &resident_bytes);
+}
+
+void world_init(struct world *w, uv_loop_t *loop)
+{
+    *w = (struct world){.magic = WORLD_MAGIC, .loop = loop, .start_unix_s = clock_unix_s()};
+}
+
+struct api_world world_for_api(struct world *w)
+{
+    return (struct api_world){
+        .ctx = w,
+        .now_ms = now_ms,
+        .random_bytes = random_bytes,
+        .rss_bytes = rss_bytes,
+        .pauses = pauses,
+        .settings_changed = settings_changed,
+        .ready = ready,
+        .process = process,
+    };
+}

@@ -1,0 +1,25 @@
+/*
+ * world.h - what api/ may ask of the world (struct api_world), answered: time, randomness, this process.
+ */
+#pragma once
+#include "api/api.h"
+#include "daemon/histogram.h"
+#include "daemon/server.h"
+#include <uv.h>
+
+struct world {
+    uint32_t magic;
+    uv_loop_t *loop;
+    const struct server *server; /* set once there is one */
+    double start_unix_s;
+    struct histogram pauses;     /* of the collector */
+};
+
+void world_init(struct world *w, uv_loop_t *loop);
+/* `w` stays where it is while the result is used. */
+struct api_world world_for_api(struct world *w);
+
+/* Unguessable bytes from the kernel. */
+void world_random(void *out, size_t n);
+/* As many open files as this process may have. */
+void world_raise_file_limit(void);

@@ -1,0 +1,486 @@
+/*
+ * gc.c - see gc.h: the machine that is stepped, and what it hears from the heap.
+ *
+ *     asked for, or due --> [REAP] CLOSE --> SUBTRACT --> SPREAD --> CONDEMN --> RELEASE --> FREE --> logged
+ *
+ * gc_step() does one bounded piece of whatever comes first: the young window, else the full one, else what has
+ * been asked for, else what is due, else the dead that wait to be reaped.
+ */
+#include "gc/gc.h"
+#include "gc/gc_impl.h"
+#include "heap/base/map.h"
+
+#define COPY_BYTES ((size_t)POOLS_MAX * POOL_CELLS * sizeof(uint32_t))
+#define COPY_POOLS_BYTES (POOLS_MAX / 8)
+
+/* ---- what the heap tells ---- */
+
+static void on_born(void *ctx, slot_t slot)
+{
+    struct gc *gc = ctx;
+
+    if (gc_object(gc, slot)->kind == KIND_BYTES)
+        return; /* a leaf holds nothing, so it is in no cycle */
+    slotset_add(&gc->nursery[gc->nursery_now], slot);
+    gc->generations[0].objects++;
+    if (gc->counts[0] < GC_THRESHOLD_MAX)
+        gc->counts[0]++;
+}
+
+static struct window *window_of(struct gc *gc, slot_t slot)
+{
+    return gc_object(gc, slot)->window == WINDOW_YOUNG ? &gc->young : &gc->full;
+}
+
+/* A member whose count changes is taken as reached: see subtract.c. */
+static void on_ref_changed(void *ctx, slot_t slot)
+{
+    struct gc *gc = ctx;
+    struct window *w = window_of(gc, slot);
+
+    CHECK(w->phase == GC_CLOSE || w->phase == GC_SUBTRACT || w->phase == GC_SPREAD || w->save_all || w->run.dry_run);
+    window_reach(gc, w, slot);
+}
+
+static bool is_condemned(struct gc *gc, slot_t slot)
+{
+    return !heap_is_alive(gc->heap, gc_object(gc, slot));
+}
+
+static void on_dying(void *ctx, slot_t slot)
+{
+    struct gc *gc = ctx;
+    const struct object *o = gc_object(gc, slot);
+
+    if (o->kind == KIND_BYTES)
+        return;
+    if (o->generation == GENERATION_FROZEN)
+        gc->frozen--;
+    else
+        gc->generations[o->generation].objects--;
+    if (is_condemned(gc, slot))
+        return; /* its window walks it until it is freed; and its end was not a deallocation by count */
+    if (gc->counts[0] > 0)
+        gc->counts[0]--;
+    slotset_remove(&gc->nursery[0], slot);
+    slotset_remove(&gc->nursery[1], slot);
+    slotset_remove(&gc->middle, slot);
+    if (o->window != WINDOW_NONE)
+        window_of(gc, slot)->reached++; /* not collected: it died by counting */
+}
+
+static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
+{
+    const struct gc *gc = ctx;
+
+    for (uint32_t e = 0; e < map_count(gc->garbage); e++)
+        count(to, map_key(gc->garbage, e));
+}
+
+static size_t on_validate(void *ctx, void (*broken)(void *to, const char *sentence), void *to)
+{
+    return gc_validate(ctx, broken, to);
+}
+
+/* ---- life ---- */
+
+static bool make_tables(struct gc *gc, struct mem *mem)
+{
+    gc->copy = mem_reserve(mem, COPY_BYTES);
+    gc->copy_pools = mem_reserve(mem, COPY_POOLS_BYTES);
+    gc->garbage = map_create(mem, 0x67c);
+    return slotset_init(&gc->nursery[0], mem) && slotset_init(&gc->nursery[1], mem) && slotset_init(&gc->middle, mem) &&
+           slotset_init(&gc->young.grey_rest, mem) && slotset_init(&gc->full.grey_rest, mem) && gc->copy != NULL &&
+           gc->copy_pools != NULL && gc->garbage != NULL;
+}
+
+static void free_tables(struct gc *gc, struct mem *mem)
+{
+    mem_uncharge(mem, gc->charged_bytes);
+    slotset_fini(&gc->nursery[0], mem);
+    slotset_fini(&gc->nursery[1], mem);
+    slotset_fini(&gc->middle, mem);
+    slotset_fini(&gc->young.grey_rest, mem);
+    slotset_fini(&gc->full.grey_rest, mem);
+    mem_unreserve(mem, gc->copy, COPY_BYTES);
+    mem_unreserve(mem, gc->copy_pools, COPY_POOLS_BYTES);
+    map_destroy(&gc->garbage);
+}
+
+enum err gc_create(struct heap *h, struct gc **ret)
+{
+    struct mem *mem = heap_mem(h);
+    struct gc *gc = mem_zalloc(mem, sizeof *gc);
+
+    if (gc == NULL)
+        return ERR_NOMEM;
+    gc->heap = h;
+    gc->pools = heap_pools(h);
+    gc->tuning = (struct gc_tuning){
+        .enabled = true, .thresholds = {2000, 10, 10}, .full_bytes_pct = 25, .full_age_s = 60};
+    gc->young.mark = WINDOW_YOUNG;
+    gc->full.mark = WINDOW_FULL;
+    gc->watch = (struct heap_watch){.ctx = gc,
+                                    .born = on_born,
+                                    .gained_ref = on_ref_changed,
+                                    .lost_ref = on_ref_changed,
+                                    .dying = on_dying,
+                                    .recount = on_recount,
+                                    .validate = on_validate};
+    if (!make_tables(gc, mem)) {
+        free_tables(gc, mem);
+        mem_free(mem, gc, sizeof *gc);
+        return ERR_NOMEM;
+    }
+    heap_add_watch(h, &gc->watch);
+    *ret = gc;
+    return ERR_OK;
+}
+
+static bool step_windows(struct gc *gc, size_t *units);
+
+void gc_destroy(struct gc **at)
+{
+    struct gc *gc = *at;
+    size_t units;
+
+    *at = NULL;
+    if (gc == NULL)
+        return;
+    do /* what is open must end: its members are between life and death */
+        units = SIZE_MAX;
+    while (step_windows(gc, &units));
+    while (gc_clear_garbage(gc, SIZE_MAX) == 0)
+        ;
+    heap_remove_watch(gc->heap, &gc->watch);
+
+    struct mem *mem = heap_mem(gc->heap);
+
+    free_tables(gc, mem);
+    mem_free(mem, gc, sizeof *gc);
+}
+
+/* ---- one window, phase by phase ---- */
+
+typedef size_t (*phase_fn)(struct gc *, struct window *, size_t units);
+
+static size_t kill_or_spare(struct gc *gc, struct window *w, size_t units)
+{
+    return w->run.dry_run ? condemn_tally(gc, w, units) : w->save_all ? condemn_save(gc, w, units) : condemn_kill(gc, w, units);
+}
+
+static phase_fn phase_of(const struct window *w)
+{
+    switch (w->phase) {
+    case GC_CLOSE:
+        return window_close_set;
+    case GC_SUBTRACT:
+        return window_subtract;
+    case GC_SPREAD:
+        return window_spread;
+    case GC_CONDEMN:
+        return kill_or_spare;
+    case GC_RELEASE:
+        return condemn_release;
+    case GC_FREE:
+        return condemn_free;
+    case GC_IDLE:
+    case GC_REAP:
+    case GC_FREEZE:
+        break;
+    }
+    UNREACHABLE();
+}
+
+/* The counts copied for one window are of no use to the next: their pages go back, unless they are few. */
+static void release_copies(struct gc *gc, const struct window *w)
+{
+    if (w->generation < 2 && gc->copy_pool_count <= COPY_KEEP_POOLS)
+        return;
+    if (gc->young.phase != GC_IDLE && gc->full.phase != GC_IDLE)
+        return; /* the other window still reads its own */
+    mem_discard(gc->copy, (size_t)gc_heap_end(gc) * sizeof *gc->copy);
+    mem_discard(gc->copy_pools, COPY_POOLS_BYTES);
+    gc->copy_pool_count = 0;
+}
+
+static void log_run(struct gc *gc, struct window *w)
+{
+    struct logged_run *entry = &gc->log[gc->run_count % GC_LOG_MAX];
+
+    w->run.number = ++gc->run_count;
+    *entry = (struct logged_run){w->run, w->ticket};
+    gc->last_run = &entry->run;
+}
+
+static void finish_window(struct gc *gc, struct window *w)
+{
+    struct gc_generation *g = &gc->generations[w->generation];
+
+    CHECK(w->grey_count == 0 || w->save_all || w->run.dry_run);
+    w->grey_count = 0;
+    while (w->grey_rest.count > 0) /* only save-all and dry runs leave any: what changed while they ended */
+        slotset_remove(&w->grey_rest, slotset_next(&w->grey_rest, 1, gc_heap_end(gc)));
+    if (!w->run.dry_run) {
+        g->collections++;
+        g->collected += w->run.collected;
+        pace_ended(gc, w);
+    }
+    g->units += w->run.units;
+    release_copies(gc, w);
+    gc->requests[w->generation][w->run.dry_run].finished = w->ticket;
+    log_run(gc, w);
+    w->phase = GC_IDLE;
+}
+
+static void next_phase(struct gc *gc, struct window *w)
+{
+    bool nothing_to_free = w->run.dry_run || w->save_all || w->run.collected == 0;
+
+    switch (w->phase) {
+    case GC_SPREAD:
+        w->phase = GC_CONDEMN;
+        condemn_begin(gc, w);
+        break;
+    case GC_CONDEMN:
+        w->phase = nothing_to_free ? GC_FREE : GC_RELEASE;
+        window_rewind(w);
+        if (nothing_to_free)
+            finish_window(gc, w);
+        break;
+    case GC_FREE:
+        finish_window(gc, w);
+        break;
+    default:
+        w->phase++;
+        window_rewind(w);
+    }
+}
+
+static void step_window(struct gc *gc, struct window *w, size_t *units)
+{
+    size_t before = *units;
+
+    gc->last_run = &w->run;
+    gc->last_generation = w->generation;
+    w->run.slices += w->last_step != gc->step_number;
+    w->last_step = gc->step_number;
+    *units = phase_of(w)(gc, w, *units);
+    w->run.units += before - *units;
+    if (*units > 0)
+        next_phase(gc, w);
+}
+
+/* True if a window is open and has been worked on. */
+static bool step_windows(struct gc *gc, size_t *units)
+{
+    struct window *w = gc->young.phase != GC_IDLE ? &gc->young : &gc->full;
+
+    if (w->phase == GC_IDLE)
+        return false;
+    step_window(gc, w, units);
+    return true;
+}
+
+/* ---- starting one ---- */
+
+/* A young window may open inside a full one once that has chosen its own from the young sets; nothing opens
+ * beside a dry run, which leaves its members where they are. */
+static bool may_open(const struct gc *gc, int generation)
+{
+    const struct window *full = &gc->full;
+
+    if (gc->young.phase != GC_IDLE || gc->freezing)
+        return false;
+    if (full->phase == GC_IDLE)
+        return true;
+    return generation < 2 && !full->run.dry_run && (full->phase != GC_CLOSE || full->source == WALK_HEAP);
+}
+
+static void open(struct gc *gc, int generation, enum gc_reason reason, bool dry_run)
+{
+    struct window *w = generation == 2 ? &gc->full : &gc->young;
+    struct requests *r = &gc->requests[generation][dry_run];
+
+    r->wanted = false;
+    w->ticket = ++r->started;
+    window_open(gc, w, generation, reason, dry_run);
+}
+
+/* What was asked for, oldest first: reap, then open. True if there was something to do. */
+static bool start_request(struct gc *gc, size_t *units)
+{
+    for (int g = GC_GENERATIONS - 1; g >= 0; g--)
+        for (int dry = 0; dry < 2; dry++) {
+            if (!gc->requests[g][dry].wanted || !may_open(gc, g) || (dry && gc->full.phase != GC_IDLE))
+                continue;
+            *units = heap_reap(gc->heap, *units);
+            if (*units > 0)
+                open(gc, g, gc->requests[g][dry].reason, dry);
+            return true;
+        }
+    return false;
+}
+
+static bool start_due(struct gc *gc)
+{
+    enum gc_reason reason;
+    int g = pace_due(gc, &reason);
+
+    if (g < 0 || !may_open(gc, g))
+        return false;
+    open(gc, g, reason, false);
+    return true;
+}
+
+static bool request_waits(const struct gc *gc)
+{
+    for (int g = 0; g < GC_GENERATIONS; g++)
+        if (gc->requests[g][0].wanted || gc->requests[g][1].wanted)
+            return true;
+    return false;
+}
+
+bool gc_is_due(const struct gc *gc)
+{
+    enum gc_reason reason;
+    int g = pace_due(gc, &reason);
+
+    return g >= 0 && may_open(gc, g);
+}
+
+bool gc_has_work(const struct gc *gc)
+{
+    return gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE || gc->freezing || request_waits(gc) ||
+           gc_is_due(gc) || heap_counters(gc->heap)->doomed > 0;
+}
+
+/* The tables follow the heap, on the account too. What they cost is spent: it is not asked for. */
+static void charge_tables(struct gc *gc)
+{
+    size_t sets = 3 * (size_t)gc->pools->pool_end * (POOL_CELLS / 8);
+    size_t copies = (size_t)gc->copy_pool_count * POOL_CELLS * sizeof *gc->copy;
+
+    mem_uncharge(heap_mem(gc->heap), gc->charged_bytes);
+    gc->charged_bytes = sets + copies;
+    mem_charge_spent(heap_mem(gc->heap), gc->charged_bytes);
+}
+
+/* One thing: true if there was any. */
+static bool step_once(struct gc *gc, size_t *units)
+{
+    bool windows_open = gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE;
+
+    if (gc->young.phase == GC_IDLE && !gc->freezing && (start_request(gc, units) || start_due(gc)))
+        return true;
+    if (windows_open)
+        return step_windows(gc, units);
+    if (gc->freezing) {
+        *units = freeze_step(gc, *units);
+        return true;
+    }
+    if (heap_counters(gc->heap)->doomed == 0)
+        return false;
+    *units = heap_reap(gc->heap, *units);
+    return true;
+}
+
+size_t gc_step(struct gc *gc, size_t units)
+{
+    gc->last_run = NULL;
+    gc->step_number++;
+    while (units > 0 && step_once(gc, &units))
+        ;
+    charge_tables(gc);
+    return units;
+}
+
+void gc_finish(struct gc *gc)
+{
+    while (gc_has_work(gc))
+        (void)gc_step(gc, 1u << 20);
+}
+
+void gc_note_slice(struct gc *gc, uint64_t us)
+{
+    if (gc->last_run == NULL)
+        return;
+    gc->last_run->us += us;
+    if (us > gc->last_run->max_slice_us)
+        gc->last_run->max_slice_us = us;
+    gc->generations[gc->last_generation].us += us;
+}
+
+/* ---- asking ---- */
+
+enum err gc_collect(struct gc *gc, int generation, enum gc_reason reason, bool dry_run, uint64_t *ret_ticket,
+                    struct why *why)
+{
+    struct requests *r;
+
+    if (generation < 0 || generation >= GC_GENERATIONS)
+        return why_set(why, ERR_BAD_VALUE, "invalid generation %d: it is 0, 1 or 2", generation);
+    r = &gc->requests[generation][dry_run];
+    if (!r->wanted)
+        r->reason = reason;
+    r->wanted = true;
+    if (ret_ticket != NULL)
+        *ret_ticket = r->started + 1;
+    return ERR_OK;
+}
+
+bool gc_run_of(const struct gc *gc, int generation, bool dry_run, uint64_t ticket, struct gc_run *ret)
+{
+    if (gc->requests[generation][dry_run].finished < ticket)
+        return false;
+    *ret = (struct gc_run){.generation = generation, .dry_run = dry_run};
+    for (size_t i = 0; i < GC_LOG_MAX && i < gc->run_count; i++) {
+        const struct logged_run *entry = &gc->log[i];
+
+        if (entry->run.generation == generation && entry->run.dry_run == dry_run && entry->ticket == ticket)
+            *ret = entry->run;
+    }
+    return true;
+}
+
+bool gc_log(const struct gc *gc, size_t back, struct gc_run *ret)
+{
+    if (back >= GC_LOG_MAX || back >= gc->run_count)
+        return false;
+    *ret = gc->log[(gc->run_count - 1 - back) % GC_LOG_MAX].run;
+    return true;
+}
+
+void gc_get_state(const struct gc *gc, struct gc_state *ret)
+{
+    const struct window *w = gc->young.phase != GC_IDLE ? &gc->young : &gc->full;
+
+    *ret = (struct gc_state){.tuning = gc->tuning,
+                             .phase = w->phase,
+                             .collecting = w->phase != GC_IDLE ? w->generation : -1,
+                             .frozen = gc->frozen,
+                             .garbage = map_count(gc->garbage),
+                             .cycles_possible = heap_counters(gc->heap)->fell_nonzero != gc->fell_at_full};
+    if (w->phase == GC_IDLE && gc->freezing)
+        ret->phase = GC_FREEZE;
+    else if (w->phase == GC_IDLE && request_waits(gc))
+        ret->phase = GC_REAP;
+    for (int g = 0; g < GC_GENERATIONS; g++) {
+        ret->counts[g] = gc->counts[g];
+        ret->generations[g] = gc->generations[g];
+    }
+}
+
+enum err gc_set_tuning(struct gc *gc, const struct gc_tuning *t, struct why *why)
+{
+    const uint32_t known = GC_DEBUG_STATS | GC_DEBUG_COLLECTABLE | GC_DEBUG_UNCOLLECTABLE | GC_DEBUG_SAVEALL;
+
+    for (int g = 0; g < GC_GENERATIONS; g++)
+        if (t->thresholds[g] > GC_THRESHOLD_MAX)
+            return why_limit(why, ERR_BAD_VALUE, "threshold_max", GC_THRESHOLD_MAX, "threshold %d is %u", g,
+                             t->thresholds[g]);
+    if ((t->debug & ~known) != 0)
+        return why_set(why, ERR_BAD_VALUE, "unknown debug flags %u", t->debug & ~known);
+    gc->tuning = *t;
+    return ERR_OK;
+}

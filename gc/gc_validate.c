@@ -1,0 +1,90 @@
+/*
+ * gc_validate.c - which object may be in which state in which phase (gc.h), counted anew.
+ *
+ *   1. The generations' populations are what the headers say.
+ *   2. A young object is in the set of its generation, unless an open full window has chosen it.
+ *   3. An object is marked for a window only while that window is open; those marked and not yet reached are
+ *      as many as were chosen and not reached, until they are freed.
+ */
+#include "gc/gc_impl.h"
+#include "heap/base/map.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+struct census {
+    uint64_t generation[4];
+    uint64_t marked[3];
+    uint64_t misplaced;
+};
+
+static bool is_in_its_set(const struct gc *gc, slot_t slot, const struct object *o)
+{
+    bool nursery = slotset_has(&gc->nursery[0], slot) || slotset_has(&gc->nursery[1], slot);
+    bool middle = slotset_has(&gc->middle, slot);
+
+    if (o->window == WINDOW_FULL && !gc->full.run.dry_run)
+        return !nursery && !middle;
+    return nursery == (o->generation == 0) && middle == (o->generation == 1);
+}
+
+static void count_cell(const struct gc *gc, slot_t slot, struct census *c)
+{
+    const struct object *o = gc_object(gc, slot);
+
+    if (o->state == STATE_DEAD)
+        c->marked[o->window]++;
+    if (o->state != STATE_LIVE || o->kind == KIND_BYTES)
+        return;
+    c->generation[o->generation]++;
+    c->marked[o->window]++;
+    c->misplaced += !is_in_its_set(gc, slot, o);
+}
+
+struct verdict {
+    size_t broken;
+    void (*tell)(void *ctx, const char *sentence);
+    void *ctx;
+};
+
+static void claim(struct verdict *v, const char *what, uint64_t found, uint64_t expected)
+{
+    char sentence[WHY_TEXT_MAX];
+
+    if (found == expected)
+        return;
+    v->broken++;
+    if (v->tell == NULL)
+        return;
+    snprintf(sentence, sizeof sentence, "gc: %s: %" PRIu64 " found, %" PRIu64 " expected", what, found, expected);
+    v->tell(v->ctx, sentence);
+}
+
+static void check_window(struct verdict *v, const struct window *w, uint64_t marked)
+{
+    if (w->phase == GC_IDLE)
+        claim(v, "objects marked for a closed window", marked, 0);
+    else if (w->phase == GC_SUBTRACT || w->phase == GC_SPREAD)
+        claim(v, "objects in a window", marked, w->run.candidates - w->reached);
+}
+
+size_t gc_validate(struct gc *gc, void (*broken)(void *ctx, const char *sentence), void *ctx)
+{
+    struct verdict v = {.tell = broken, .ctx = ctx};
+    struct census c = {.misplaced = 0};
+
+    for (slot_t slot = POOL_CELLS; slot < gc_heap_end(gc); slot++) {
+        if (pool_is_objects(gc->pools, pool_of(slot)))
+            count_cell(gc, slot, &c);
+        else
+            slot |= POOL_CELLS - 1;
+    }
+    claim(&v, "objects of generation 0", c.generation[0], gc->generations[0].objects);
+    claim(&v, "objects of generation 1", c.generation[1], gc->generations[1].objects);
+    claim(&v, "objects of generation 2", c.generation[2], gc->generations[2].objects);
+    claim(&v, "frozen objects", c.generation[3], gc->frozen);
+    claim(&v, "objects in the wrong set", c.misplaced, 0);
+    claim(&v, "broken rules of the garbage table", map_validate(gc->garbage), 0);
+    check_window(&v, &gc->young, c.marked[WINDOW_YOUNG]);
+    check_window(&v, &gc->full, c.marked[WINDOW_FULL]);
+    return v.broken;
+}

@@ -1,0 +1,67 @@
+/*
+ * pace.c - when a collection starts: arithmetic on counters, nothing else. The rules are CPython's (gcmodule.c,
+ * gc_collect_generations), and one more: a full collection also starts when the bytes handed out since the last
+ * one pass a share of the live ones, since a few large objects can hold much memory in few cycles.
+ */
+#include "gc/gc_impl.h"
+
+static bool full_is_worth_it(const struct gc *gc)
+{
+    return gc->long_lived_pending >= gc->long_lived_total / 4;
+}
+
+static bool bytes_are_due(const struct gc *gc)
+{
+    const struct heap_stats *s = heap_counters(gc->heap);
+    uint64_t fresh = s->allocated_bytes - gc->allocated_at_full;
+    uint64_t share = s->live_bytes / 100 * gc->tuning.full_bytes_pct;
+
+    return gc->tuning.full_bytes_pct != 0 && fresh > GC_FULL_BYTES_FLOOR && fresh > share;
+}
+
+/* The oldest generation whose count is above its threshold, among those that may run now. */
+static int due_by_count(const struct gc *gc, int oldest)
+{
+    if (gc->counts[0] <= gc->tuning.thresholds[0])
+        return -1;
+    for (int g = oldest; g >= 0; g--)
+        if (gc->counts[g] > gc->tuning.thresholds[g] && (g < 2 || full_is_worth_it(gc)))
+            return g;
+    return -1;
+}
+
+int pace_due(const struct gc *gc, enum gc_reason *ret_reason)
+{
+    bool full_open = gc->full.phase != GC_IDLE;
+
+    if (!gc->tuning.enabled || gc->tuning.thresholds[0] == 0)
+        return -1;
+    if (!full_open && bytes_are_due(gc)) {
+        *ret_reason = GC_BY_BYTES;
+        return 2;
+    }
+    *ret_reason = GC_BY_COUNT;
+    return due_by_count(gc, full_open ? 1 : 2);
+}
+
+void pace_begun(struct gc *gc, int generation)
+{
+    for (int g = 0; g <= generation; g++)
+        gc->counts[g] = 0;
+    if (generation + 1 < GC_GENERATIONS)
+        gc->counts[generation + 1]++;
+    if (generation == 2) {
+        gc->allocated_at_full = heap_counters(gc->heap)->allocated_bytes;
+        gc->fell_at_full = heap_counters(gc->heap)->fell_nonzero;
+    }
+}
+
+void pace_ended(struct gc *gc, const struct window *w)
+{
+    if (w->generation == 1)
+        gc->long_lived_pending += w->reached;
+    if (w->generation == 2) {
+        gc->long_lived_pending = 0;
+        gc->long_lived_total = w->reached;
+    }
+}

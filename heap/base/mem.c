@@ -1,0 +1,168 @@
+/* mem.c - see mem.h. malloc below the account for small blocks, mmap for pages. */
+#include "heap/base/mem.h"
+#include "heap/base/check.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+void mem_init(struct mem *m, size_t max_bytes)
+{
+    *m = (struct mem){.max_bytes = max_bytes};
+}
+
+void mem_fini(struct mem *m)
+{
+    CHECK(m->used_bytes == 0);
+}
+
+static bool asked_to_fail(struct mem *m)
+{
+    m->request_count++;
+    if (m->fail_at == 0)
+        return false;
+    return m->fail_on ? m->request_count >= m->fail_at : m->request_count == m->fail_at;
+}
+
+void mem_charge_spent(struct mem *m, size_t size)
+{
+    m->used_bytes += size;
+    if (m->used_bytes > m->peak_bytes)
+        m->peak_bytes = m->used_bytes;
+}
+
+bool mem_charge(struct mem *m, size_t size)
+{
+    if (asked_to_fail(m))
+        return false;
+    if (m->max_bytes != 0 && (size > m->max_bytes || m->used_bytes > m->max_bytes - size))
+        return false;
+    mem_charge_spent(m, size);
+    return true;
+}
+
+void mem_uncharge(struct mem *m, size_t size)
+{
+    CHECK(m->used_bytes >= size);
+    m->used_bytes -= size;
+}
+
+void *mem_alloc(struct mem *m, size_t size)
+{
+    CHECK(size > 0);
+    if (!mem_charge(m, size))
+        return NULL;
+
+    void *ptr = malloc(size);
+
+    if (ptr == NULL)
+        mem_uncharge(m, size);
+    return ptr;
+}
+
+void *mem_zalloc(struct mem *m, size_t size)
+{
+    CHECK(size > 0);
+    if (!mem_charge(m, size))
+        return NULL;
+
+    void *ptr = calloc(1, size);
+
+    if (ptr == NULL)
+        mem_uncharge(m, size);
+    return ptr;
+}
+
+void *mem_realloc(struct mem *m, void *ptr, size_t old_size, size_t new_size)
+{
+    CHECK(new_size > 0);
+    CHECK((ptr == NULL) == (old_size == 0));
+    if (new_size > old_size ? !mem_charge(m, new_size - old_size) : asked_to_fail(m))
+        return NULL;
+
+    void *moved = realloc(ptr, new_size);
+
+    if (moved == NULL) {
+        if (new_size > old_size)
+            mem_uncharge(m, new_size - old_size);
+        return NULL;
+    }
+    if (new_size < old_size)
+        mem_uncharge(m, old_size - new_size);
+    return moved;
+}
+
+void mem_free(struct mem *m, void *ptr, size_t size)
+{
+    if (ptr == NULL)
+        return;
+    mem_uncharge(m, size);
+    free(ptr);
+}
+
+/* Aligned by mapping too much and giving the ends back: mmap itself promises a page only. */
+static void *map_aligned(size_t size, size_t align)
+{
+    size_t extra = align > MEM_PAGE_BYTES ? align : 0;
+    char *base = mmap(NULL, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (base == MAP_FAILED)
+        return NULL;
+    if (extra == 0)
+        return base;
+
+    size_t head = (align - ((uintptr_t)base & (align - 1))) & (align - 1);
+
+    if (head > 0)
+        munmap(base, head);
+    if (extra > head)
+        munmap(base + head + size, extra - head);
+    return base + head;
+}
+
+void *mem_map(struct mem *m, size_t size, size_t align)
+{
+    CHECK(size > 0 && size % MEM_PAGE_BYTES == 0);
+    CHECK(align >= MEM_PAGE_BYTES && (align & (align - 1)) == 0);
+    if (!mem_charge(m, size))
+        return NULL;
+
+    void *ptr = map_aligned(size, align);
+
+    if (ptr == NULL)
+        mem_uncharge(m, size);
+    return ptr;
+}
+
+void mem_unmap(struct mem *m, void *ptr, size_t size)
+{
+    if (ptr == NULL)
+        return;
+    mem_uncharge(m, size);
+    CHECK(munmap(ptr, size) == 0);
+}
+
+void *mem_reserve(struct mem *m, size_t size)
+{
+    if (asked_to_fail(m))
+        return NULL;
+
+    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return ptr == MAP_FAILED ? NULL : ptr;
+}
+
+void mem_unreserve(struct mem *m, void *ptr, size_t size)
+{
+    (void)m;
+    if (ptr != NULL)
+        CHECK(munmap(ptr, size) == 0);
+}
+
+void mem_discard(void *ptr, size_t size)
+{
+    uintptr_t from = ((uintptr_t)ptr + MEM_PAGE_BYTES - 1) & ~(uintptr_t)(MEM_PAGE_BYTES - 1);
+    uintptr_t to = ((uintptr_t)ptr + size) & ~(uintptr_t)(MEM_PAGE_BYTES - 1);
+
+    if (from < to)
+        CHECK(madvise((void *)from, to - from, MADV_DONTNEED) == 0);
+}

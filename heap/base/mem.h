@@ -1,0 +1,56 @@
+/*
+ * mem.h - the one account through which everything here gets memory.
+ *
+ * Owns:      how many bytes are in use, the cap on them, and the failure a test has asked for.
+ * Knows not: what the bytes are for.
+ *
+ * Every free names its size, so nothing is kept beside an allocation. Blocks are zeroed only where said.
+ * One account belongs to one thread.
+ *
+ * Always true: used_bytes is the sum of all blocks handed out and not given back; at fini it is 0.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mem {
+    size_t used_bytes;
+    size_t peak_bytes;
+    size_t max_bytes;       /* 0: no cap */
+    uint64_t request_count; /* allocations asked for so far, refused ones included */
+    uint64_t fail_at;       /* refuse request number fail_at (from 1) ... 0: never */
+    bool fail_on;           /* ... and all that follow it */
+};
+
+#define MEM_PAGE_BYTES 4096u
+
+void mem_init(struct mem *m, size_t max_bytes);
+void mem_fini(struct mem *m);                       /* CHECKs that everything came back */
+
+/* NULL when refused (the cap, the system, or a test). size > 0. */
+void *mem_alloc(struct mem *m, size_t size);
+void *mem_zalloc(struct mem *m, size_t size);       /* zeroed */
+/* Like realloc: on refusal returns NULL and the old block stays. ptr NULL with old_size 0 allocates. */
+void *mem_realloc(struct mem *m, void *ptr, size_t old_size, size_t new_size);
+/* Give a block of `size` back; NULL is fine. */
+void mem_free(struct mem *m, void *ptr, size_t size);
+
+/* Whole zeroed pages straight from the system, `align` (a power of two, at least a page) aligned. The
+ * account is charged for all of `size`. */
+void *mem_map(struct mem *m, size_t size, size_t align);
+void mem_unmap(struct mem *m, void *ptr, size_t size);
+
+/* Address space without memory behind it: reads as zero, costs what is written. Nothing is charged; the
+ * owner charges what it touches by mem_charge(). This is how tables indexed by slot grow without ever
+ * being copied. NULL when refused. */
+void *mem_reserve(struct mem *m, size_t size);
+void mem_unreserve(struct mem *m, void *ptr, size_t size);
+/* Give the pages wholly inside [ptr, ptr+size) back to the system; they read as zero again. */
+void mem_discard(void *ptr, size_t size);
+
+/* Put `size` bytes on the account, or refuse (cap, test). */
+bool mem_charge(struct mem *m, size_t size);
+/* The same for what is spent already and cannot be refused any more. */
+void mem_charge_spent(struct mem *m, size_t size);
+void mem_uncharge(struct mem *m, size_t size);

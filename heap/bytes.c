@@ -1,0 +1,124 @@
+/* bytes.c - see bytes.h. */
+#include "heap/bytes.h"
+#include "heap/heap_impl.h"
+#include "heap/shape.h"
+#include "heap/slot.h"
+
+/* ---- payloads ---- */
+
+struct payload *payload_create(struct mem *mem, size_t len)
+{
+    struct payload *p = mem_alloc(mem, sizeof *p + len);
+
+    if (p != NULL)
+        *p = (struct payload){.mem = mem, .refs = 1, .len = len};
+    return p;
+}
+
+struct payload *payload_hold(struct payload *p)
+{
+    CHECK(p->refs > 0 && p->refs < UINT32_MAX);
+    p->refs++;
+    return p;
+}
+
+void payload_release(struct payload **p)
+{
+    struct payload *payload = *p;
+
+    *p = NULL;
+    if (payload == NULL)
+        return;
+    CHECK(payload->refs > 0);
+    if (--payload->refs == 0)
+        mem_free(payload->mem, payload, sizeof *payload + payload->len);
+}
+
+/* ---- objects ---- */
+
+static struct payload *payload_of(const struct heap *h, slot_t slot)
+{
+    struct payload *p;
+
+    memcpy(&p, object_at(h, slot)->word, sizeof p);
+    return p;
+}
+
+/* Put `p` there, taking the caller's reference over, and account for it. NULL: nothing is there. */
+static void set_payload(struct heap *h, slot_t slot, struct payload *p)
+{
+    struct payload *old = payload_of(h, slot);
+    int64_t before = (int64_t)bytes_storage_bytes(h, slot);
+
+    memcpy(object_at(h, slot)->word, &p, sizeof p);
+    h->stats.large_bytes += (uint64_t)((int64_t)bytes_storage_bytes(h, slot) - before);
+    object_resized(h, slot, (int64_t)bytes_storage_bytes(h, slot) - before);
+    payload_release(&old);
+}
+
+uint64_t bytes_storage_bytes(const struct heap *h, slot_t slot)
+{
+    const struct payload *p = payload_of(h, slot);
+
+    return p == NULL ? 0 : sizeof *p + p->len;
+}
+
+uint64_t bytes_length(const struct heap *h, slot_t slot)
+{
+    return payload_of(h, slot)->len;
+}
+
+void bytes_release(struct heap *h, slot_t slot)
+{
+    set_payload(h, slot, NULL);
+}
+
+enum err heap_new_bytes(struct heap *h, struct label label, struct payload **payload, obj_id *ret, struct why *why)
+{
+    uint32_t base;
+    slot_t slot;
+    enum err e = shape_base(h, label, &base, why);
+
+    if (e != ERR_OK)
+        return e;
+    slot = object_birth(h, KIND_BYTES, OBJECT_HEADER_WORDS + BYTES_OWN_WORDS, base);
+    if (slot == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a bytes object");
+    set_payload(h, slot, *payload);
+    *payload = NULL;
+    object_born(h, slot);
+    *ret = heap_id(h, slot);
+    return ERR_OK;
+}
+
+static enum err find_bytes(const struct heap *h, obj_id id, slot_t *ret, struct why *why)
+{
+    enum err e = slot_find(h, id, ret, why);
+
+    if (e == ERR_OK && object_at(h, *ret)->kind != KIND_BYTES)
+        return why_set(why, ERR_WRONG_KIND, "object %llu is not bytes", (unsigned long long)id);
+    return e;
+}
+
+enum err heap_get_bytes(const struct heap *h, obj_id id, struct payload **ret, struct why *why)
+{
+    slot_t slot;
+    enum err e = find_bytes(h, id, &slot, why);
+
+    if (e == ERR_OK)
+        *ret = payload_hold(payload_of(h, slot));
+    return e;
+}
+
+enum err heap_set_bytes(struct heap *h, obj_id id, struct payload **payload, struct why *why)
+{
+    slot_t slot;
+    enum err e = find_bytes(h, id, &slot, why);
+
+    if (e != ERR_OK)
+        return e;
+    object_changing(h, slot);
+    set_payload(h, slot, *payload);
+    *payload = NULL;
+    return ERR_OK;
+}

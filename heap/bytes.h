@@ -1,0 +1,14 @@
+/*
+ * bytes.h - raw bytes, read by range without copying (Python's memoryview).
+ *
+ * A bytes object holds one payload, counted and immutable: a reader keeps the one it began with, and replacing
+ * the contents puts another in its place.
+ */
+#pragma once
+#include "heap/heap.h"
+
+#define BYTES_OWN_WORDS 2u /* where the payload is */
+
+uint64_t bytes_storage_bytes(const struct heap *h, slot_t slot);
+uint64_t bytes_length(const struct heap *h, slot_t slot);
+void bytes_release(struct heap *h, slot_t slot); /* let go of the payload */

@@ -1,0 +1,193 @@
+/* dict.c - see dict.h. */
+#include "heap/dict.h"
+#include "heap/heap_impl.h"
+#include "heap/intern.h"
+
+struct entry {
+    slot_t name;
+    word_t word;
+    slot_t prev, next; /* 0 at the ends; spare entries: next only */
+};
+
+struct dict {
+    slot_t head, tail;
+    slot_t spare;      /* entries made by dict_reserve() and not used yet */
+    uint32_t spares;
+    uint32_t version;  /* changes, for etags */
+    uint32_t map[sizeof(struct map *) / sizeof(uint32_t)]; /* name -> entry; cells are word-aligned only */
+};
+
+#define ENTRY_WORDS (sizeof(struct entry) / sizeof(uint32_t))
+#define DICT_WORDS (sizeof(struct dict) / sizeof(uint32_t))
+
+static struct dict *dict_at(const struct heap *h, slot_t dict)
+{
+    return (struct dict *)pool_cell(&h->pools, dict);
+}
+
+static struct entry *entry_at(const struct heap *h, slot_t entry)
+{
+    return (struct entry *)pool_cell(&h->pools, entry);
+}
+
+static struct map *map_of(const struct heap *h, slot_t dict)
+{
+    struct map *m;
+
+    memcpy(&m, dict_at(h, dict)->map, sizeof m);
+    return m;
+}
+
+slot_t dict_create(struct heap *h)
+{
+    struct map *m = map_create(h->mem, h->seed);
+    slot_t dict = m != NULL ? pool_alloc(&h->pools, POOL_DATA, DICT_WORDS) : 0;
+
+    if (dict == 0) {
+        map_destroy(&m);
+        return 0;
+    }
+    *dict_at(h, dict) = (struct dict){.head = 0};
+    memcpy(dict_at(h, dict)->map, &m, sizeof m);
+    return dict;
+}
+
+static void free_spares(struct heap *h, slot_t dict)
+{
+    struct dict *d = dict_at(h, dict);
+
+    while (d->spare != 0) {
+        slot_t entry = d->spare;
+
+        d->spare = entry_at(h, entry)->next;
+        pool_free(&h->pools, entry);
+    }
+    d->spares = 0;
+}
+
+void dict_destroy(struct heap *h, slot_t dict)
+{
+    struct map *m = map_of(h, dict);
+
+    CHECK(map_count(m) == 0);
+    free_spares(h, dict);
+    map_destroy(&m);
+    pool_free(&h->pools, dict);
+}
+
+slot_t dict_find(const struct heap *h, slot_t dict, slot_t name)
+{
+    struct map *m = map_of(h, dict);
+    uint32_t e = map_find(m, name);
+
+    return e == MAP_NONE ? 0 : map_value(m, e);
+}
+
+slot_t dict_first(const struct heap *h, slot_t dict)
+{
+    return dict_at(h, dict)->head;
+}
+
+slot_t dict_next(const struct heap *h, slot_t entry)
+{
+    return entry_at(h, entry)->next;
+}
+
+slot_t dict_name(const struct heap *h, slot_t entry)
+{
+    return entry_at(h, entry)->name;
+}
+
+word_t dict_word(const struct heap *h, slot_t entry)
+{
+    return entry_at(h, entry)->word;
+}
+
+uint32_t dict_count(const struct heap *h, slot_t dict)
+{
+    return map_count(map_of(h, dict));
+}
+
+uint32_t dict_version(const struct heap *h, slot_t dict)
+{
+    return dict_at(h, dict)->version;
+}
+
+uint64_t dict_bytes(const struct heap *h, slot_t dict)
+{
+    return sizeof(struct dict) + map_bytes(map_of(h, dict)) +
+           (uint64_t)(dict_count(h, dict) + dict_at(h, dict)->spares) * sizeof(struct entry);
+}
+
+enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n)
+{
+    while (dict_at(h, dict)->spares < n) {
+        slot_t entry = pool_alloc(&h->pools, POOL_DATA, ENTRY_WORDS);
+
+        if (entry == 0)
+            return ERR_NOMEM;
+        *entry_at(h, entry) = (struct entry){.next = dict_at(h, dict)->spare};
+        dict_at(h, dict)->spare = entry;
+        dict_at(h, dict)->spares++;
+    }
+    return map_reserve(map_of(h, dict), n) ? ERR_OK : ERR_NOMEM;
+}
+
+void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word)
+{
+    struct dict *d = dict_at(h, dict);
+    slot_t entry = d->spare;
+
+    CHECK(entry != 0);
+    CHECK(map_add(map_of(h, dict), name, entry));
+    d->spare = entry_at(h, entry)->next;
+    d->spares--;
+    *entry_at(h, entry) = (struct entry){.name = name, .word = word, .prev = d->tail};
+    if (d->tail != 0)
+        entry_at(h, d->tail)->next = entry;
+    else
+        d->head = entry;
+    d->tail = entry;
+    d->version++;
+}
+
+word_t dict_replace(struct heap *h, slot_t dict, slot_t entry, word_t word)
+{
+    word_t old = entry_at(h, entry)->word;
+
+    entry_at(h, entry)->word = word;
+    dict_at(h, dict)->version++;
+    return old;
+}
+
+word_t dict_remove(struct heap *h, slot_t dict, slot_t entry)
+{
+    struct dict *d = dict_at(h, dict);
+    struct entry e = *entry_at(h, entry);
+
+    map_remove(map_of(h, dict), map_find(map_of(h, dict), e.name));
+    if (e.prev != 0)
+        entry_at(h, e.prev)->next = e.next;
+    else
+        d->head = e.next;
+    if (e.next != 0)
+        entry_at(h, e.next)->prev = e.prev;
+    else
+        d->tail = e.prev;
+    d->version++;
+    pool_free(&h->pools, entry);
+    string_release(h, e.name);
+    return e.word;
+}
+
+size_t dict_validate(const struct heap *h, slot_t dict)
+{
+    const struct map *m = map_of(h, dict);
+    size_t broken = map_validate(m);
+    uint32_t n = 0;
+    slot_t prev = 0;
+
+    for (slot_t e = dict_first(h, dict); e != 0; prev = e, e = dict_next(h, e), n++)
+        broken += entry_at(h, e)->prev != prev || dict_find(h, dict, dict_name(h, e)) != e;
+    return broken + (n != map_count(m)) + (dict_at(h, dict)->tail != prev);
+}

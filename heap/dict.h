@@ -1,0 +1,34 @@
+/*
+ * dict.h - records that outgrew their slots: an insertion-ordered hash of fields.
+ *
+ * Each entry is a cell of its own in a doubly linked list, found by name through a map: no operation ever moves
+ * or copies the others, so a field of a million is set, found and removed in the time of one of ten.
+ */
+#pragma once
+#include "heap/heap.h"
+
+/* An empty dictionary; 0: no memory. */
+slot_t dict_create(struct heap *h);
+/* Only an empty one. */
+void dict_destroy(struct heap *h, slot_t dict);
+
+/* The entry of a name, or 0. Expected O(1). */
+slot_t dict_find(const struct heap *h, slot_t dict, slot_t name);
+slot_t dict_first(const struct heap *h, slot_t dict);
+slot_t dict_next(const struct heap *h, slot_t entry);
+slot_t dict_name(const struct heap *h, slot_t entry);
+word_t dict_word(const struct heap *h, slot_t entry);
+uint32_t dict_count(const struct heap *h, slot_t dict);
+uint32_t dict_version(const struct heap *h, slot_t dict);
+uint64_t dict_bytes(const struct heap *h, slot_t dict);
+
+/* Make the next n dict_add() infallible; ERR_NOMEM. */
+enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n);
+/* Add a field that is not there, taking over the references on name and word. */
+void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word);
+/* Put `word` there; returns what was there before, with its references. */
+word_t dict_replace(struct heap *h, slot_t dict, slot_t entry, word_t word);
+/* Unlink an entry; its name is released, its word returned with its references. */
+word_t dict_remove(struct heap *h, slot_t dict, slot_t entry);
+
+size_t dict_validate(const struct heap *h, slot_t dict);

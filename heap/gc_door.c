@@ -1,0 +1,192 @@
+/* gc_door.c - see heap_gc.h: what the collector may see and do. */
+#include "heap/dict.h"
+#include "heap/heap_impl.h"
+#include "heap/list.h"
+#include "heap/record.h"
+#include "heap/ref.h"
+#include "heap/shape.h"
+
+/* ---- watching ---- */
+
+void heap_add_watch(struct heap *h, const struct heap_watch *w)
+{
+    size_t i = 0;
+
+    while (i < HEAP_WATCHES_MAX && h->watch[i] != NULL)
+        i++;
+    CHECK(i < HEAP_WATCHES_MAX);
+    h->watch[i] = w;
+}
+
+void heap_remove_watch(struct heap *h, const struct heap_watch *w)
+{
+    size_t i = 0;
+
+    while (i < HEAP_WATCHES_MAX && h->watch[i] != w)
+        i++;
+    CHECK(i < HEAP_WATCHES_MAX);
+    for (; i + 1 < HEAP_WATCHES_MAX; i++)
+        h->watch[i] = h->watch[i + 1];
+    h->watch[HEAP_WATCHES_MAX - 1] = NULL;
+}
+
+/* ---- reading ---- */
+
+const struct pools *heap_pools(const struct heap *h)
+{
+    return &h->pools;
+}
+
+struct mem *heap_mem(const struct heap *h)
+{
+    return h->mem;
+}
+
+const struct heap_stats *heap_counters(const struct heap *h)
+{
+    return &h->stats;
+}
+
+uint32_t heap_count(const struct heap *h, slot_t slot)
+{
+    uint64_t count = ref_count(h, slot);
+
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+struct slice heap_class_of(const struct heap *h, slot_t slot)
+{
+    return shape_class_name(h, object_at(h, slot)->shape);
+}
+
+uint64_t heap_bytes_of(const struct heap *h, slot_t slot)
+{
+    return object_bytes(h, slot);
+}
+
+/* ---- edges ---- */
+
+void heap_open_scan(struct heap *h, struct edge_scan *scan, slot_t slot)
+{
+    *scan = (struct edge_scan){.slot = slot, .next = h->scans};
+    h->scans = scan;
+}
+
+void heap_close_scan(struct heap *h, struct edge_scan *scan)
+{
+    struct edge_scan **at = &h->scans;
+
+    if (scan->slot == 0)
+        return;
+    while (*at != NULL && *at != scan)
+        at = &(*at)->next;
+    CHECK(*at == scan);
+    *at = scan->next;
+    *scan = (struct edge_scan){.slot = 0};
+}
+
+static void visit_words(const word_t *words, uint32_t count, edge_fn visit, void *ctx)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (word_tag(words[i]) == WORD_LINK)
+            visit(ctx, word_payload(words[i]));
+}
+
+/* One leaf a turn. */
+static size_t scan_list(const struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx)
+{
+    while (units > 0 && scan->position < list_length(h, scan->slot)) {
+        uint32_t count;
+        const word_t *words = list_leaf(h, scan->slot, (uint32_t)scan->position, &count);
+
+        visit_words(words, count, visit, ctx);
+        scan->position += count;
+        units -= units < count ? units : count;
+    }
+    return units;
+}
+
+static size_t scan_dictionary(const struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx)
+{
+    slot_t name;
+    word_t word;
+
+    while (units > 0 && record_next(h, scan->slot, &scan->position, &name, &word)) {
+        visit_words(&word, 1, visit, ctx);
+        units--;
+    }
+    return units;
+}
+
+static size_t scan_slots(const struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx)
+{
+    uint32_t room;
+    const word_t *values = record_values(h, scan->slot, &room);
+
+    visit_words(values, room, visit, ctx);
+    return units;
+}
+
+size_t heap_scan(struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx)
+{
+    if (scan->slot == 0 || units == 0)
+        return units;
+
+    const struct object *o = object_at(h, scan->slot);
+
+    if (o->kind == KIND_LIST)
+        units = scan_list(h, scan, units, visit, ctx);
+    else if (o->kind == KIND_RECORD && o->layout == LAYOUT_DICTIONARY)
+        units = scan_dictionary(h, scan, units, visit, ctx);
+    else if (o->kind == KIND_RECORD)
+        units = scan_slots(h, scan, units, visit, ctx);
+    if (units > 0)
+        heap_close_scan(h, scan);
+    return units;
+}
+
+/* ---- the collector's own references ---- */
+
+enum err heap_take_ref(struct heap *h, slot_t slot)
+{
+    return ref_take(h, slot, NULL);
+}
+
+void heap_drop_ref(struct heap *h, slot_t slot)
+{
+    ref_drop(h, slot);
+}
+
+/* ---- condemning ---- */
+
+void heap_condemn_window(struct heap *h, enum object_window w)
+{
+    CHECK(w != WINDOW_NONE && ((h->dead_windows >> w) & 1) == 0);
+    h->dead_windows |= 1u << w;
+}
+
+void heap_reopen_window(struct heap *h, enum object_window w)
+{
+    CHECK((h->dead_windows >> w) & 1);
+    h->dead_windows &= ~(1u << w);
+}
+
+void heap_kill_condemned(struct heap *h, slot_t slot)
+{
+    const struct object *o = object_at(h, slot);
+
+    CHECK(o->state == STATE_LIVE && !heap_is_alive(h, o));
+    h->stats.freed_by_collector++;
+    ref_kill(h, slot);
+}
+
+size_t heap_release_condemned(struct heap *h, slot_t slot, size_t units)
+{
+    CHECK(object_at(h, slot)->state == STATE_DEAD && units > 0);
+    return object_release_contents(h, slot, units);
+}
+
+void heap_free_condemned(struct heap *h, slot_t slot)
+{
+    object_free(h, slot);
+}

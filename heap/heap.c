@@ -1,0 +1,302 @@
+/* heap.c - see heap.h: a heap's beginning and end, looking at objects, walking, statistics. */
+#include "heap/bytes.h"
+#include "heap/dict.h"
+#include "heap/base/num.h"
+#include "heap/heap_impl.h"
+#include "heap/intern.h"
+#include "heap/list.h"
+#include "heap/names.h"
+#include "heap/record.h"
+#include "heap/ref.h"
+#include "heap/root.h"
+#include "heap/scope.h"
+#include "heap/shape.h"
+#include "heap/slot.h"
+#include "heap/weak.h"
+
+/* ---- beginning and end ---- */
+
+enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret)
+{
+    struct heap *h = mem_zalloc(mem, sizeof *h);
+
+    if (h == NULL)
+        return ERR_NOMEM;
+    h->magic = HEAP_MAGIC;
+    h->mem = mem;
+    h->seed = seed;
+    if (pools_init(&h->pools, mem) != ERR_OK || strings_create(h) != ERR_OK || shape_tables_create(h) != ERR_OK ||
+        weak_tables_create(h) != ERR_OK || (h->big_counts = map_create(mem, seed)) == NULL ||
+        (h->roots = names_create(h)) == NULL) {
+        heap_destroy(&h);
+        return ERR_NOMEM;
+    }
+    *ret = h;
+    return ERR_OK;
+}
+
+static slot_t next_live(const struct heap *h, slot_t after)
+{
+    slot_t slot = after;
+
+    return heap_next_object(h, &slot, SIZE_MAX) != 0 ? slot : 0;
+}
+
+/* Every object dies and lets go of what it has, in the order of a condemned set: kill all, then release. */
+static void empty(struct heap *h)
+{
+    struct slice name;
+    obj_id id;
+
+    for (uint32_t cursor = 0; root_next(h, &cursor, &name, &id);)
+        CHECK(root_delete(h, name, NULL) == ERR_OK);
+    for (uint32_t cursor = 0; weak_next(h, &cursor, &name, &id);)
+        CHECK(weak_delete(h, name, NULL) == ERR_OK);
+    while (heap_reap(h, SIZE_MAX) == 0)
+        ;
+    for (slot_t slot = next_live(h, 0); slot != 0; slot = next_live(h, slot))
+        ref_kill(h, slot);
+    for (uint32_t n = 1; n < h->pools.pool_end; n++)
+        for (slot_t slot = n << POOL_SHIFT; pool_is_objects(&h->pools, n) && slot < (n + 1) << POOL_SHIFT; slot++)
+            if (object_at(h, slot)->state == STATE_DEAD)
+                CHECK(object_release_contents(h, slot, SIZE_MAX) > 0);
+}
+
+void heap_destroy(struct heap **at)
+{
+    struct heap *h = *at;
+
+    *at = NULL;
+    if (h == NULL)
+        return;
+    CHECK_IS(h, HEAP_MAGIC);
+    CHECK(h->scopes == NULL && h->watch[0] == NULL);
+    if (h->roots != NULL)
+        empty(h);
+    names_destroy(&h->roots);
+    weak_tables_destroy(h);
+    shape_tables_destroy(h);
+    strings_destroy(h);
+    map_destroy(&h->big_counts);
+    pools_fini(&h->pools);
+    h->magic = 0;
+    mem_free(h->mem, h, sizeof *h);
+}
+
+/* ---- references of callers ---- */
+
+enum err heap_hold(struct heap *h, obj_id id, struct why *why)
+{
+    slot_t slot;
+    enum err e = slot_find(h, id, &slot, why);
+
+    return e != ERR_OK ? e : ref_take(h, slot, why);
+}
+
+void heap_release(struct heap *h, obj_id id)
+{
+    slot_t slot = heap_slot(h, id);
+
+    CHECK(slot != 0);
+    ref_drop(h, slot);
+}
+
+/* ---- looking at one object ---- */
+
+static uint64_t part_count(const struct heap *h, slot_t slot)
+{
+    switch ((enum object_kind)object_at(h, slot)->kind) {
+    case KIND_RECORD:
+        return record_count(h, slot);
+    case KIND_LIST:
+        return list_length(h, slot);
+    case KIND_BYTES:
+        return bytes_length(h, slot);
+    }
+    UNREACHABLE();
+}
+
+_Static_assert((int)HEAP_RECORD == KIND_RECORD && (int)HEAP_LIST == KIND_LIST && (int)HEAP_BYTES == KIND_BYTES,
+               "the kinds callers see are those of cells");
+
+enum err heap_info(const struct heap *h, obj_id id, struct object_info *ret, struct why *why)
+{
+    slot_t slot;
+    enum err e = slot_find(h, id, &slot, why);
+
+    if (e != ERR_OK)
+        return e;
+
+    const struct object *o = object_at(h, slot);
+    bool tracked = o->kind != KIND_BYTES, frozen = tracked && o->generation == GENERATION_FROZEN;
+
+    *ret = (struct object_info){
+        .id = id,
+        .kind = (enum heap_kind)o->kind,
+        .class = shape_class_name(h, o->shape),
+        .site = shape_site(h, o->shape),
+        .refs = ref_count(h, slot),
+        .weak_refs = weak_count(h, slot),
+        .bytes = object_bytes(h, slot),
+        .parts = part_count(h, slot),
+        .generation = tracked && !frozen ? (int)o->generation : -1,
+        .frozen = frozen,
+    };
+    return ERR_OK;
+}
+
+/* The parts of an object that is known to live. */
+static bool next_part(const struct heap *h, slot_t slot, struct part_cursor *cursor, struct part *ret)
+{
+    const struct object *o = object_at(h, slot);
+    slot_t name;
+    word_t word;
+
+    if (o->kind == KIND_LIST) {
+        if (cursor->position >= list_length(h, slot))
+            return false;
+        ret->index = cursor->position++;
+        ret->value = word_decode(h, list_get(h, slot, (uint32_t)ret->index));
+        return true;
+    }
+    if (o->kind != KIND_RECORD || !record_next(h, slot, &cursor->position, &name, &word))
+        return false;
+    ret->name = string_slice(h, name);
+    ret->value = word_decode(h, word);
+    return true;
+}
+
+bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret)
+{
+    slot_t slot = heap_slot(h, id);
+
+    *ret = (struct part){.index = 0};
+    return slot != 0 && next_part(h, slot, cursor, ret);
+}
+
+/* ---- etags ---- */
+
+#define ETAG_PARTS_MAX 1000
+
+static uint64_t mix_value(uint64_t hash, struct value v)
+{
+    uint64_t bits = (uint64_t)v.kind;
+
+    switch (v.kind) {
+    case VALUE_NULL:
+    case VALUE_FALSE:
+    case VALUE_TRUE:
+        break;
+    case VALUE_STRING:
+        bits += hash_bytes(hash, v.string.data, v.string.len);
+        break;
+    case VALUE_INT:
+    case VALUE_REAL:
+    case VALUE_LINK:
+    case VALUE_WEAK:
+        bits += hash_u64(hash, v.id); /* any member of the union: 64 bits */
+        break;
+    }
+    return hash_u64(hash, bits);
+}
+
+_Static_assert(sizeof(double) == sizeof(uint64_t), "a value's union is 64 bits where it is a number");
+
+/* A weak value reads null once its object is dead, so deaths of weakly referenced objects count as changes. */
+static uint64_t large_version(const struct heap *h, slot_t slot)
+{
+    const struct object *o = object_at(h, slot);
+    uint32_t version = o->kind == KIND_LIST ? list_version(h, slot) : dict_version(h, record_dict(h, slot));
+
+    return hash_u64(h->weak_deaths, version);
+}
+
+enum err heap_etag(const struct heap *h, obj_id id, uint64_t *ret, struct why *why)
+{
+    struct part_cursor cursor = {0};
+    struct part part = {.index = 0};
+    slot_t slot;
+    enum err e = slot_find(h, id, &slot, why);
+    uint64_t hash;
+
+    if (e != ERR_OK)
+        return e;
+    hash = hash_u64(h->seed, id);
+    if (object_at(h, slot)->kind == KIND_BYTES) {
+        struct payload *p;
+
+        CHECK(heap_get_bytes(h, id, &p, NULL) == ERR_OK);
+        hash = hash_u64(hash, p->len < 65536 ? hash_bytes(h->seed, p->data, p->len) : (uint64_t)(uintptr_t)p);
+        payload_release(&p);
+    } else if (part_count(h, slot) > ETAG_PARTS_MAX) {
+        hash = hash_u64(hash, large_version(h, slot));
+    } else {
+        while (next_part(h, slot, &cursor, &part))
+            hash = mix_value(hash_bytes(hash, part.name.data, part.name.len), part.value);
+    }
+    *ret = hash;
+    return ERR_OK;
+}
+
+/* ---- walking all objects ---- */
+
+obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max)
+{
+    slot_t end = h->pools.pool_end << POOL_SHIFT;
+
+    for (slot_t s = *slot + 1; s < end; s++) {
+        if (!pool_is_objects(&h->pools, pool_of(s))) {
+            s |= POOL_CELLS - 1;
+        } else if (heap_is_alive(h, object_at(h, s))) {
+            *slot = s;
+            return heap_id(h, s);
+        }
+        if (max-- <= 1) {
+            *slot = s;
+            return 0;
+        }
+    }
+    *slot = 0;
+    return 0;
+}
+
+/* ---- statistics ---- */
+
+void heap_stats(const struct heap *h, struct heap_stats *ret)
+{
+    *ret = h->stats;
+    ret->roots = names_count(h->roots);
+    ret->weak_names = names_count(h->weak_names);
+    ret->pool_free_bytes = pools_free_bytes(&h->pools);
+    ret->dirty_bytes = h->pools.dirty_pages * MEM_PAGE_BYTES;
+    ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
+    ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
+                      shape_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) + map_bytes(h->weak_cells);
+}
+
+uint64_t heap_arena_count(const struct heap *h)
+{
+    return h->pools.arena_count;
+}
+
+uint64_t heap_purge(struct heap *h)
+{
+    return pools_purge(&h->pools);
+}
+
+bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret)
+{
+    for (; *cursor < POOL_KINDS * (CELL_WORDS_MAX + 1); (*cursor)++) {
+        uint32_t kind = *cursor / (CELL_WORDS_MAX + 1), words = *cursor % (CELL_WORDS_MAX + 1);
+        const struct pool_class *class = &h->pools.class[kind][words];
+        uint64_t cells = (uint64_t)class->pools * POOL_CELLS;
+
+        if (class->pools == 0)
+            continue;
+        *ret = (struct pool_class_info){kind == POOL_OBJECTS ? "object" : "data", words * 4, class->pools, cells,
+                                        class->used, cells - class->used};
+        (*cursor)++;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,224 @@
+/*
+ * heap.h - the heap as its users see it: objects that live while something holds them.
+ *
+ * Owns:      every object, its contents and its reference count.
+ * Knows not: JSON, HTTP, time, threads, or why a collection runs (gc/).
+ *
+ * An object is a record (named fields in insertion order), a list, or bytes. What keeps it alive is counted
+ * exactly: links of other objects, named roots (root.h), session holds (session.h), open scopes (scope.h)
+ * and references that a caller of this header has taken. At zero it is dead at once: its id answers
+ * ERR_COLLECTED from then on, and its memory returns in bounded steps of heap_reap().
+ *
+ * Every function that takes an id looks it up in O(1) and may answer
+ *     ERR_NO_OBJECT   it never was an object,
+ *     ERR_COLLECTED   it was one and is dead,
+ *     ERR_NOMEM       memory is refused (only what creates or grows),
+ * and after any error nothing has changed. Names are 1 to 255 bytes of UTF-8 without NUL, else ERR_BAD_VALUE.
+ */
+#pragma once
+#include "heap/base/err.h"
+#include "heap/base/mem.h"
+#include "heap/base/slice.h"
+#include "heap/id.h"
+#include "heap/value.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct heap;
+struct payload;
+
+#define NAME_BYTES_MAX 255
+#define STRING_BYTES_MAX (64u << 20) /* one string value */
+#define LIST_ITEMS_MAX UINT32_MAX    /* items of one list */
+#define RECORD_SLOTS_MAX 32          /* fields of a record before it becomes a dictionary */
+#define CLASS_SHAPES_MAX 1024        /* shapes of a class before its new records become dictionaries */
+
+enum heap_kind { HEAP_RECORD, HEAP_LIST, HEAP_BYTES };
+
+/* What a new object is tagged with. An empty site is none. */
+struct label {
+    struct slice class;
+    struct slice site;
+};
+
+struct field {
+    struct slice name;
+    struct value value;
+    bool unset; /* heap_edit_record(): remove the field instead; absent is fine */
+};
+
+/* ---- life of a heap ---- */
+
+/* `mem` outlives the heap. `seed` keys every hash: give each process a secret one. */
+enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret);
+
+/* Frees everything, whatever still refers to it; sets *h to NULL. A NULL *h is fine. O(heap). */
+void heap_destroy(struct heap **h);
+
+/* ---- objects ---- */
+
+/* Make an object. It comes with one reference that belongs to the caller, who gives it back with
+ * heap_release() once something else holds the object. Field names within `fields` are distinct (a repeated
+ * one: the last wins). ERR_DANGLING, ERR_BAD_VALUE. O(fields). */
+enum err heap_new_record(struct heap *h, struct label label, const struct field *fields, size_t count,
+                         obj_id *ret, struct why *why);
+enum err heap_new_list(struct heap *h, struct label label, const struct value *items, size_t count,
+                       obj_id *ret, struct why *why);
+/* Takes over the caller's reference on *payload and sets it to NULL, on success only. */
+enum err heap_new_bytes(struct heap *h, struct label label, struct payload **payload, obj_id *ret,
+                        struct why *why);
+
+/* Take and give back one counted reference. heap_release() needs an id that heap_hold() or heap_new_*()
+ * gave a reference for. */
+enum err heap_hold(struct heap *h, obj_id id, struct why *why);
+void heap_release(struct heap *h, obj_id id);
+
+bool heap_has(const struct heap *h, obj_id id);
+/* OK, ERR_NO_OBJECT or ERR_COLLECTED, with the sentence. */
+enum err heap_check(const struct heap *h, obj_id id, struct why *why);
+
+struct object_info {
+    obj_id id;
+    enum heap_kind kind;
+    struct slice class;    /* the heap's, good until its next change */
+    struct slice site;     /* empty: none */
+    uint64_t refs;         /* links, roots, sessions, scopes, garbage list */
+    uint64_t weak_refs;    /* weak links and weak names */
+    uint64_t bytes;        /* own cell, own storage, 8 bytes of tables */
+    uint64_t parts;        /* fields, items, or length in bytes */
+    int generation;        /* 0..2; -1: not in any (bytes, or frozen) */
+    bool frozen;
+};
+
+enum err heap_info(const struct heap *h, obj_id id, struct object_info *ret, struct why *why);
+
+/* A number that changes whenever class or contents change (RFC 9110 strong validator; not refs, not
+ * generation). Contents of up to 1,000 parts are hashed; larger ones answer for their last change. */
+enum err heap_etag(const struct heap *h, obj_id id, uint64_t *ret, struct why *why);
+
+/* ---- records: ERR_WRONG_KIND on lists and bytes ---- */
+
+/* Set and unset several fields, all or none; values are checked before anything changes. */
+enum err heap_edit_record(struct heap *h, obj_id id, const struct field *edits, size_t count, struct why *why);
+/* ERR_NO_NAME if there is no such field. */
+enum err heap_get_field(const struct heap *h, obj_id id, struct slice name, struct value *ret, struct why *why);
+enum err heap_unset_field(struct heap *h, obj_id id, struct slice name, struct why *why);
+
+/* ---- lists: ERR_WRONG_KIND on records and bytes; ERR_NO_NAME for an index that is not there ---- */
+
+enum err heap_push_item(struct heap *h, obj_id id, const struct value *v, uint64_t *ret_index, struct why *why);
+enum err heap_get_item(const struct heap *h, obj_id id, uint64_t index, struct value *ret, struct why *why);
+enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct value *v, struct why *why);
+/* Those behind it move down by one. O(log items). */
+enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why *why);
+
+/* ---- bytes: ERR_WRONG_KIND on records and lists ---- */
+
+/* A counted, immutable run of bytes, so that an answer can be sent from it while the object changes. */
+struct payload {
+    struct mem *mem;
+    uint32_t refs;
+    size_t len;
+    char data[];
+};
+
+struct payload *payload_create(struct mem *mem, size_t len); /* one reference; data is not set; NULL: refused */
+struct payload *payload_hold(struct payload *p);
+void payload_release(struct payload **p);
+
+/* The contents, with a reference for the caller. */
+enum err heap_get_bytes(const struct heap *h, obj_id id, struct payload **ret, struct why *why);
+/* Replace the whole; takes *payload over and sets it to NULL, on success only. */
+enum err heap_set_bytes(struct heap *h, obj_id id, struct payload **payload, struct why *why);
+
+/* ---- walking the parts of one object ---- */
+
+/* One field or item. For a record `name` is set, for a list `index`. */
+struct part {
+    struct slice name;
+    uint64_t index;
+    struct value value;
+};
+
+/* Where a walk stands. Zero it to begin; good until the object changes. */
+struct part_cursor {
+    uint64_t position;
+};
+
+/* The next part, in insertion order; false at the end (always, for bytes). O(1); a list O(log). */
+bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret);
+/* Set the cursor so that the next part is the named field, or the item at `index`. ERR_NO_NAME. */
+enum err heap_seek_field(const struct heap *h, obj_id id, struct slice name, struct part_cursor *cursor,
+                         struct why *why);
+enum err heap_seek_item(const struct heap *h, obj_id id, uint64_t index, struct part_cursor *cursor,
+                        struct why *why);
+
+/* ---- walking all objects ---- */
+
+/* The first live object whose slot is greater than *slot and within the next `max` slots; moves *slot to
+ * it. Returns 0 with *slot moved if there was none yet, and 0 with *slot = 0 at the end of the heap. An
+ * object that lives all along is met exactly once, whatever happens to others. */
+obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max);
+
+/* ---- death ---- */
+
+/* Give back the memory of dead objects, at most `units` (an object, or about a hundred values); returns the
+ * units left over: 0 means there may be more. */
+size_t heap_reap(struct heap *h, size_t units);
+
+/* ---- statistics ---- */
+
+struct heap_stats {
+    uint64_t objects;        /* alive: those that answer */
+    uint64_t tracked;        /* of them records and lists */
+    uint64_t links;          /* strong links stored in objects whose memory has not returned */
+    uint64_t weak_links;
+    uint64_t roots, weak_names, classes, shapes, strings;
+    uint64_t created;        /* since the start */
+    uint64_t freed_by_refcount; /* objects whose count reached zero, since the start */
+    uint64_t freed_by_collector;
+    uint64_t fell_nonzero;   /* times a count fell without reaching zero, since the start */
+    uint64_t doomed;         /* dead, memory not yet returned */
+    uint64_t live_bytes;     /* cells and storage of live objects */
+    uint64_t doomed_bytes;
+    uint64_t allocated_bytes; /* cells and storage ever given to objects */
+    uint64_t pool_free_bytes; /* free cells in pools */
+    uint64_t dirty_bytes;    /* pages in no pool, not yet given back to the system */
+    uint64_t committed_bytes; /* pages in pools, and dirty ones */
+    uint64_t shared_bytes;   /* strings, boxed numbers, weak cells, shapes, classes */
+    uint64_t large_bytes;    /* payloads and long strings, on their own */
+    uint64_t side_bytes;     /* tables: pools, maps, roots, scopes */
+};
+
+void heap_stats(const struct heap *h, struct heap_stats *ret);
+
+struct class_info {
+    struct slice name;
+    uint64_t objects;
+    uint64_t bytes;
+    uint64_t shapes;
+};
+
+/* The next class in use, at or above *cursor (zero it to begin); false at the end. O(gap). */
+bool heap_next_class(const struct heap *h, uint32_t *cursor, struct class_info *ret);
+
+/* One size class of pools. */
+struct pool_class_info {
+    const char *kind; /* "object" or "data" */
+    uint32_t cell_bytes;
+    uint64_t pools, cells, used, free;
+};
+
+/* The size class numbered *cursor or the next that has pools; false at the end. */
+bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret);
+uint64_t heap_arena_count(const struct heap *h);
+
+/* Give free pages back to the system; returns how many bytes. O(arenas). */
+uint64_t heap_purge(struct heap *h);
+
+/* ---- proof ---- */
+
+/* Recount everything and say each equation that does not hold through `broken` (a sentence), returning how
+ * many there are; 0 is well. `broken` may be NULL. O(heap). ERR_NOMEM is told as a broken equation.
+ * The recount also asks whoever watches the heap (heap_gc.h). */
+size_t heap_validate(struct heap *h, void (*broken)(void *ctx, const char *sentence), void *ctx);

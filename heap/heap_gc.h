@@ -1,0 +1,94 @@
+/*
+ * heap_gc.h - the collector's door into the heap, and the watch by which the heap reports itself.
+ *
+ * Slots and cells are shown here, and nowhere else outside heap/. The collector may read headers, walk edges,
+ * move objects between generations and windows, and condemn what it found unreached.
+ */
+#pragma once
+#include "heap/heap.h"
+#include "heap/object.h"
+#include "heap/pool.h"
+
+/* ---- watching ---- */
+
+/* What the heap tells, at the moment it happens. Functions may be NULL; they must not change the heap. */
+struct heap_watch {
+    void *ctx;
+    void (*born)(void *ctx, slot_t slot);       /* live, count 1 */
+    void (*gained_ref)(void *ctx, slot_t slot); /* told for objects in a window only */
+    void (*lost_ref)(void *ctx, slot_t slot);   /* the same; the count is not 0 */
+    void (*changing)(void *ctx, slot_t slot);   /* before its contents change */
+    void (*dying)(void *ctx, slot_t slot);      /* its count reached 0, or it was condemned; still whole */
+    /* for heap_validate(): counted references the watcher itself holds are told through `count` */
+    void (*recount)(void *ctx, void (*count)(void *to, slot_t slot), void *to);
+    size_t (*validate)(void *ctx, void (*broken)(void *to, const char *sentence), void *to);
+};
+
+/* `w` stays the caller's and must outlive its registration. CHECKs that there is room. */
+void heap_add_watch(struct heap *h, const struct heap_watch *w);
+void heap_remove_watch(struct heap *h, const struct heap_watch *w);
+
+/* ---- reading ---- */
+
+const struct pools *heap_pools(const struct heap *h);
+struct mem *heap_mem(const struct heap *h);
+const struct heap_stats *heap_counters(const struct heap *h); /* those that are kept all along */
+
+/* LIVE, and not condemned by a window that has closed over it. */
+bool heap_is_alive(const struct heap *h, const struct object *o);
+obj_id heap_id(const struct heap *h, slot_t slot);
+/* 0 unless `id` is a live object. */
+slot_t heap_slot(const struct heap *h, obj_id id);
+/* The exact count; UINT32_MAX where it is that or more. */
+uint32_t heap_count(const struct heap *h, slot_t slot);
+struct slice heap_class_of(const struct heap *h, slot_t slot);
+uint64_t heap_bytes_of(const struct heap *h, slot_t slot);
+
+/* ---- edges ---- */
+
+/* A walk over the strong links of one object that can pause. While it is open, a removal that moves items
+ * under it moves it too: no link that stays is missed or met twice. */
+struct edge_scan {
+    slot_t slot;            /* 0: closed */
+    uint64_t position;      /* items behind it have been seen; a dictionary: slot of the next entry */
+    struct edge_scan *next; /* in the heap's list */
+};
+
+typedef void (*edge_fn)(void *ctx, slot_t target);
+
+/* Begin a walk of `slot`; heap_scan() goes on with it, visiting parts until about `units` of them are done, and
+ * returns the units left over: 0 means there is more, otherwise the scan is closed. */
+void heap_open_scan(struct heap *h, struct edge_scan *scan, slot_t slot);
+size_t heap_scan(struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx);
+void heap_close_scan(struct heap *h, struct edge_scan *scan);
+
+/* The values of a record that keeps them in its own cell, and how many words there are: the common case, for
+ * whoever wants it inline. NULL: not such a record. */
+static inline const uint32_t *object_inline_values(const struct pools *p, slot_t slot, uint32_t *ret_count)
+{
+    const struct object *o = (const struct object *)pool_cell(p, slot);
+
+    if (o->kind != KIND_RECORD || o->layout != LAYOUT_INLINE)
+        return NULL;
+    *ret_count = pool_words(p, slot) - OBJECT_HEADER_WORDS;
+    return o->word;
+}
+
+/* ---- references of the collector's own (the garbage list) ---- */
+
+/* ERR_NOMEM. */
+enum err heap_take_ref(struct heap *h, slot_t slot);
+void heap_drop_ref(struct heap *h, slot_t slot);
+
+/* ---- condemning a set ---- */
+
+/* Every object that is still in window `w` is dead from now on, at once. Then, each in bounded steps and each
+ * over the whole set before the next: kill, release, free. A slot freed early could be used again while a
+ * condemned neighbour still names it. */
+void heap_condemn_window(struct heap *h, enum object_window w);
+void heap_kill_condemned(struct heap *h, slot_t slot);
+/* Let go of its contents; returns the units left over: 0 means call again for the same object. */
+size_t heap_release_condemned(struct heap *h, slot_t slot, size_t units);
+void heap_free_condemned(struct heap *h, slot_t slot);
+/* All of the set is killed: the window may be used again once it is freed. */
+void heap_reopen_window(struct heap *h, enum object_window w);

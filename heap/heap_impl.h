@@ -1,0 +1,65 @@
+/*
+ * heap_impl.h - struct heap, for heap/ alone. Each part is changed by the file that owns it.
+ */
+#pragma once
+#include "heap/base/map.h"
+#include "heap/heap.h"
+#include "heap/heap_gc.h"
+#include "heap/object.h"
+#include "heap/pool.h"
+
+#define HEAP_MAGIC 0x48454150u /* HEAP */
+#define HEAP_WATCHES_MAX 4
+
+struct shape;
+struct class;
+struct name_table;
+
+struct heap {
+    uint32_t magic;
+    struct mem *mem;
+    uint64_t seed;
+    struct pools pools;
+
+    /* ref.c */
+    struct map *big_counts;   /* slot -> halves of a count that are not in the cell */
+    slot_t doomed_head, doomed_tail;
+
+    /* intern.c */
+    struct map *strings;      /* hash -> slot of an interned string */
+
+    /* shape.c */
+    struct shape *shapes;     /* reserved, by number; 0 is none */
+    uint32_t shape_end, shape_free;
+    uint32_t idle_head, idle_tail, idle_count; /* shapes without users, oldest first */
+    struct map *transitions;  /* hash of (parent, name) -> shape */
+    struct map *bases;        /* hash of (class, site) -> shape */
+    struct class *classes;    /* reserved, by number; 0 is none */
+    uint32_t class_end, class_free;
+    struct map *class_by_name; /* slot of the name -> class */
+
+    /* root.c, weak.c */
+    struct name_table *roots, *weak_names;
+    struct map *weak_cells;   /* slot of an object -> slot of its weak cell */
+    uint64_t weak_deaths;     /* weakly referenced objects that died; part of etags */
+    uint32_t notice_head, notice_tail;
+
+    /* scope.c */
+    struct scope *scopes;
+
+    /* gc_door.c */
+    const struct heap_watch *watch[HEAP_WATCHES_MAX];
+    uint32_t dead_windows;    /* bit w: what is still in window w is condemned */
+    struct edge_scan *scans;  /* open scans of large objects */
+
+    /* session.c registers its recount */
+    struct heap_holder *holders;
+
+    struct heap_stats stats;
+};
+
+static inline struct object *object_at(const struct heap *h, slot_t slot)
+{
+    return (struct object *)pool_cell(&h->pools, slot);
+}
+

@@ -1,0 +1,118 @@
+/* items.c - lists as objects: heap.h's operations on them, over the tree of list.h. */
+#include "heap/heap_impl.h"
+#include "heap/list.h"
+#include "heap/shape.h"
+#include "heap/slot.h"
+
+static enum err no_item(uint64_t index, uint32_t length, struct why *why)
+{
+    return why_set(why, ERR_NO_NAME, "there is no item %llu, the list has %u", (unsigned long long)index, length);
+}
+
+static enum err find_list(const struct heap *h, obj_id id, slot_t *ret, struct why *why)
+{
+    enum err e = slot_find(h, id, ret, why);
+
+    if (e == ERR_OK && object_at(h, *ret)->kind != KIND_LIST)
+        return why_set(why, ERR_WRONG_KIND, "object %llu is not a list", (unsigned long long)id);
+    return e;
+}
+
+static enum err find_item(const struct heap *h, obj_id id, uint64_t index, slot_t *ret, struct why *why)
+{
+    enum err e = find_list(h, id, ret, why);
+
+    if (e == ERR_OK && index >= list_length(h, *ret))
+        return no_item(index, list_length(h, *ret), why);
+    return e;
+}
+
+static enum err push_value(struct heap *h, slot_t list, const struct value *v, struct why *why)
+{
+    word_t word;
+    enum err e = word_encode(h, v, &word, why);
+
+    if (e == ERR_OK && (e = list_push(h, list, word, why)) != ERR_OK)
+        word_release(h, word);
+    return e;
+}
+
+enum err heap_new_list(struct heap *h, struct label label, const struct value *items, size_t count, obj_id *ret,
+                       struct why *why)
+{
+    uint32_t base;
+    slot_t list;
+    enum err e = shape_base(h, label, &base, why);
+
+    if (e != ERR_OK)
+        return e;
+    list = object_birth(h, KIND_LIST, OBJECT_HEADER_WORDS + LIST_OWN_WORDS, base);
+    if (list == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a list");
+    for (size_t i = 0; i < count; i++)
+        if ((e = push_value(h, list, &items[i], why)) != ERR_OK) {
+            object_unbirth(h, list);
+            return e;
+        }
+    object_born(h, list);
+    *ret = heap_id(h, list);
+    return ERR_OK;
+}
+
+enum err heap_push_item(struct heap *h, obj_id id, const struct value *v, uint64_t *ret_index, struct why *why)
+{
+    slot_t list;
+    enum err e = find_list(h, id, &list, why);
+
+    if (e != ERR_OK)
+        return e;
+    object_changing(h, list);
+    if ((e = push_value(h, list, v, why)) == ERR_OK && ret_index != NULL)
+        *ret_index = list_length(h, list) - 1;
+    return e;
+}
+
+enum err heap_get_item(const struct heap *h, obj_id id, uint64_t index, struct value *ret, struct why *why)
+{
+    slot_t list;
+    enum err e = find_item(h, id, index, &list, why);
+
+    if (e == ERR_OK)
+        *ret = word_decode(h, list_get(h, list, (uint32_t)index));
+    return e;
+}
+
+enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct value *v, struct why *why)
+{
+    slot_t list;
+    word_t word;
+    enum err e;
+
+    if ((e = find_item(h, id, index, &list, why)) || (e = word_encode(h, v, &word, why)))
+        return e;
+    object_changing(h, list);
+    word_release(h, list_set(h, list, (uint32_t)index, word));
+    return ERR_OK;
+}
+
+enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why *why)
+{
+    slot_t list;
+    enum err e = find_item(h, id, index, &list, why);
+
+    if (e != ERR_OK)
+        return e;
+    object_changing(h, list);
+    word_release(h, list_delete(h, list, (uint32_t)index));
+    return ERR_OK;
+}
+
+enum err heap_seek_item(const struct heap *h, obj_id id, uint64_t index, struct part_cursor *cursor, struct why *why)
+{
+    slot_t list;
+    enum err e = find_item(h, id, index, &list, why);
+
+    if (e == ERR_OK)
+        cursor->position = index;
+    return e;
+}

@@ -1,0 +1,135 @@
+/* names.c - see names.h. The entries stand in a table that is reserved once and never moves. */
+#include "heap/names.h"
+#include "heap/heap_impl.h"
+#include "heap/intern.h"
+
+struct name_table {
+    struct heap *heap;
+    struct map *by_name; /* string -> number */
+    struct name_entry *entries;
+    uint32_t end;        /* numbers below it have been used; 0 is none */
+    uint32_t free;
+};
+
+struct name_table *names_create(struct heap *h)
+{
+    struct name_table *t = mem_zalloc(h->mem, sizeof *t);
+
+    if (t == NULL)
+        return NULL;
+    t->heap = h;
+    t->end = 1;
+    t->by_name = map_create(h->mem, h->seed);
+    t->entries = mem_reserve(h->mem, NAMES_MAX * sizeof *t->entries);
+    if (t->by_name == NULL || t->entries == NULL)
+        names_destroy(&t);
+    return t;
+}
+
+void names_destroy(struct name_table **at)
+{
+    struct name_table *t = *at;
+
+    *at = NULL;
+    if (t == NULL)
+        return;
+    CHECK(t->by_name == NULL || map_count(t->by_name) == 0);
+    map_destroy(&t->by_name);
+    if (t->end > 1)
+        mem_uncharge(t->heap->mem, (t->end - 1) * sizeof *t->entries);
+    mem_unreserve(t->heap->mem, t->entries, NAMES_MAX * sizeof *t->entries);
+    mem_free(t->heap->mem, t, sizeof *t);
+}
+
+uint32_t names_find(const struct name_table *t, struct slice name)
+{
+    slot_t string = string_lookup(t->heap, name);
+    uint32_t e = string != 0 ? map_find(t->by_name, string) : MAP_NONE;
+
+    return e == MAP_NONE ? 0 : map_value(t->by_name, e);
+}
+
+static uint32_t take_number(struct name_table *t)
+{
+    uint32_t n = t->free;
+
+    if (n != 0) {
+        t->free = t->entries[n].target;
+        return n;
+    }
+    return mem_charge(t->heap->mem, sizeof *t->entries) ? t->end++ : 0;
+}
+
+static void return_number(struct name_table *t, uint32_t n)
+{
+    t->entries[n] = (struct name_entry){.target = t->free};
+    t->free = n;
+}
+
+enum err names_add(struct name_table *t, struct slice name, uint32_t *ret, struct why *why)
+{
+    enum err e = name_check(name, "name", why);
+    slot_t string;
+    uint32_t n;
+
+    if (e != ERR_OK)
+        return e;
+    if (t->free == 0 && t->end == NAMES_MAX)
+        return why_limit(why, ERR_LIMIT, "names_max", NAMES_MAX, "there are too many names");
+    if ((string = string_take(t->heap, name)) == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a name");
+    n = take_number(t);
+    if (n == 0 || !map_add(t->by_name, string, n)) {
+        if (n != 0)
+            return_number(t, n);
+        string_release(t->heap, string);
+        return why_set(why, ERR_NOMEM, "no memory for a name");
+    }
+    t->entries[n] = (struct name_entry){.name = string};
+    *ret = n;
+    return ERR_OK;
+}
+
+void names_remove(struct name_table *t, uint32_t n)
+{
+    slot_t string = t->entries[n].name;
+
+    CHECK(string != 0);
+    map_remove(t->by_name, map_find(t->by_name, string));
+    return_number(t, n);
+    string_release(t->heap, string);
+}
+
+struct name_entry *names_at(const struct name_table *t, uint32_t n)
+{
+    CHECK(n > 0 && n < t->end);
+    return &t->entries[n];
+}
+
+uint32_t names_next(const struct name_table *t, uint32_t from)
+{
+    for (uint32_t n = from > 0 ? from : 1; n < t->end; n++)
+        if (t->entries[n].name != 0)
+            return n;
+    return 0;
+}
+
+uint32_t names_count(const struct name_table *t)
+{
+    return map_count(t->by_name);
+}
+
+uint64_t names_bytes(const struct name_table *t)
+{
+    return sizeof *t + map_bytes(t->by_name) + (t->end - 1) * sizeof *t->entries;
+}
+
+size_t names_validate(const struct name_table *t)
+{
+    size_t broken = map_validate(t->by_name);
+    uint32_t used = 0;
+
+    for (uint32_t n = names_next(t, 1); n != 0; n = names_next(t, n + 1), used++)
+        broken += names_find(t, string_slice(t->heap, t->entries[n].name)) != n;
+    return broken + (used != map_count(t->by_name));
+}

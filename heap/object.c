@@ -1,0 +1,145 @@
+/* object.c - see object.h: birth, size, contents and end of an object of any kind. */
+#include "heap/bytes.h"
+#include "heap/heap_impl.h"
+#include "heap/list.h"
+#include "heap/record.h"
+#include "heap/shape.h"
+
+slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint32_t shape)
+{
+    slot_t slot = pool_alloc(&h->pools, POOL_OBJECTS, words);
+
+    if (slot == 0)
+        return 0;
+
+    struct object *o = object_at(h, slot);
+    uint32_t turn = o->turn;
+
+    CHECK(o->state == STATE_FREE);
+    memset(o, 0, words * sizeof(uint32_t));
+    o->turn = turn & OBJECT_TURN_MAX;
+    o->state = STATE_LIVE;
+    o->kind = kind;
+    o->count = 1;
+    o->shape = shape & (SHAPES_MAX - 1);
+
+    uint64_t bytes = object_bytes(h, slot);
+
+    shape_gain_object(h, shape, bytes);
+    h->stats.objects++;
+    h->stats.tracked += kind != KIND_BYTES;
+    h->stats.live_bytes += bytes;
+    h->stats.allocated_bytes += bytes;
+    return slot;
+}
+
+void object_born(struct heap *h, slot_t slot)
+{
+    h->stats.created++;
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
+        if (h->watch[i]->born != NULL)
+            h->watch[i]->born(h->watch[i]->ctx, slot);
+}
+
+void object_unbirth(struct heap *h, slot_t slot)
+{
+    struct object *o = object_at(h, slot);
+    uint64_t bytes = object_bytes(h, slot);
+
+    shape_lose_object(h, o->shape, bytes);
+    h->stats.objects--;
+    h->stats.tracked -= o->kind != KIND_BYTES;
+    h->stats.live_bytes -= bytes;
+    h->stats.doomed++; /* object_free() takes it away again */
+    h->stats.doomed_bytes += bytes;
+    o->state = STATE_DEAD;
+    CHECK(object_release_contents(h, slot, SIZE_MAX) > 0);
+    object_free(h, slot);
+}
+
+uint64_t object_bytes(const struct heap *h, slot_t slot)
+{
+    const struct object *o = object_at(h, slot);
+    uint64_t own = pool_words(&h->pools, slot) * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
+
+    switch ((enum object_kind)o->kind) {
+    case KIND_RECORD:
+        return own + record_storage_bytes(h, slot);
+    case KIND_LIST:
+        return own + list_storage_bytes(h, slot);
+    case KIND_BYTES:
+        return own + bytes_storage_bytes(h, slot);
+    }
+    UNREACHABLE();
+}
+
+void object_resized(struct heap *h, slot_t slot, int64_t delta)
+{
+    struct object *o = object_at(h, slot);
+
+    if (delta > 0)
+        h->stats.allocated_bytes += (uint64_t)delta;
+    if (o->state == STATE_DEAD) {
+        h->stats.doomed_bytes += (uint64_t)delta;
+        return;
+    }
+    h->stats.live_bytes += (uint64_t)delta;
+    shape_resize_object(h, o->shape, delta);
+}
+
+void object_changing(struct heap *h, slot_t slot)
+{
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
+        if (h->watch[i]->changing != NULL)
+            h->watch[i]->changing(h->watch[i]->ctx, slot);
+}
+
+static size_t release_list(struct heap *h, slot_t list, size_t units)
+{
+    word_t words[LIST_LEAF_ITEMS_MAX];
+
+    while (units > 0) {
+        uint32_t n = list_pop_leaf(h, list, words);
+
+        for (uint32_t i = 0; i < n; i++)
+            word_release(h, words[i]);
+        if (n == 0)
+            return units;
+        units--;
+    }
+    return 0;
+}
+
+size_t object_release_contents(struct heap *h, slot_t slot, size_t units)
+{
+    switch ((enum object_kind)object_at(h, slot)->kind) {
+    case KIND_RECORD:
+        return record_release(h, slot, units);
+    case KIND_LIST:
+        return release_list(h, slot, units);
+    case KIND_BYTES:
+        bytes_release(h, slot);
+        return units;
+    }
+    UNREACHABLE();
+}
+
+void object_free(struct heap *h, slot_t slot)
+{
+    struct object *o = object_at(h, slot);
+    struct pool *pool = &h->pools.pool[pool_of(slot)];
+    uint32_t next_turn = o->turn + 1u;
+
+    CHECK(o->state == STATE_DEAD);
+    h->stats.doomed--;
+    h->stats.doomed_bytes -= object_bytes(h, slot);
+    if (next_turn > pool->turn_max)
+        pool->turn_max = (uint16_t)next_turn;
+    if (next_turn > OBJECT_TURN_MAX) {
+        o->state = STATE_RETIRED;
+        pool_retire(&h->pools, slot);
+        return;
+    }
+    *o = (struct object){.turn = next_turn & OBJECT_TURN_MAX, .state = STATE_FREE};
+    pool_free(&h->pools, slot);
+}

@@ -1,0 +1,96 @@
+/*
+ * object.h - the cell of one object: its header, and the numbered life it leads.
+ *
+ *     word 0   count 20 | state 2 | kind 2 | layout 2 | generation 2 | window 2 | weak 1 | big 1
+ *     word 1   turn 12 | shape 20
+ *     word 2.. its own: values of a record, root and length of a list, payload of bytes
+ *
+ * Life of an object:
+ *
+ *     FREE --object_birth--> LIVE --count 0, or condemned--> DEAD --reaped--> FREE, with the next turn
+ *                                                                   `-----> RETIRED, its turns used up
+ *
+ * LIVE answers to its id, unless a collection has found it unreached (its window is closed over it: see
+ * heap_is_alive()). DEAD never answers again; its memory returns in steps. What a dead object needs no more,
+ * its count and its shape, holds the doomed list together, so dying never needs memory.
+ *
+ * count: exact. At 2^20 - 1 half of it moves into a table (ref.c), so it cannot wrap.
+ * turn:  of this slot within the life of its pool (slot.h).
+ * window: the collector's: which open collection has this object among those not yet reached.
+ */
+#pragma once
+#include "heap/base/check.h"
+#include "heap/id.h"
+
+enum object_state { STATE_FREE, STATE_LIVE, STATE_DEAD, STATE_RETIRED };
+enum object_kind { KIND_RECORD, KIND_LIST, KIND_BYTES };
+
+/* Where a record keeps its values. */
+enum object_layout {
+    LAYOUT_INLINE,    /* in its own cell */
+    LAYOUT_EXTENDED,  /* in one data cell, whose slot is word 2: it outgrew its own */
+    LAYOUT_DICTIONARY /* in a dictionary (dict.h), whose slot is word 2 */
+};
+
+#define GENERATION_FROZEN 3
+
+enum object_window { WINDOW_NONE, WINDOW_YOUNG, WINDOW_FULL };
+
+struct object {
+    uint32_t count : 20;
+    uint32_t state : 2;
+    uint32_t kind : 2;
+    uint32_t layout : 2;
+    uint32_t generation : 2;
+    uint32_t window : 2;
+    uint32_t has_weak : 1;  /* a weak cell knows it */
+    uint32_t has_big : 1;   /* part of its count is in the table of big counts */
+    uint32_t turn : 12;
+    uint32_t shape : 20;
+    uint32_t word[];        /* object_words() of them */
+};
+
+#define OBJECT_HEADER_WORDS 2u
+#define OBJECT_COUNT_MAX ((1u << 20) - 1)
+#define OBJECT_TURN_MAX ((1u << 12) - 1)
+#define OBJECT_TABLE_BYTES 8u /* a cell's share of tables, rounded up: what heap_info() adds for it */
+
+_Static_assert(sizeof(struct object) == OBJECT_HEADER_WORDS * sizeof(uint32_t), "an object header is 8 bytes");
+
+/* The doomed list runs through dead objects: the slot of the next one, in count and shape. */
+static inline void object_set_next_dead(struct object *o, slot_t next)
+{
+    CHECK(o->state == STATE_DEAD);
+    o->count = next & OBJECT_COUNT_MAX;
+    o->shape = (next >> 20) & ((1u << (SLOT_BITS - 20)) - 1);
+}
+
+static inline slot_t object_next_dead(const struct object *o)
+{
+    CHECK(o->state == STATE_DEAD);
+    return (slot_t)o->count | (slot_t)o->shape << 20;
+}
+
+/* ---- inside heap/ ---- */
+
+struct heap;
+
+/* A live object with count 1 in a cell of `words` words (header included), of `shape`, whose user it becomes.
+ * Its own words are zero. 0: no memory. */
+slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint32_t shape);
+/* Everybody may know it now: its contents are whole. Tells born. */
+void object_born(struct heap *h, slot_t slot);
+/* Take back an object that nobody was told of. */
+void object_unbirth(struct heap *h, slot_t slot);
+
+/* Own cell, own storage, its share of tables. */
+uint64_t object_bytes(const struct heap *h, slot_t slot);
+/* Its storage has grown or shrunk by `delta` bytes. */
+void object_resized(struct heap *h, slot_t slot, int64_t delta);
+/* Tell the watchers before contents change. */
+void object_changing(struct heap *h, slot_t slot);
+
+/* Let go of its contents, at most about `units` values, and return the units left over; 0: call again. */
+size_t object_release_contents(struct heap *h, slot_t slot, size_t units);
+/* The cell of a dead object without contents goes back to its pool, its turn over. */
+void object_free(struct heap *h, slot_t slot);

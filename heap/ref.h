@@ -1,0 +1,23 @@
+/*
+ * ref.h - reference counts. ref.c is the only file that changes one.
+ *
+ * A count is exact and cannot wrap: the cell holds up to 2^20 - 1; beyond that, halves of 2^19 move into
+ * a table and come back when they are needed. A count that reaches 0 makes its object dead at once and puts
+ * it on the doomed list; heap_reap() returns its memory later, and what it held with it. No recursion: the
+ * depth of a graph is in the hands of whoever wrote it.
+ */
+#pragma once
+#include "heap/heap.h"
+
+/* ERR_NOMEM only when a half has to move; then nothing has changed. */
+enum err ref_take(struct heap *h, slot_t slot, struct why *why);
+/* Never fails. Of an object that is already dead nothing is counted any more: within a condemned set,
+ * members let go of one another after all of them died. */
+void ref_drop(struct heap *h, slot_t slot);
+uint64_t ref_count(const struct heap *h, slot_t slot);
+
+/* The object is dead from now on, whatever its count says: the end of every life, told to the watchers. */
+void ref_kill(struct heap *h, slot_t slot);
+
+/* Length of the doomed list, by walking it; for heap_validate(). */
+uint64_t ref_doomed_length(const struct heap *h);

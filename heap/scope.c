@@ -1,0 +1,141 @@
+/* scope.c - see scope.h. Entries are slots in chunks, so a scope of millions grows without copying them. */
+#include "heap/scope.h"
+#include "heap/heap_impl.h"
+#include "heap/ref.h"
+
+#define CHUNK_ENTRIES 1024u
+
+struct scope {
+    struct heap *heap;
+    struct scope *next, **at; /* among the open scopes */
+    uint32_t end;
+    uint32_t chunk_count;     /* chunks made */
+    uint32_t chunk_room;      /* pointers there is room for */
+    slot_t **chunks;
+    slot_t few[8];            /* the first entries: most scopes have no more */
+};
+
+#define FEW ((uint32_t)ARRAY_LEN(((struct scope *)0)->few))
+
+struct scope *scope_open(struct heap *h)
+{
+    struct scope *s = mem_zalloc(h->mem, sizeof *s);
+
+    if (s == NULL)
+        return NULL;
+    s->heap = h;
+    s->next = h->scopes;
+    s->at = &h->scopes;
+    if (s->next != NULL)
+        s->next->at = &s->next;
+    h->scopes = s;
+    return s;
+}
+
+const struct scope *heap_next_scope(const struct heap *h, const struct scope *after)
+{
+    return after == NULL ? h->scopes : after->next;
+}
+
+static slot_t *entry_at(const struct scope *s, uint32_t number)
+{
+    struct scope *own = (struct scope *)(uintptr_t)s; /* one accessor for reading and writing */
+
+    if (number < FEW)
+        return &own->few[number];
+    number -= FEW;
+    return &own->chunks[number / CHUNK_ENTRIES][number % CHUNK_ENTRIES];
+}
+
+static bool grow_directory(struct scope *s)
+{
+    uint32_t room = s->chunk_room == 0 ? 8 : 2 * s->chunk_room;
+    slot_t **chunks = mem_realloc(s->heap->mem, s->chunks, s->chunk_room * sizeof *chunks, room * sizeof *chunks);
+
+    if (chunks == NULL)
+        return false;
+    s->chunks = chunks;
+    s->chunk_room = room;
+    return true;
+}
+
+static bool make_room(struct scope *s, uint32_t number)
+{
+    while (number >= FEW + s->chunk_count * CHUNK_ENTRIES) {
+        slot_t *chunk;
+
+        if (s->chunk_count == s->chunk_room && !grow_directory(s))
+            return false;
+        if ((chunk = mem_zalloc(s->heap->mem, CHUNK_ENTRIES * sizeof *chunk)) == NULL)
+            return false;
+        s->chunks[s->chunk_count++] = chunk;
+    }
+    return true;
+}
+
+enum err scope_keep(struct scope *s, uint32_t number, obj_id id, struct why *why)
+{
+    slot_t slot = heap_slot(s->heap, id);
+
+    CHECK(slot != 0 && number >= s->end);
+    if (!make_room(s, number)) {
+        ref_drop(s->heap, slot);
+        return why_set(why, ERR_NOMEM, "no memory for a batch to hold another object");
+    }
+    *entry_at(s, number) = slot;
+    s->end = number + 1;
+    return ERR_OK;
+}
+
+uint32_t scope_end(const struct scope *s)
+{
+    return s->end;
+}
+
+obj_id scope_get(const struct scope *s, uint32_t number)
+{
+    slot_t slot = number < s->end ? *entry_at(s, number) : 0;
+
+    return slot != 0 ? heap_id(s->heap, slot) : 0;
+}
+
+bool scope_find(const struct scope *s, obj_id id, uint32_t *cursor, size_t max)
+{
+    slot_t slot = heap_slot(s->heap, id);
+
+    for (; *cursor < s->end && max > 0; max--)
+        if (*entry_at(s, (*cursor)++) == slot && slot != 0)
+            return true;
+    return false;
+}
+
+static void free_scope(struct scope *s)
+{
+    struct mem *mem = s->heap->mem;
+
+    *s->at = s->next;
+    if (s->next != NULL)
+        s->next->at = s->at;
+    for (uint32_t i = 0; i < s->chunk_count; i++)
+        mem_free(mem, s->chunks[i], CHUNK_ENTRIES * sizeof **s->chunks);
+    mem_free(mem, s->chunks, s->chunk_room * sizeof *s->chunks);
+    mem_free(mem, s, sizeof *s);
+}
+
+size_t scope_close(struct scope **at, size_t units)
+{
+    struct scope *s = *at;
+
+    while (s != NULL && s->end > 0 && units > 0) {
+        slot_t slot = *entry_at(s, --s->end);
+
+        if (slot != 0)
+            ref_drop(s->heap, slot);
+        units--;
+    }
+    if (s == NULL || units == 0)
+        return units;
+    free_scope(s);
+    *at = NULL;
+    return units;
+}

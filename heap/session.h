@@ -1,0 +1,77 @@
+/*
+ * session.h - the holds by which clients keep objects alive.
+ *
+ * Owns:      the set of sessions. A session holds objects; each hold is one counted reference, kept until
+ *            the session drops it or its lease ends.
+ * Knows not: sockets, JSON, randomness, or what time it is: callers pass now_ms (monotonic) and tokens.
+ *
+ * Session 0 is `default`: it has no token and no lease, and is never over; ending it empties it.
+ *
+ * Always true, and checked by heap_validate():
+ *   1. The object of every hold is live, and its count includes that hold.
+ *   2. A session holds an object once or not at all.
+ */
+#pragma once
+#include "heap/heap.h"
+
+struct session_set;
+typedef uint32_t session_id; /* from 1; never reused; 0 is the default session */
+
+#define SESSION_TTL_S_DEFAULT 30
+#define SESSION_TTL_S_MAX 86400
+#define SESSION_LABEL_BYTES_MAX 255
+#define SESSION_TOKEN_BYTES 32 /* of text, without a NUL */
+#define SESSIONS_MAX_DEFAULT 100000
+
+struct session_info {
+    session_id id;
+    struct slice label;
+    double ttl_s;          /* 0: no lease (session 0) */
+    uint64_t ends_at_ms;   /* UINT64_MAX: no lease */
+    uint64_t holds;
+};
+
+enum err session_set_create(struct heap *h, struct session_set **ret);
+/* Releases every hold and sets *ss to NULL; a NULL *ss is fine. */
+void session_set_destroy(struct session_set **ss);
+
+/* Open a session. `token` is SESSION_TOKEN_BYTES of secret text that the caller made. ERR_BAD_VALUE (ttl not
+ * within (0, SESSION_TTL_S_MAX], label too long), ERR_TOO_MANY (sessions_max), ERR_NOMEM. */
+enum err session_open(struct session_set *ss, double ttl_s, struct slice label, struct slice token,
+                      uint64_t now_ms, session_id *ret, struct why *why);
+
+/* The session of a token, renewed; compared in constant time. ERR_SESSION_ENDED if there is none. */
+enum err session_by_token(struct session_set *ss, struct slice token, uint64_t now_ms, session_id *ret,
+                          struct why *why);
+
+/* A session is not over while a request of its runs: begin and end one. Requests may nest; ending renews. */
+void session_begin_request(struct session_set *ss, session_id id);
+void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms);
+
+/* ERR_NO_NAME: no such session (any more). */
+enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why);
+enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why);
+/* Let go of all it holds, in steps of session_release(); the session is gone at once (session 0: empty). */
+enum err session_end(struct session_set *ss, session_id id, struct why *why);
+
+/* Hold `id`. Holding it again changes nothing. ERR_NO_NAME, ERR_NO_OBJECT, ERR_COLLECTED, ERR_LIMIT
+ * (holds_per_session_max), ERR_NOMEM. O(1). */
+enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why);
+/* ERR_NOT_HELD, ERR_NO_OBJECT, ERR_COLLECTED, ERR_NO_NAME. O(1). */
+enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why);
+bool session_holds(const struct session_set *ss, session_id session, obj_id id);
+
+/* Walk the sessions (zero *cursor to begin; those that stay are met once, in no order), and the holds of one
+ * (begin with UINT32_MAX, ends with false; a hold that stays is met at least once). */
+bool session_next(const struct session_set *ss, uint32_t *cursor, struct session_info *ret);
+bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret);
+uint32_t session_count(const struct session_set *ss); /* session 0 included */
+
+/* End at most `max` sessions whose lease is over; returns how many. `max` means call me again soon. */
+size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max);
+/* When the next lease may end; UINT64_MAX if none. */
+uint64_t session_next_deadline_ms(const struct session_set *ss);
+/* Release holds of ended sessions, at most `units`; returns the units left: 0 means there may be more. */
+size_t session_release(struct session_set *ss, size_t units);
+
+void session_set_limits(struct session_set *ss, uint32_t sessions_max, uint32_t holds_per_session_max);

@@ -1,0 +1,84 @@
+/* slot.c - see slot.h. */
+#include "heap/slot.h"
+#include "heap/heap_impl.h"
+#include <inttypes.h>
+
+obj_id heap_id(const struct heap *h, slot_t slot)
+{
+    obj_id turn = h->pools.turn_base[pool_of(slot)] + object_at(h, slot)->turn;
+
+    return turn << SLOT_BITS | slot;
+}
+
+bool heap_is_alive(const struct heap *h, const struct object *o)
+{
+    return o->state == STATE_LIVE && ((h->dead_windows >> o->window) & 1) == 0;
+}
+
+/* What an id is: OK (alive), ERR_COLLECTED, ERR_NO_OBJECT. */
+static enum err look(const struct heap *h, obj_id id, slot_t *ret)
+{
+    slot_t slot = id & SLOT_MAX;
+    uint32_t number = pool_of(slot);
+    uint64_t turn = id >> SLOT_BITS;
+
+    if (id > ID_MAX || number >= h->pools.pool_end)
+        return ERR_NO_OBJECT;
+    if (turn < h->pools.turn_base[number])
+        return ERR_COLLECTED; /* of an earlier life of this pool number */
+    if (!pool_is_objects(&h->pools, number))
+        return ERR_NO_OBJECT;
+
+    const struct object *o = object_at(h, slot);
+
+    turn -= h->pools.turn_base[number];
+    if (turn != o->turn)
+        return turn < o->turn ? ERR_COLLECTED : ERR_NO_OBJECT;
+    if (o->state == STATE_FREE)
+        return ERR_NO_OBJECT; /* the id that the next object here will have */
+    if (!heap_is_alive(h, o))
+        return ERR_COLLECTED;
+    *ret = slot;
+    return ERR_OK;
+}
+
+enum err slot_find(const struct heap *h, obj_id id, slot_t *ret, struct why *why)
+{
+    enum err e = look(h, id, ret);
+
+    if (e == ERR_COLLECTED)
+        return why_set(why, e, "object %" PRIu64 " was collected", id);
+    if (e != ERR_OK)
+        return why_set(why, e, "object %" PRIu64 " does not exist", id);
+    return ERR_OK;
+}
+
+enum err slot_find_target(const struct heap *h, obj_id id, slot_t *ret, struct why *why)
+{
+    enum err e = look(h, id, ret);
+
+    if (e == ERR_COLLECTED)
+        return why_set(why, ERR_DANGLING, "object %" PRIu64 " was collected and cannot be linked", id);
+    if (e != ERR_OK)
+        return why_set(why, ERR_DANGLING, "object %" PRIu64 " does not exist and cannot be linked", id);
+    return ERR_OK;
+}
+
+slot_t heap_slot(const struct heap *h, obj_id id)
+{
+    slot_t slot = 0;
+
+    return look(h, id, &slot) == ERR_OK ? slot : 0;
+}
+
+bool heap_has(const struct heap *h, obj_id id)
+{
+    return heap_slot(h, id) != 0;
+}
+
+enum err heap_check(const struct heap *h, obj_id id, struct why *why)
+{
+    slot_t slot;
+
+    return slot_find(h, id, &slot, why);
+}

@@ -1,0 +1,266 @@
+/*
+ * weak.c - see weak.h.
+ *
+ * A weak cell lives while a weak link or a weak name refers to it, longer than its object if need be. While
+ * the object lives it is found through h->weak_cells, and lists the names that refer to it, newest first.
+ */
+#include "heap/weak.h"
+#include "heap/heap_impl.h"
+#include "heap/intern.h"
+#include "heap/names.h"
+#include "heap/slot.h"
+
+struct weak_cell {
+    slot_t object;   /* 0: dead */
+    uint32_t refs;   /* weak links and weak names */
+    uint32_t newest; /* number of the newest weak name of the object; 0: none */
+};
+
+#define WEAK_CELL_WORDS (sizeof(struct weak_cell) / sizeof(uint32_t))
+
+static struct weak_cell *cell_at(const struct heap *h, slot_t cell)
+{
+    return (struct weak_cell *)pool_cell(&h->pools, cell);
+}
+
+enum err weak_tables_create(struct heap *h)
+{
+    h->weak_cells = map_create(h->mem, h->seed);
+    h->weak_names = names_create(h);
+    return h->weak_cells != NULL && h->weak_names != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+void weak_tables_destroy(struct heap *h)
+{
+    map_destroy(&h->weak_cells);
+    names_destroy(&h->weak_names);
+}
+
+/* ---- cells ---- */
+
+static slot_t find_cell(const struct heap *h, slot_t object)
+{
+    uint32_t e = map_find(h->weak_cells, object);
+
+    return e == MAP_NONE ? 0 : map_value(h->weak_cells, e);
+}
+
+static slot_t new_cell(struct heap *h, slot_t object)
+{
+    slot_t cell = pool_alloc(&h->pools, POOL_DATA, WEAK_CELL_WORDS);
+
+    if (cell == 0)
+        return 0;
+    if (!map_add(h->weak_cells, object, cell)) {
+        pool_free(&h->pools, cell);
+        return 0;
+    }
+    *cell_at(h, cell) = (struct weak_cell){.object = object};
+    object_at(h, object)->has_weak = 1;
+    h->stats.shared_bytes += sizeof(struct weak_cell);
+    return cell;
+}
+
+slot_t weak_cell_take(struct heap *h, slot_t object)
+{
+    slot_t cell = object_at(h, object)->has_weak ? find_cell(h, object) : new_cell(h, object);
+
+    if (cell == 0)
+        return 0;
+    CHECK(cell_at(h, cell)->refs < UINT32_MAX);
+    cell_at(h, cell)->refs++;
+    return cell;
+}
+
+void weak_cell_release(struct heap *h, slot_t cell)
+{
+    struct weak_cell *c = cell_at(h, cell);
+
+    CHECK(c->refs > 0);
+    if (--c->refs > 0)
+        return;
+    if (c->object != 0) {
+        map_remove(h->weak_cells, map_find(h->weak_cells, c->object));
+        object_at(h, c->object)->has_weak = 0;
+    }
+    h->stats.shared_bytes -= sizeof *c;
+    pool_free(&h->pools, cell);
+}
+
+slot_t weak_cell_target(const struct heap *h, slot_t cell)
+{
+    slot_t object = cell_at(h, cell)->object;
+
+    return object != 0 && heap_is_alive(h, object_at(h, object)) ? object : 0;
+}
+
+uint64_t weak_count(const struct heap *h, slot_t object)
+{
+    return object_at(h, object)->has_weak ? cell_at(h, find_cell(h, object))->refs : 0;
+}
+
+/* ---- notices ---- */
+
+#define NOTICE_LAST UINT32_MAX /* the notice link of the last in the queue; 0: not in it */
+
+static void add_notice(struct heap *h, uint32_t number)
+{
+    names_at(h->weak_names, number)->notice = NOTICE_LAST;
+    if (h->notice_tail != 0)
+        names_at(h->weak_names, h->notice_tail)->notice = number;
+    else
+        h->notice_head = number;
+    h->notice_tail = number;
+}
+
+/* O(notices waiting): a name is seldom changed between a death and its notice. */
+static void remove_notice(struct heap *h, uint32_t number)
+{
+    uint32_t after = names_at(h->weak_names, number)->notice, before = 0;
+
+    if (after == 0)
+        return;
+    for (uint32_t n = h->notice_head; n != number; n = names_at(h->weak_names, n)->notice)
+        before = n;
+    if (after == NOTICE_LAST) {
+        h->notice_tail = before;
+        after = before != 0 ? NOTICE_LAST : 0;
+    }
+    if (before != 0)
+        names_at(h->weak_names, before)->notice = after;
+    else
+        h->notice_head = after;
+    names_at(h->weak_names, number)->notice = 0;
+}
+
+bool weak_take_notice(struct heap *h, struct weak_notice *ret)
+{
+    uint32_t number = h->notice_head;
+    const struct name_entry *e;
+
+    if (number == 0)
+        return false;
+    e = names_at(h->weak_names, number);
+    *ret = (struct weak_notice){.name = string_slice(h, e->name), .id = e->id};
+    remove_notice(h, number);
+    return true;
+}
+
+void weak_died(struct heap *h, slot_t object)
+{
+    slot_t cell = find_cell(h, object);
+
+    CHECK(cell != 0);
+    for (uint32_t n = cell_at(h, cell)->newest; n != 0; n = names_at(h->weak_names, n)->link)
+        add_notice(h, n);
+    map_remove(h->weak_cells, map_find(h->weak_cells, object));
+    *cell_at(h, cell) = (struct weak_cell){.refs = cell_at(h, cell)->refs};
+    object_at(h, object)->has_weak = 0;
+    h->weak_deaths++;
+}
+
+/* ---- names ---- */
+
+/* Take the entry out of its object's list of names, and let go of the weak cell. */
+static void detach(struct heap *h, uint32_t number)
+{
+    struct name_entry *e = names_at(h->weak_names, number);
+    uint32_t *at = &cell_at(h, e->target)->newest;
+
+    remove_notice(h, number);
+    if (cell_at(h, e->target)->object != 0) {
+        while (*at != number)
+            at = &names_at(h->weak_names, *at)->link;
+        *at = e->link;
+    }
+    weak_cell_release(h, e->target);
+}
+
+static enum err no_name(struct slice name, struct why *why)
+{
+    return why_set(why, ERR_NO_NAME, "there is no weak name \"%.*s\"", (int)(name.len > 80 ? 80 : name.len),
+                   name.data);
+}
+
+enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why)
+{
+    uint32_t number = names_find(h->weak_names, name);
+    bool is_new = number == 0;
+    slot_t object, cell;
+    enum err e = slot_find_target(h, id, &object, why);
+
+    if (e != ERR_OK)
+        return e;
+    if ((cell = weak_cell_take(h, object)) == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a weak reference");
+    if (is_new && (e = names_add(h->weak_names, name, &number, why)) != ERR_OK) {
+        weak_cell_release(h, cell);
+        return e;
+    }
+    if (!is_new)
+        detach(h, number);
+
+    struct name_entry *entry = names_at(h->weak_names, number);
+
+    entry->target = cell;
+    entry->id = id;
+    entry->link = cell_at(h, cell)->newest;
+    cell_at(h, cell)->newest = number;
+    if (ret_new != NULL)
+        *ret_new = is_new;
+    return ERR_OK;
+}
+
+static obj_id target_id(const struct heap *h, uint32_t number)
+{
+    const struct name_entry *e = names_at(h->weak_names, number);
+
+    return weak_cell_target(h, e->target) != 0 ? e->id : 0;
+}
+
+enum err weak_get(const struct heap *h, struct slice name, obj_id *ret, struct why *why)
+{
+    uint32_t number = names_find(h->weak_names, name);
+
+    if (number == 0)
+        return no_name(name, why);
+    *ret = target_id(h, number);
+    return ERR_OK;
+}
+
+enum err weak_delete(struct heap *h, struct slice name, struct why *why)
+{
+    uint32_t number = names_find(h->weak_names, name);
+
+    if (number == 0)
+        return no_name(name, why);
+    detach(h, number);
+    names_remove(h->weak_names, number);
+    return ERR_OK;
+}
+
+bool weak_next(const struct heap *h, uint32_t *cursor, struct slice *ret_name, obj_id *ret_id)
+{
+    uint32_t number = names_next(h->weak_names, *cursor);
+
+    if (number == 0)
+        return false;
+    *cursor = number + 1;
+    *ret_name = string_slice(h, names_at(h->weak_names, number)->name);
+    *ret_id = target_id(h, number);
+    return true;
+}
+
+size_t weak_validate(const struct heap *h)
+{
+    size_t broken = map_validate(h->weak_cells) + names_validate(h->weak_names);
+
+    for (uint32_t e = 0; e < map_count(h->weak_cells); e++) {
+        slot_t object = map_key(h->weak_cells, e);
+        const struct weak_cell *c = cell_at(h, map_value(h->weak_cells, e));
+
+        broken += c->object != object || c->refs == 0 || !object_at(h, object)->has_weak ||
+                  object_at(h, object)->state != STATE_LIVE;
+    }
+    return broken;
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+"""What no heapd source may contain, and what every one must.
+
+  - banned functions (unbounded writes, unchecked conversions, hidden state);
+  - printing or exiting in a library: heap/, gc/, api/ and client/*.c return facts (check.c alone may print);
+  - a mutable variable at file scope outside daemon/main.c;
+  - a file that does not open with a comment saying what it is for, or is longer than 700 lines.
+
+Exits 1 if there is something to say."""
+import pathlib
+import re
+import sys
+
+BANNED = "strcpy strcat sprintf vsprintf gets strtok alloca atoi atol atof setjmp longjmp rand srand".split()
+PRINTING = "printf puts putchar perror exit abort".split()
+MUTABLE = re.compile(r"^static\s+(?!const\b|inline\b|_Thread_local\b)[\w\s\*]+?(\[[^\]]*\])*\s*(=|;)")
+LINES_MAX = 700
+
+
+def calls(names, line):
+    return [n for n in names if re.search(rf"(?<![\w.>]){n}\s*\(", line)]
+
+
+def is_library(source):
+    return source.startswith(("heap/", "gc/", "api/")) or (source.startswith("client/") and "/cli/" not in source)
+
+
+def without_comments(text):
+    blank = lambda m: re.sub(r"[^\n]", " ", m[0])
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def complaints(source, text):
+    if not text.startswith("/*"):
+        yield 1, "does not open with a comment that says what it is for"
+    if text.count("\n") > LINES_MAX:
+        yield LINES_MAX, f"is longer than {LINES_MAX} lines: does it still own one thing?"
+    for number, line in enumerate(without_comments(text).splitlines(), 1):
+        for name in calls(BANNED, line):
+            yield number, f"calls {name}()"
+        if is_library(source) and source != "heap/base/check.c":
+            for name in calls(PRINTING, line):
+                yield number, f"calls {name}(): libraries neither print nor exit"
+        if source.endswith(".c") and source != "daemon/main.c" and MUTABLE.match(line) and "(" not in line.split("=")[0]:
+            yield number, "has a mutable variable at file scope"
+
+
+def main(top):
+    wrong = []
+    for folder in ("heap", "gc", "api", "daemon", "client"):
+        for path in sorted((top / folder).rglob("*.[ch]")):
+            source = path.relative_to(top).as_posix()
+            wrong += [f"{source}:{n}: {what}" for n, what in complaints(source, path.read_text())]
+    print("\n".join(wrong) if wrong else "every source keeps the rules")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(__file__).resolve().parents[2]))
