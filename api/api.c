@@ -14,8 +14,8 @@
 #include "heap/weak.h"
 #include <strings.h>
 
-#define STREAM_INBOX_MAX (256u << 10)   /* bytes of a stream that wait to be taken; then reading stops */
-#define PAYLOAD_UNIT_BYTES (64u << 10)  /* of a body of bytes, moved into its payload for one unit */
+#define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken; then reading stops */
+#define PAYLOAD_UNIT_BYTES     (64u << 10)  /* of a body of bytes, moved into its payload for one unit */
 #define PAYLOAD_STEP_UNITS_MAX 16
 
 /* ---- life ---- */
@@ -91,8 +91,9 @@ static enum err check_instance(const struct task *t, struct why *why)
 
     if (wanted.data == NULL || slice_is(wanted, t->api->instance))
         return ERR_OK;
-    return why_set(why, ERR_OTHER_INSTANCE, "this is instance %s, not %.*s: ids of that one mean nothing here",
-                   t->api->instance, (int)wanted.len, wanted.data);
+    return why_set(why, ERR_OTHER_INSTANCE,
+                   "this is instance %s, not %.*s: ids of that one mean nothing here", t->api->instance,
+                   (int)wanted.len, wanted.data);
 }
 
 static enum err begin_session(struct task *t, struct why *why)
@@ -131,7 +132,8 @@ static enum err check_body(struct task *t, const struct request *r, struct why *
     t->body_limit = bytes ? "bytes_body_max" : "json_body_bytes_max";
     t->body_max = is_stream(t) ? SIZE_MAX : (size_t)(bytes ? s->bytes_body_max : s->json_body_bytes_max);
     if (coding.len > 0 && (coding.len != 8 || strncasecmp(coding.data, "identity", 8) != 0))
-        return why_set(why, ERR_MEDIA_TYPE, "a body comes as it is, not as %.*s", (int)coding.len, coding.data);
+        return why_set(why, ERR_MEDIA_TYPE, "a body comes as it is, not as %.*s", (int)coding.len,
+                       coding.data);
     if (r->length_known && r->length > t->body_max)
         return refuse_length(t, why);
     return ERR_OK;

@@ -6,8 +6,8 @@
 #include "api/route.h"
 #include "heap/scope.h"
 
-#define API_MAGIC 0xa9100001u
-#define API_INSTANCE_MAX 64
+#define API_MAGIC          0xa9100001u
+#define API_INSTANCE_MAX   64
 #define API_FREE_TASKS_MAX 256 /* ended tasks kept, with their small buffers, for the requests to come */
 
 /* A scope whose owner has ended; api_step() closes it in steps. Embedded in what its owner allocates. */
@@ -36,8 +36,8 @@ struct api {
     struct router router;
     struct task *free_tasks;
     size_t free_task_count;
-    struct scope_end *ending;   /* scopes that close */
-    struct buf openapi;         /* written once, when first asked for */
+    struct scope_end *ending; /* scopes that close */
+    struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 };
 

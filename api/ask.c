@@ -174,7 +174,8 @@ enum err task_if_match(const struct task *t, obj_id id, struct why *why)
     if ((e = heap_etag(t->api->heap, id, &etag, why)))
         return e;
     if (!etag_listed(t->headers.if_match, etag, false))
-        return why_set(why, ERR_CHANGED, "object %llu is no longer what If-Match says: its ETag is \"%016llx\"",
+        return why_set(why, ERR_CHANGED,
+                       "object %llu is no longer what If-Match says: its ETag is \"%016llx\"",
                        (unsigned long long)id, (unsigned long long)etag);
     return ERR_OK;
 }

@@ -124,8 +124,8 @@ static enum err check_count(const struct batch *b, struct why *why)
     const struct settings *s = b->task->api->settings;
 
     if (b->op >= s->batch_ops_max)
-        return why_limit(why, ERR_TOO_LARGE, "batch_ops_max", s->batch_ops_max, "a batch has at most %llu ops",
-                         (unsigned long long)s->batch_ops_max);
+        return why_limit(why, ERR_TOO_LARGE, "batch_ops_max", s->batch_ops_max,
+                         "a batch has at most %llu ops", (unsigned long long)s->batch_ops_max);
     return ERR_OK;
 }
 

@@ -14,19 +14,19 @@ enum batch_state {
 struct batch {
     struct task *task;
     enum batch_state state;
-    struct decoder decoder;    /* knows "@n" */
-    struct scope_end *made;    /* what it holds, by number of op; NULL while it has made nothing */
-    uint32_t op;               /* the number of the op that runs, or will run next */
+    struct decoder decoder; /* knows "@n" */
+    struct scope_end *made; /* what it holds, by number of op; NULL while it has made nothing */
+    uint32_t op;            /* the number of the op that runs, or will run next */
     bool summary_only;
     bool failed;
-    struct why why;            /* ... and the reason */
-    size_t scanned;            /* bytes of the inbox, from body_taken on, known to have no newline */
-    int generation;            /* BATCH_COLLECT: what it waits for */
+    struct why why; /* ... and the reason */
+    size_t scanned; /* bytes of the inbox, from body_taken on, known to have no newline */
+    int generation; /* BATCH_COLLECT: what it waits for */
     uint64_t ticket;
 };
 
-/* Run one op, a decoded line, and write its answer into task->out, or leave it waiting in BATCH_COLLECT. After
- * an error the heap has not changed (what was written may be anything). */
+/* Run one op, a decoded line, and write its answer into task->out, or leave it waiting in BATCH_COLLECT.
+ * After an error the heap has not changed (what was written may be anything). */
 enum err batch_run_op(struct batch *b, const json_t *op, struct why *why);
 
 /* The end of a collect: its answer. */

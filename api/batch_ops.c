@@ -37,7 +37,8 @@ enum err batch_name(void *ctx, struct slice text, obj_id *ret, struct why *why)
     if (b->made != NULL)
         id = scope_get(b->made->scope, (uint32_t)number);
     if (id == 0)
-        return why_set(why, ERR_BAD_VALUE, "op %llu of this batch has made no object", (unsigned long long)number);
+        return why_set(why, ERR_BAD_VALUE, "op %llu of this batch has made no object",
+                       (unsigned long long)number);
     *ret = id;
     return ERR_OK;
 }
@@ -88,7 +89,8 @@ static enum err read_place(const struct batch *b, const json_t *op, struct place
         return e;
     if (json_is_integer(key)) {
         p.is_item = true;
-        p.index = json_integer_value(key) >= 0 ? (uint64_t)json_integer_value(key) : UINT64_MAX; /* no such item */
+        p.index =
+            json_integer_value(key) >= 0 ? (uint64_t)json_integer_value(key) : UINT64_MAX; /* no such item */
     } else if ((e = read_name(key, "field name", &p.field, why))) {
         return e;
     }
@@ -152,7 +154,8 @@ static enum err op_new(struct batch *b, const json_t *op, struct why *why)
         return e;
     if (fields != NULL && !json_is_object(fields))
         return why_set(why, ERR_BAD_VALUE, "the fields of a new object are an object");
-    if ((e = open_scope(b, why)) || (fields != NULL && (e = decode_fields(&b->decoder, fields, false, &f, why))))
+    if ((e = open_scope(b, why)) ||
+        (fields != NULL && (e = decode_fields(&b->decoder, fields, false, &f, why))))
         return e;
     e = heap_new_record(heap_of(b), label, f.fields, f.count, &id, why);
     fields_fini(&b->decoder, &f);
@@ -367,7 +370,8 @@ static enum err get_place(struct batch *b, const struct place_in *p, struct valu
     return e;
 }
 
-static enum err compare(struct batch *b, const struct place_in *p, const struct decoded *wanted, struct why *why)
+static enum err compare(struct batch *b, const struct place_in *p, const struct decoded *wanted,
+                        struct why *why)
 {
     struct value now;
     enum err e;
@@ -432,10 +436,11 @@ struct op_kind {
 };
 
 static const struct op_kind kinds[] = {
-    {"new", 2, 3, op_new},   {"set", 4, 4, op_set},       {"push", 3, 3, op_push}, {"list", 2, 2, op_list},
-    {"get", 2, 2, op_get},   {"hold", 2, 2, op_hold},     {"drop", 2, 2, op_drop}, {"unset", 3, 3, op_unset},
-    {"root", 3, 3, op_root}, {"unroot", 2, 2, op_unroot}, {"weak", 3, 3, op_weak}, {"is", 4, 4, op_is},
-    {"bytes", 2, 2, op_bytes}, {"collect", 1, 2, op_collect},
+    {"new", 2, 3, op_new},       {"set", 4, 4, op_set},         {"push", 3, 3, op_push},
+    {"list", 2, 2, op_list},     {"get", 2, 2, op_get},         {"hold", 2, 2, op_hold},
+    {"drop", 2, 2, op_drop},     {"unset", 3, 3, op_unset},     {"root", 3, 3, op_root},
+    {"unroot", 2, 2, op_unroot}, {"weak", 3, 3, op_weak},       {"is", 4, 4, op_is},
+    {"bytes", 2, 2, op_bytes},   {"collect", 1, 2, op_collect},
 };
 
 static const struct op_kind *kind_of(const json_t *op)
@@ -457,9 +462,10 @@ enum err batch_run_op(struct batch *b, const json_t *op, struct why *why)
     size_t count = json_array_size(op);
 
     if (kind == NULL)
-        return why_set(why, ERR_BAD_REQUEST, "an op is an array that begins with a verb, as [\"get\",7] does");
+        return why_set(why, ERR_BAD_REQUEST,
+                       "an op is an array that begins with a verb, as [\"get\",7] does");
     if (count < kind->min || count > kind->max)
-        return why_set(why, ERR_BAD_REQUEST, "%s has %zu arguments at most and %zu at least, not %zu", kind->verb,
-                       kind->max - 1, kind->min - 1, count - 1);
+        return why_set(why, ERR_BAD_REQUEST, "%s has %zu arguments at most and %zu at least, not %zu",
+                       kind->verb, kind->max - 1, kind->min - 1, count - 1);
     return kind->run(b, op, why);
 }

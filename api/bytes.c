@@ -54,7 +54,8 @@ static enum range_kind read_range(struct slice text, uint64_t total, struct rang
 
     if (from.len == 0)
         return suffix_range(to, total, ret);
-    if (!parse_u64(from, UINT64_MAX, &first) || (to.len > 0 && !parse_u64(to, UINT64_MAX, &last)) || last < first)
+    if (!parse_u64(from, UINT64_MAX, &first) || (to.len > 0 && !parse_u64(to, UINT64_MAX, &last)) ||
+        last < first)
         return RANGE_NONE;
     if (first >= total)
         return RANGE_OUTSIDE;

@@ -98,8 +98,7 @@ static enum err apply_members(struct settings *s, json_t *body, struct why *why)
     json_t *value;
     enum err e;
 
-    json_object_foreach(body, name, value)
-    {
+    json_object_foreach(body, name, value) {
         if ((e = settings_set(s, slice_of(name), value, true, why)))
             return e;
     }

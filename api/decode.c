@@ -43,8 +43,8 @@ static enum err refuse_json(const json_error_t *error, struct why *why)
     case json_error_out_of_memory:
         return why_set(why, ERR_NOMEM, "no memory to read this JSON");
     case json_error_numeric_overflow:
-        return why_set(why, ERR_BAD_VALUE, "a number at byte %d does not fit: integers are int64, reals finite",
-                       error->position);
+        return why_set(why, ERR_BAD_VALUE,
+                       "a number at byte %d does not fit: integers are int64, reals finite", error->position);
     case json_error_null_byte_in_key:
         return why_set(why, ERR_BAD_VALUE, "a key at byte %d contains NUL", error->position);
     default:

@@ -1,8 +1,8 @@
 /*
  * decode.h - JSON in: from bytes to json_t, from json_t to values of the heap.
  *
- * Bytes are looked at once before jansson sees them: a NUL, or nesting deeper than json_depth_max, is refused,
- * so that neither jansson nor the recursion here goes deeper than that.
+ * Bytes are looked at once before jansson sees them: a NUL, or nesting deeper than json_depth_max, is
+ * refused, so that neither jansson nor the recursion here goes deeper than that.
  *
  * An object whose only key is $ref or $weak is a link; $$x means the name $x; any other single leading $ is
  * ERR_BAD_VALUE. Any other object or array inside a value becomes an object of its own, made before the one
@@ -49,7 +49,7 @@ struct decoded_items {
     size_t block_bytes;
 };
 
-/* An id as it stands in JSON (or "@n"): ERR_BAD_VALUE if it cannot be one. Whether it lives is not looked at. */
+/* An id as it stands in JSON (or "@n"): ERR_BAD_VALUE if it cannot be one. It may be dead. */
 enum err decode_id(const struct decoder *d, const json_t *json, obj_id *ret, struct why *why);
 /* {"$ref": ID} and nothing else: ERR_BAD_VALUE. ERR_DANGLING if no such object lives. */
 enum err decode_ref(const struct decoder *d, const json_t *json, obj_id *ret, struct why *why);
@@ -67,7 +67,8 @@ enum err decode_fields(const struct decoder *d, const json_t *object, bool unset
                        struct decoded_fields *ret, struct why *why);
 void fields_fini(const struct decoder *d, struct decoded_fields *f);
 
-enum err decode_items(const struct decoder *d, const json_t *array, struct decoded_items *ret, struct why *why);
+enum err decode_items(const struct decoder *d, const json_t *array, struct decoded_items *ret,
+                      struct why *why);
 void items_fini(const struct decoder *d, struct decoded_items *i);
 
 /* A json string as bytes; it must be one. */

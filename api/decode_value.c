@@ -38,8 +38,9 @@ enum err decode_name(struct slice key, struct slice *ret, struct why *why)
 {
     if (key.len > 0 && key.data[0] == '$') {
         if (key.len == 1 || key.data[1] != '$')
-            return why_set(why, ERR_BAD_VALUE, "the key %.*s is reserved: write $%.*s for a field of that name",
-                           (int)key.len, key.data, (int)key.len, key.data);
+            return why_set(why, ERR_BAD_VALUE,
+                           "the key %.*s is reserved: write $%.*s for a field of that name", (int)key.len,
+                           key.data, (int)key.len, key.data);
         key.data++;
         key.len--;
     }
@@ -148,7 +149,8 @@ void fields_fini(const struct decoder *d, struct decoded_fields *f)
     *f = (struct decoded_fields){0};
 }
 
-enum err decode_items(const struct decoder *d, const json_t *array, struct decoded_items *ret, struct why *why)
+enum err decode_items(const struct decoder *d, const json_t *array, struct decoded_items *ret,
+                      struct why *why)
 {
     size_t max = json_array_size(array);
     struct decoded_items l = {0};
@@ -234,7 +236,8 @@ static enum err decode_link(const struct decoder *d, const json_t *id, enum valu
     return e;
 }
 
-static enum err decode_object(const struct decoder *d, const json_t *json, struct decoded *ret, struct why *why)
+static enum err decode_object(const struct decoder *d, const json_t *json, struct decoded *ret,
+                              struct why *why)
 {
     const json_t *id;
 

@@ -88,11 +88,13 @@ struct frame {
     obj_id id;
     enum heap_kind kind;
     struct part_cursor cursor;
-    uint64_t parts_left;  /* that the object has and the document does not yet show */
+    size_t full_at;      /* the length of the buffer at which the whole document shows no more */
+    uint64_t parts_left; /* that the object has and the document does not yet show */
     uint32_t parts_shown;
 };
 
-static enum err begin_frame(const struct api *api, struct out *o, obj_id id, struct frame *ret, struct why *why)
+static enum err begin_frame(const struct api *api, struct out *o, obj_id id, size_t full_at,
+                            struct frame *ret, struct why *why)
 {
     struct object_info info;
     enum err e;
@@ -100,14 +102,17 @@ static enum err begin_frame(const struct api *api, struct out *o, obj_id id, str
     if ((e = heap_info(api->heap, id, &info, why)))
         return e;
     open_document(o, &info);
-    *ret = (struct frame){.id = id, .kind = info.kind, .parts_left = info.kind == HEAP_BYTES ? 0 : info.parts};
+    *ret = (struct frame){.id = id,
+                          .full_at = full_at,
+                          .kind = info.kind,
+                          .parts_left = info.kind == HEAP_BYTES ? 0 : info.parts};
     return ERR_OK;
 }
 
 /* The next part that the document shows; false when it is full or there are no more. */
 static bool next_part(const struct api *api, const struct out *o, struct frame *f, struct part *ret)
 {
-    if (f->parts_left == 0 || f->parts_shown == WIRE_DOCUMENT_PARTS_MAX || o->buf->len > DOCUMENT_BYTES_SOFT_MAX)
+    if (f->parts_left == 0 || f->parts_shown == WIRE_DOCUMENT_PARTS_MAX || o->buf->len > f->full_at)
         return false;
     CHECK(heap_next_part(api->heap, f->id, &f->cursor, ret)); /* nothing changes while we write */
     f->parts_left--;
@@ -121,7 +126,7 @@ enum err document_write(const struct api *api, struct out *o, obj_id id, struct 
     struct part part;
     enum err e;
 
-    if ((e = begin_frame(api, o, id, &f, why)))
+    if ((e = begin_frame(api, o, id, o->buf->len + DOCUMENT_BYTES_SOFT_MAX, &f, why)))
         return e;
     while (next_part(api, o, &f, &part)) {
         if (f.kind == HEAP_RECORD)
@@ -141,11 +146,12 @@ struct deep {
     const struct api *api;
     struct out *out;
     unsigned depth_max;
-    size_t depth;                 /* of stack; the top is stack[depth - 1] */
+    size_t full_at;
+    size_t depth; /* of stack; the top is stack[depth - 1] */
     size_t shown_count;
-    bool more;                    /* an object was not shown, for there were too many */
+    bool more; /* an object was not shown, for there were too many */
     struct frame stack[WIRE_DEPTH_OBJECTS_MAX];
-    obj_id shown[SHOWN_SLOTS];    /* open addressing; 0 is free */
+    obj_id shown[SHOWN_SLOTS]; /* open addressing; 0 is free */
 };
 
 /* True if `id` was not in the set; then it is now. */
@@ -158,7 +164,7 @@ static bool show_once(struct deep *d, obj_id id)
             return false;
         at = (at + 1) & (SHOWN_SLOTS - 1);
     }
-    if (d->shown_count == WIRE_DEPTH_OBJECTS_MAX || d->out->buf->len > DOCUMENT_BYTES_SOFT_MAX) {
+    if (d->shown_count == WIRE_DEPTH_OBJECTS_MAX || d->out->buf->len > d->full_at) {
         d->more = true;
         return false;
     }
@@ -170,7 +176,7 @@ static bool show_once(struct deep *d, obj_id id)
 static enum err push(struct deep *d, obj_id id, struct why *why)
 {
     CHECK(d->depth < WIRE_DEPTH_OBJECTS_MAX);
-    return begin_frame(d->api, d->out, id, &d->stack[d->depth++], why);
+    return begin_frame(d->api, d->out, id, d->full_at, &d->stack[d->depth++], why);
 }
 
 /* A link: {"$ref":8}, or {"$ref":8,"$doc": and the document follows, on the stack. */
@@ -233,6 +239,7 @@ enum err document_write_deep(const struct api *api, struct out *o, obj_id id, un
     d->api = api;
     d->out = o;
     d->depth_max = depth;
+    d->full_at = o->buf->len + DOCUMENT_BYTES_SOFT_MAX;
     e = walk(d, id, why);
     mem_free(api->mem, d, sizeof *d);
     return e;

@@ -16,7 +16,8 @@ enum err document_write(const struct api *api, struct out *o, obj_id id, struct 
 
 /* The same; to depth `depth` a link shows {"$ref":8,"$doc":{..}}, each object once, at most
  * WIRE_DEPTH_OBJECTS_MAX of them, then "more":true. ERR_NOMEM. */
-enum err document_write_deep(const struct api *api, struct out *o, obj_id id, unsigned depth, struct why *why);
+enum err document_write_deep(const struct api *api, struct out *o, obj_id id, unsigned depth,
+                             struct why *why);
 
 /* Holders: {"id","class","field"|"item"}, {"root":NAME}, {"session":ID,"label"}, {"batch":true},
  * {"garbage":true}. */

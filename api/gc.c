@@ -170,8 +170,7 @@ static enum err read_debug(struct patch *p, const json_t *value, struct why *why
     if (!json_is_array(value))
         return why_set(why, ERR_BAD_VALUE, "debug is an array of names");
     p->tuning.debug = 0;
-    json_array_foreach(value, i, name)
-    {
+    json_array_foreach(value, i, name) {
         uint32_t flags = debug_flags(name);
 
         if (flags == 0)
@@ -236,8 +235,7 @@ static enum err read_patch(struct patch *p, json_t *body, struct why *why)
     json_t *value;
     enum err e;
 
-    json_object_foreach(body, name, value)
-    {
+    json_object_foreach(body, name, value) {
         if ((e = read_member(p, name, value, why)))
             return e;
     }

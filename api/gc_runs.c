@@ -101,8 +101,7 @@ static enum err read_collect(json_t *body, struct gc_wait *wait, struct why *why
     json_t *value;
     enum err e;
 
-    json_object_foreach(body, name, value)
-    {
+    json_object_foreach(body, name, value) {
         if (strcmp(name, "generation") == 0)
             e = json_u64(name, value, 0, GC_GENERATIONS - 1, &generation, why);
         else if (strcmp(name, "dry_run") == 0)

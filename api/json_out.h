@@ -26,7 +26,8 @@ void out_close_object(struct out *o);
 void out_open_array(struct out *o);
 void out_close_array(struct out *o);
 
-/* The key of the next value. out_name() writes it as a field name: a leading '$' is doubled. */
+/* The key of the next value. out_key() takes plain words of ours, without anything to escape; out_name() writes
+ * a field name: a leading '$' is doubled. */
 void out_key(struct out *o, const char *key);
 void out_key_slice(struct out *o, struct slice key);
 void out_name(struct out *o, struct slice name);
@@ -38,8 +39,8 @@ void out_bool(struct out *o, bool v);
 void out_null(struct out *o);
 void out_text(struct out *o, const char *text); /* UTF-8 */
 void out_string(struct out *o, struct slice text);
-void out_ref(struct out *o, obj_id id);         /* {"$ref":id} */
-void out_weak(struct out *o, obj_id id);        /* {"$weak":id} */
+void out_ref(struct out *o, obj_id id);  /* {"$ref":id} */
+void out_weak(struct out *o, obj_id id); /* {"$weak":id} */
 
 /* The end of a line of NDJSON; the next value starts afresh. */
 void out_line_end(struct out *o);

@@ -7,8 +7,7 @@
 #include "api/place.h"
 #include "heap/base/check.h"
 
-
-#define LIST_SLOTS_PER_UNIT 64         /* slots looked at for one unit */
+#define LIST_SLOTS_PER_UNIT 64 /* slots looked at for one unit */
 
 /* Answer with the document of an object, and its ETag. */
 static enum err reply_document(struct task *t, int status, obj_id id, unsigned depth, struct why *why)
@@ -33,8 +32,9 @@ static enum err check_members(const json_t *body, struct why *why)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         count += json_object_get(body, known[i]) != NULL;
     if (count != json_object_size(body))
-        return why_set(why, ERR_BAD_VALUE, "a new object has `class`, `fields` or `items`, `root` or `into`, "
-                                           "and nothing else");
+        return why_set(why, ERR_BAD_VALUE,
+                       "a new object has `class`, `fields` or `items`, `root` or `into`, "
+                       "and nothing else");
     if (json_object_get(body, "fields") != NULL && json_object_get(body, "items") != NULL)
         return why_set(why, ERR_BAD_VALUE, "an object has `fields` or `items`, not both");
     return ERR_OK;
@@ -56,7 +56,8 @@ static enum err new_record(struct task *t, struct label label, const json_t *fie
     return e;
 }
 
-static enum err new_list(struct task *t, struct label label, const json_t *items, obj_id *ret, struct why *why)
+static enum err new_list(struct task *t, struct label label, const json_t *items, obj_id *ret,
+                         struct why *why)
 {
     struct decoder d = task_decoder(t);
     struct decoded_items l;
@@ -134,10 +135,10 @@ enum err post_objects(struct api *api, struct task *t, struct why *why)
 
 /* A page that is being written: from slot to slot, a bounded number of them a step. */
 struct listing {
-    size_t left;         /* documents the page may still show */
-    slot_t slot;         /* the last one looked at: the cursor */
-    int generation;      /* -1: any */
-    struct slice class;  /* data NULL: any; the task's text */
+    size_t left;        /* documents the page may still show */
+    slot_t slot;        /* the last one looked at: the cursor */
+    int generation;     /* -1: any */
+    struct slice class; /* data NULL: any; the task's text */
     struct slice site;
 };
 
@@ -261,7 +262,8 @@ enum err patch_object(struct api *api, struct task *t, struct why *why)
     if ((e = path_object(t, &id, why)) || (e = task_if_match(t, id, why)) || (e = task_json(t, &body, why)))
         return e;
     if (!json_is_object(body))
-        return why_set(why, ERR_BAD_VALUE, "a patch is an object: the fields to set, null for those to remove");
+        return why_set(why, ERR_BAD_VALUE,
+                       "a patch is an object: the fields to set, null for those to remove");
     if ((e = decode_fields(&d, body, true, &edits, why)))
         return e;
     e = heap_edit_record(api->heap, id, edits.fields, edits.count, why);

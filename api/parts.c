@@ -49,7 +49,8 @@ static void write_field(struct out *o, const struct part *part)
     out_close_object(o);
 }
 
-static enum err reply_fields(struct task *t, obj_id id, struct part_cursor at, uint64_t limit, struct why *why)
+static enum err reply_fields(struct task *t, obj_id id, struct part_cursor at, uint64_t limit,
+                             struct why *why)
 {
     struct out *o = reply_page(t);
     struct page page = {.limit = (size_t)limit};
@@ -69,7 +70,8 @@ static enum err reply_fields(struct task *t, obj_id id, struct part_cursor at, u
     return reply_end(t, why);
 }
 
-/* GET /v1/objects/{id}/fields?limit=&cursor=NAME  ->  200 {"items":[{"name":"left","value":..},..],"next":NAME} */
+/* GET /v1/objects/{id}/fields?limit=&cursor=NAME  ->  200
+ * {"items":[{"name":"left","value":..},..],"next":NAME} */
 enum err get_fields(struct api *api, struct task *t, struct why *why)
 {
     struct part_cursor at = {0};

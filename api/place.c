@@ -27,7 +27,8 @@ static enum err check_into(const struct task *t, const struct place *p, struct w
                            (unsigned long long)p->into);
         return ERR_OK;
     case HEAP_BYTES:
-        return why_set(why, ERR_WRONG_KIND, "object %llu is bytes and holds nothing", (unsigned long long)p->into);
+        return why_set(why, ERR_WRONG_KIND, "object %llu is bytes and holds nothing",
+                       (unsigned long long)p->into);
     }
     UNREACHABLE();
 }
@@ -48,7 +49,8 @@ static enum err read_into(const struct task *t, const json_t *into, struct place
     const json_t *field = json_object_get(into, "field");
 
     if (id == NULL || json_object_size(into) != (field != NULL ? 2 : 1))
-        return why_set(why, ERR_BAD_VALUE, "`into` is {\"id\": ID, \"field\": NAME}, or {\"id\": ID} of a list");
+        return why_set(why, ERR_BAD_VALUE,
+                       "`into` is {\"id\": ID, \"field\": NAME}, or {\"id\": ID} of a list");
     if (field != NULL && !json_is_string(field))
         return why_set(why, ERR_BAD_VALUE, "`field` is a string");
     if (field != NULL)

@@ -15,5 +15,6 @@ struct place {
 enum err place_from_json(const struct task *t, const json_t *body, struct place *ret, struct why *why);
 enum err place_from_query(const struct task *t, struct place *ret, struct why *why);
 
-/* Put `id` there; the caller keeps its own reference. After an error nothing has changed. ERR_NOMEM, ERR_LIMIT. */
+/* Put `id` there; the caller keeps its own reference. After an error nothing has changed. ERR_NOMEM,
+ * ERR_LIMIT. */
 enum err place_object(const struct task *t, const struct place *p, obj_id id, struct why *why);

@@ -15,7 +15,7 @@ struct names {
     enum err (*put)(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why);
     enum err (*get)(const struct heap *h, struct slice name, obj_id *ret,
                     struct why *why); /* 0: it is dead */
-    enum err (*delete)(struct heap *h, struct slice name, struct why *why);
+    enum err (*remove)(struct heap *h, struct slice name, struct why *why);
     bool (*next)(const struct heap *h, uint32_t *cursor, struct slice *ret_name, obj_id *ret_id);
 };
 
@@ -122,7 +122,7 @@ static enum err delete_name(struct api *api, struct task *task, const struct nam
     struct slice name;
     enum err e;
 
-    if ((e = path_name(task, names, &name, why)) || (e = names->delete (api->heap, name, why)))
+    if ((e = path_name(task, names, &name, why)) || (e = names->remove(api->heap, name, why)))
         return e;
     return reply_nothing(task, why);
 }

@@ -19,7 +19,7 @@ struct task;
 typedef enum err handler(struct api *api, struct task *task, struct why *why);
 
 enum body_kind {
-    BODY_NONE,          /* what comes is thrown away */
+    BODY_NONE, /* what comes is thrown away */
     BODY_JSON,
     BODY_JSON_OPTIONAL, /* none at all is fine */
     BODY_BYTES,
@@ -30,14 +30,14 @@ enum body_kind {
 enum access { ACCESS_OPEN, ACCESS_READ, ACCESS_WRITE, ACCESS_ADMIN };
 
 struct route {
-    enum method method;   /* HEAD is answered by GET's, OPTIONS by the table */
+    enum method method; /* HEAD is answered by GET's, OPTIONS by the table */
     enum access access;
     enum body_kind body;
     const char *pattern;
     handler *handle;
-    const char *answers;  /* statuses of success: "200 304" */
-    const char *query;    /* parameters: "limit cursor" */
-    const char *about;    /* one line */
+    const char *answers; /* statuses of success: "200 304" */
+    const char *query;   /* parameters: "limit cursor" */
+    const char *about;   /* one line */
 };
 
 /* Route i in URL order, or NULL past the end. */
@@ -46,17 +46,17 @@ const struct route *route_at(size_t i);
 size_t route_number(const struct route *r);
 
 #define ROUTE_PARAMS_MAX 2
-#define ROUTES_MAX 100
-#define ROUTE_NODES_MAX 128
-#define ROUTE_NONE UINT8_MAX
+#define ROUTES_MAX       100
+#define ROUTE_NODES_MAX  128
+#define ROUTE_NONE       UINT8_MAX
 
 /* The patterns as a tree of segments; made once, then only read. */
 struct router {
     struct route_node {
-        struct slice segment;              /* literal, or empty: any */
+        struct slice segment; /* literal, or empty: any */
         bool any, tail;
-        uint8_t child, sibling;            /* ROUTE_NONE: none; literal siblings stand before `any` */
-        uint8_t routes[METHOD_COUNT_];     /* number of the route, or ROUTE_NONE */
+        uint8_t child, sibling;        /* ROUTE_NONE: none; literal siblings stand before `any` */
+        uint8_t routes[METHOD_COUNT_]; /* number of the route, or ROUTE_NONE */
     } nodes[ROUTE_NODES_MAX];
     uint8_t count;
 };

@@ -94,8 +94,7 @@ static enum err read_wish(json_t *body, struct wish *wish, struct why *why)
     json_t *value;
     enum err e;
 
-    json_object_foreach(body, name, value)
-    {
+    json_object_foreach(body, name, value) {
         if (strcmp(name, "ttl") == 0)
             e = read_ttl(value, &wish->ttl_s, why);
         else if (strcmp(name, "label") == 0)

@@ -132,7 +132,7 @@ enum err settings_set(struct settings *s, struct slice name, const struct json_t
                       struct why *why)
 {
     const struct setting *which = setting_named(name);
-    uint64_t number;
+    uint64_t number = 0;
     enum err e;
 
     if (which == NULL)

@@ -58,14 +58,19 @@ static bool is_small(const struct task *t)
 /* Everything as task_new() made it, but for the buffers' memory. */
 static void wipe(struct task *t)
 {
-    struct task kept = {.magic = TASK_MAGIC, .api = t->api, .text = t->text, .body = t->body};
+    struct buf text = t->text, body = t->body, answer = t->reply.body;
+    struct api *api = t->api;
 
-    kept.reply.body = t->reply.body;
-    *t = kept;
+    memset(t, 0, sizeof *t);
+    t->magic = TASK_MAGIC;
+    t->api = api;
+    t->text = text;
+    t->body = body;
+    t->reply.body = answer;
+    t->out = out_into(&t->reply.body);
     buf_clear(&t->text);
     buf_clear(&t->body);
     buf_clear(&t->reply.body);
-    t->out = out_into(&t->reply.body);
 }
 
 void task_free(struct task **pt)
@@ -144,27 +149,34 @@ static enum err refuse_escape(struct slice text, const char *where, struct why *
 /* ---- headers ---- */
 
 struct wanted {
-    const char *name;
+    struct slice name;
     size_t offset; /* in struct task_headers */
 };
 
+#define WANTED(name, member)                                                                                 \
+    {                                                                                                        \
+        {name, sizeof(name) - 1}, offsetof(struct task_headers, member)                                      \
+    }
+
 static const struct wanted wanted[] = {
-    {WIRE_HEADER_SESSION, offsetof(struct task_headers, session)},
-    {WIRE_HEADER_SITE, offsetof(struct task_headers, site)},
-    {WIRE_HEADER_IF_INSTANCE, offsetof(struct task_headers, if_instance)},
-    {"If-Match", offsetof(struct task_headers, if_match)},
-    {"If-None-Match", offsetof(struct task_headers, if_none_match)},
-    {"If-Range", offsetof(struct task_headers, if_range)},
-    {"Range", offsetof(struct task_headers, range)},
-    {"Accept", offsetof(struct task_headers, accept)},
-    {"Content-Type", offsetof(struct task_headers, content_type)},
-    {"Content-Encoding", offsetof(struct task_headers, content_encoding)},
+    WANTED(WIRE_HEADER_SESSION, session),
+    WANTED(WIRE_HEADER_SITE, site),
+    WANTED(WIRE_HEADER_IF_INSTANCE, if_instance),
+    WANTED("If-Match", if_match),
+    WANTED("If-None-Match", if_none_match),
+    WANTED("If-Range", if_range),
+    WANTED("Range", range),
+    WANTED("Accept", accept),
+    WANTED("Content-Type", content_type),
+    WANTED("Content-Encoding", content_encoding),
 };
 
 static struct slice *wanted_header(struct task_headers *headers, struct slice name)
 {
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        if (strlen(wanted[i].name) == name.len && strncasecmp(wanted[i].name, name.data, name.len) == 0)
+        struct slice w = wanted[i].name;
+
+        if (w.len == name.len && strncasecmp(w.data, name.data, w.len) == 0)
             return (struct slice *)(void *)((char *)headers + wanted[i].offset);
     }
     return NULL;
@@ -187,8 +199,8 @@ static enum err read_headers(struct task *t, const struct request *r, struct why
         if (mine == NULL)
             continue;
         if (mine->data != NULL && mine != &t->headers.accept)
-            return why_set(why, ERR_BAD_REQUEST, "the header %.*s is given twice", (int)r->headers[i].name.len,
-                           r->headers[i].name.data);
+            return why_set(why, ERR_BAD_REQUEST, "the header %.*s is given twice",
+                           (int)r->headers[i].name.len, r->headers[i].name.data);
         *mine = copy(t, r->headers[i].value);
     }
     return ERR_OK;

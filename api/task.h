@@ -19,8 +19,8 @@
 #include "api/wire.h"
 #include <jansson.h>
 
-#define TASK_MAGIC 0x7a5c0001u
-#define TASK_QUERY_MAX 16 /* parameters of one query */
+#define TASK_MAGIC      0x7a5c0001u
+#define TASK_QUERY_MAX  16          /* parameters of one query */
 #define TASK_KEEP_BYTES (64u << 10) /* a larger buffer is not kept for the next task */
 
 enum task_state { TASK_HEAD, TASK_RUN, TASK_WORK, TASK_DISCARD, TASK_ENDED };
@@ -55,21 +55,21 @@ struct task {
     struct task_param query[TASK_QUERY_MAX];
     size_t query_count;
     struct task_headers headers;
-    session_id session;                    /* in which the request runs */
+    session_id session; /* in which the request runs */
     bool session_begun;
 
-    struct buf text;                       /* owns path, query and headers */
-    struct buf body;                       /* what was fed (streams: and not yet taken) */
-    size_t body_taken;                     /* streams: bytes of body already used */
-    size_t body_max;                       /* its limit ... */
-    const char *body_limit;                /* ... as /v1/config names it */
-    size_t body_seen;                      /* bytes fed so far */
-    bool body_whole;                       /* ... and that was all */
-    struct payload *payload;               /* a body of bytes, for the heap; NULL once the handler took it */
+    struct buf text;         /* owns path, query and headers */
+    struct buf body;         /* what was fed (streams: and not yet taken) */
+    size_t body_taken;       /* streams: bytes of body already used */
+    size_t body_max;         /* its limit ... */
+    const char *body_limit;  /* ... as /v1/config names it */
+    size_t body_seen;        /* bytes fed so far */
+    bool body_whole;         /* ... and that was all */
+    struct payload *payload; /* a body of bytes, for the heap; NULL once the handler took it */
     size_t payload_filled;
 
     struct reply reply;
-    struct out out;                        /* into reply.body */
+    struct out out; /* into reply.body */
     const struct task_work *work;
     void *work_ctx;
 };

@@ -30,10 +30,10 @@ struct heapd_batch {
     struct curl_slist *headers;
     heapd_answer_fn *on_answer;
     void *arg;
-    struct text waiting;          /* put, not yet taken by curl: from taken_bytes on */
+    struct text waiting; /* put, not yet taken by curl: from taken_bytes on */
     size_t taken_bytes;
-    struct text line;             /* of the answer, as far as it has come */
-    struct text body;             /* of an answer that is no batch answer: a problem */
+    struct text line; /* of the answer, as far as it has come */
+    struct text body; /* of an answer that is no batch answer: a problem */
     struct batch_summary summary;
     struct heapd_problem problem; /* of the op that failed, if `failed` */
     CURLcode code;                /* of the transfer, once `over` */
@@ -78,9 +78,14 @@ static void take_line(struct heapd_batch *b)
     if (b->line.length == 0)
         return;
     switch (batch_line_read(b->line.data, b->line.length, &b->summary, &b->problem)) {
-    case BATCH_LINE_PROBLEM: b->failed = true; break;
-    case BATCH_LINE_SUMMARY: b->summed_up = true; break;
-    case BATCH_LINE_ANSWER: break;
+    case BATCH_LINE_PROBLEM:
+        b->failed = true;
+        break;
+    case BATCH_LINE_SUMMARY:
+        b->summed_up = true;
+        break;
+    case BATCH_LINE_ANSWER:
+        break;
     }
     if (b->on_answer != NULL)
         b->on_answer(b->arg, b->line.data, b->line.length);
@@ -279,7 +284,8 @@ static enum heapd_result judge(struct heapd_batch *b, struct heapd_problem *p)
     }
     if (b->over && b->code != CURLE_OK)
         return transport_failed(b->h, b->code, p);
-    return problem_set(p, HEAPD_BROKEN, "The batch was cut short", "Look at heapd's log; ops already read were done.",
+    return problem_set(p, HEAPD_BROKEN, "The batch was cut short",
+                       "Look at heapd's log; ops already read were done.",
                        "the answer ended without a summary");
 }
 

@@ -23,8 +23,8 @@ static void copy_text(char *to, size_t size, const char *text)
     to[n] = '\0';
 }
 
-enum heapd_result problem_set(struct heapd_problem *p, enum heapd_result result, const char *title, const char *hint,
-                              const char *format, ...)
+enum heapd_result problem_set(struct heapd_problem *p, enum heapd_result result, const char *title,
+                              const char *hint, const char *format, ...)
 {
     va_list args;
 
@@ -59,7 +59,8 @@ static void read_problem(struct heapd_problem *p, int status, const json_t *prob
 
     problem_set(p, HEAPD_REFUSED, member_string(problem, "title"), member_string(problem, "hint"), "%s",
                 member_string(problem, "detail"));
-    copy_text(p->type, sizeof p->type, strncmp(type, PROBLEM_TYPE_PREFIX, prefix) == 0 ? type + prefix : type);
+    copy_text(p->type, sizeof p->type,
+              strncmp(type, PROBLEM_TYPE_PREFIX, prefix) == 0 ? type + prefix : type);
     p->status = status != 0 ? status : (int)json_integer_value(json_object_get(problem, "status"));
     if (json_is_integer(line))
         p->line = (long)json_integer_value(line);
@@ -75,7 +76,8 @@ enum heapd_result problem_of_answer(struct heapd_problem *p, int status, const c
     if (json_is_object(problem)) {
         read_problem(p, status, problem);
     } else {
-        problem_set(p, HEAPD_REFUSED, "Refused", "", "status %d: %.*s", status, (int)strcspn(body, "\r\n"), body);
+        problem_set(p, HEAPD_REFUSED, "Refused", "", "status %d: %.*s", status, (int)strcspn(body, "\r\n"),
+                    body);
         p->status = status;
     }
     json_decref(problem);

@@ -7,8 +7,9 @@
 #include "client/heapd.h"
 
 /* Fill *p (may be NULL) and return `result`, so that a refusal is one line. */
-enum heapd_result problem_set(struct heapd_problem *p, enum heapd_result result, const char *title, const char *hint,
-                              const char *format, ...) __attribute__((format(printf, 5, 6)));
+enum heapd_result problem_set(struct heapd_problem *p, enum heapd_result result, const char *title,
+                              const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 enum heapd_result problem_no_memory(struct heapd_problem *p);
 
 /* What an answer of `status` >= 400 says: problem+json if it is that, else its first line. HEAPD_REFUSED. */

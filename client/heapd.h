@@ -31,36 +31,36 @@ extern "C" {
 
 #define HEAPD_DEFAULT_URL "http://127.0.0.1:4327"
 
-struct heapd;                   /* a handle; private */
-struct heapd_batch;             /* a batch under way; private */
+struct heapd;       /* a handle; private */
+struct heapd_batch; /* a batch under way; private */
 
 enum heapd_result {
     HEAPD_OK,
-    HEAPD_BAD_URL,              /* the url is neither http(s)://HOST:PORT nor unix:PATH */
-    HEAPD_UNREACHABLE,          /* nobody listens there */
-    HEAPD_REFUSED,              /* the daemon answered with a problem */
-    HEAPD_BROKEN,               /* the connection broke, or the answer is not HTTP or JSON of heapd */
+    HEAPD_BAD_URL,     /* the url is neither http(s)://HOST:PORT nor unix:PATH */
+    HEAPD_UNREACHABLE, /* nobody listens there */
+    HEAPD_REFUSED,     /* the daemon answered with a problem */
+    HEAPD_BROKEN,      /* the connection broke, or the answer is not HTTP or JSON of heapd */
     HEAPD_NOMEM,
 };
 
 struct heapd_problem {
     enum heapd_result result;
-    int status;                 /* HTTP status, 0 if there was no answer */
-    long line;                  /* the op of a batch that failed, from 0; -1 if none did */
-    char type[64];              /* "no-such-object"; empty if there was no answer */
+    int status;    /* HTTP status, 0 if there was no answer */
+    long line;     /* the op of a batch that failed, from 0; -1 if none did */
+    char type[64]; /* "no-such-object"; empty if there was no answer */
     char title[128];
     char detail[1024];
     char hint[512];
 };
 
 struct heapd_options {
-    const char *url;            /* NULL: HEAPD_DEFAULT_URL */
-    const char *token;          /* sent as Authorization: Bearer; NULL: none */
-    const char *session;        /* the token of a session; NULL: the default session */
+    const char *url;     /* NULL: HEAPD_DEFAULT_URL */
+    const char *token;   /* sent as Authorization: Bearer; NULL: none */
+    const char *session; /* the token of a session; NULL: the default session */
 };
 
 struct heapd_body {
-    const char *type;           /* media type; NULL: JSON */
+    const char *type; /* media type; NULL: JSON */
     const void *data;
     size_t length;
 };
@@ -68,7 +68,7 @@ struct heapd_body {
 struct heapd_reply {
     int status;
     size_t length;
-    char *body;                 /* never NULL; a NUL stands behind the last byte */
+    char *body; /* never NULL; a NUL stands behind the last byte */
 };
 
 /* The options are copied; nothing is sent yet. close() sets *h to NULL; a NULL *h is fine. */
@@ -77,8 +77,9 @@ void heapd_close(struct heapd **h);
 
 /* One request. `path` is percent-encoded and begins with '/'; `body` may be NULL. Any status below 400 is
  * HEAPD_OK. The connection is kept for the next call. After an error *ret_r holds nothing to free. */
-enum heapd_result heapd_call(struct heapd *h, const char *method, const char *path, const struct heapd_body *body,
-                             struct heapd_reply *ret_r, struct heapd_problem *p);
+enum heapd_result heapd_call(struct heapd *h, const char *method, const char *path,
+                             const struct heapd_body *body, struct heapd_reply *ret_r,
+                             struct heapd_problem *p);
 void heapd_reply_fini(struct heapd_reply *r);
 
 /* `prefix` followed by `name`, percent-encoded: ("/v1/roots/", "a b") gives "/v1/roots/a%20b". To be freed

@@ -69,6 +69,18 @@ void text_add_byte(struct text *t, char byte)
     text_add(t, &byte, 1);
 }
 
+void text_add_u64(struct text *t, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    text_add(t, digits + at, sizeof digits - at);
+}
+
 void text_printf(struct text *t, const char *format, ...)
 {
     va_list args, again;
@@ -119,8 +131,8 @@ static size_t utf8_sequence(const unsigned char *c, size_t left)
     for (size_t i = 1; i < n; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    if (n >= 3 && ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) ||
-                   (c[0] == 0xf4 && c[1] > 0x8f)))
+    if (n >= 3 && ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+                   (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f)))
         return 0;
     return n;
 }

@@ -6,21 +6,23 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
-    char *data;      /* NULL until something was added */
+    char *data; /* NULL until something was added */
     size_t length;
     size_t capacity; /* what data has room for, the NUL included */
     bool failed;
 };
 
-void text_fini(struct text *t);                     /* frees; t is empty again and may be used */
-void text_clear(struct text *t);                    /* empty, not failed; keeps its memory */
+void text_fini(struct text *t);  /* frees; t is empty again and may be used */
+void text_clear(struct text *t); /* empty, not failed; keeps its memory */
 
-bool text_reserve(struct text *t, size_t more);     /* room for `more` bytes behind length */
+bool text_reserve(struct text *t, size_t more); /* room for `more` bytes behind length */
 void text_add(struct text *t, const void *data, size_t length);
 void text_add_string(struct text *t, const char *string);
 void text_add_byte(struct text *t, char byte);
+void text_add_u64(struct text *t, uint64_t number); /* in decimal */
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Drop the first n bytes; O(length - n). */

@@ -31,7 +31,8 @@ static enum heapd_result set_address(struct heapd *h, const char *url, struct he
     }
     if (!url_is_http(url))
         return problem_set(p, HEAPD_BAD_URL, "Not an address of heapd",
-                           "It is http://HOST:PORT, https://HOST:PORT or unix:PATH.", "\"%s\" is no such url", url);
+                           "It is http://HOST:PORT, https://HOST:PORT or unix:PATH.", "\"%s\" is no such url",
+                           url);
     while (length > 0 && url[length - 1] == '/')
         length--;
     h->base = strndup(url, length);
@@ -121,7 +122,8 @@ struct curl_slist *transport_headers(const struct heapd *h, const char *media_ty
     return all;
 }
 
-enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path, struct heapd_problem *p)
+enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path,
+                                    struct heapd_problem *p)
 {
     struct text url = {0};
     CURLcode code;
@@ -153,7 +155,8 @@ enum heapd_result transport_failed(const struct heapd *h, CURLcode code, struct 
         return problem_no_memory(p);
     case CURLE_URL_MALFORMAT:
         return problem_set(p, HEAPD_BAD_URL, "Not an address of heapd",
-                           "It is http://HOST:PORT, https://HOST:PORT or unix:PATH.", "\"%s\" is no such url", where);
+                           "It is http://HOST:PORT, https://HOST:PORT or unix:PATH.", "\"%s\" is no such url",
+                           where);
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
@@ -220,8 +223,9 @@ static enum heapd_result perform(struct heapd *h, struct text *body, struct heap
     return HEAPD_OK;
 }
 
-enum heapd_result heapd_call(struct heapd *h, const char *method, const char *path, const struct heapd_body *body,
-                             struct heapd_reply *ret_r, struct heapd_problem *p)
+enum heapd_result heapd_call(struct heapd *h, const char *method, const char *path,
+                             const struct heapd_body *body, struct heapd_reply *ret_r,
+                             struct heapd_problem *p)
 {
     struct text answer = {0};
     struct curl_slist *headers;

@@ -16,7 +16,8 @@ struct heapd {
 };
 
 /* Make `easy` ready for a request of h to `path`; its method and body are the caller's. */
-enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path, struct heapd_problem *p);
+enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path,
+                                    struct heapd_problem *p);
 
 /* The headers of every request of h, and one for the body. To be freed with curl_slist_free_all(). */
 struct curl_slist *transport_headers(const struct heapd *h, const char *media_type);

@@ -42,9 +42,9 @@ uint64_t collector_budget_us(uint64_t turn_us, uint64_t pause_budget_us)
 {
     uint64_t us = turn_us / 4;
 
-    if (turn_us == 0 || us > pause_budget_us)
-        return pause_budget_us;
-    return us < COLLECTOR_SLICE_US_MIN ? COLLECTOR_SLICE_US_MIN : us;
+    if (us < COLLECTOR_SLICE_US_MIN)
+        us = COLLECTOR_SLICE_US_MIN;
+    return turn_us == 0 || us > pause_budget_us ? pause_budget_us : us;
 }
 
 static size_t units_for(const struct collector *c, uint64_t us)

@@ -4,7 +4,7 @@
 #include "heap/base/num.h"
 #include <strings.h>
 
-bool doors_add(struct doors *d, const char *name, bool any_port)
+static bool add(struct doors *d, const char *name, bool own)
 {
     size_t len = strlen(name);
 
@@ -14,8 +14,18 @@ bool doors_add(struct doors *d, const char *name, bool any_port)
     struct door *door = &d->list[d->count++];
 
     memcpy(door->name, name, len + 1);
-    door->any_port = any_port;
+    door->own = own;
     return true;
+}
+
+bool doors_add_own(struct doors *d, const char *name)
+{
+    return add(d, name, true);
+}
+
+bool doors_add_allowed(struct doors *d, const char *name)
+{
+    return add(d, name, false);
 }
 
 /* ":4327" behind the name of a door that any port opens. */
@@ -29,19 +39,20 @@ static bool is_port(struct slice s)
 static bool opens(const struct door *door, struct slice host)
 {
     size_t len = strlen(door->name);
+    bool any_port = !door->own && strchr(door->name, ':') == NULL;
 
     if (host.len < len || strncasecmp(host.data, door->name, len) != 0)
         return false;
-    return host.len == len || (door->any_port && is_port((struct slice){host.data + len, host.len - len}));
+    return host.len == len || (any_port && is_port((struct slice){host.data + len, host.len - len}));
 }
 
-static bool is_ours(const struct doors *d, struct slice host)
+static const struct door *find_door(const struct doors *d, struct slice host)
 {
     for (size_t i = 0; i < d->count; i++) {
         if (opens(&d->list[i], host))
-            return true;
+            return &d->list[i];
     }
-    return false;
+    return NULL;
 }
 
 static bool same_nocase(struct slice a, struct slice b)
@@ -49,27 +60,28 @@ static bool same_nocase(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
 }
 
-/* The host of "http://HOST" or "https://HOST"; empty for anything else, "null" too. */
-static struct slice host_of_origin(struct slice origin)
+/* What stands behind `scheme` in an origin; empty if it has another one, as "null" has. */
+static struct slice behind(struct slice origin, const char *scheme)
 {
-    static const char *const schemes[] = {"http://", "https://"};
+    size_t len = strlen(scheme);
 
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        size_t len = strlen(schemes[i]);
-
-        if (origin.len > len && strncasecmp(origin.data, schemes[i], len) == 0)
-            return (struct slice){origin.data + len, origin.len - len};
-    }
-    return SLICE("");
+    if (origin.len <= len || strncasecmp(origin.data, scheme, len) != 0)
+        return SLICE("");
+    return (struct slice){origin.data + len, origin.len - len};
 }
 
 static bool origin_is_ours(const struct doors *d, bool unix_socket, const struct guard_facts *f)
 {
-    struct slice host = host_of_origin(f->origin);
+    struct slice plain = behind(f->origin, "http://"), secure = behind(f->origin, "https://");
+    struct slice host = plain.len > 0 ? plain : secure;
+    const struct door *door;
 
     if (host.len == 0)
         return false;
-    return unix_socket ? same_nocase(host, f->host) : is_ours(d, host);
+    if (unix_socket)
+        return same_nocase(host, f->host);
+    door = find_door(d, host);
+    return door != NULL && (plain.len > 0 || !door->own);
 }
 
 static bool is_foreign_page(enum method method, const struct guard_facts *f)
@@ -83,7 +95,7 @@ static bool is_foreign_page(enum method method, const struct guard_facts *f)
 enum err doors_check(const struct doors *d, bool unix_socket, enum method method, const struct guard_facts *f,
                      struct why *why)
 {
-    if (!unix_socket && f->host_count > 0 && !is_ours(d, f->host))
+    if (!unix_socket && f->host_count > 0 && find_door(d, f->host) == NULL)
         return why_set(why, ERR_FORBIDDEN, "the Host \"%.*s\" is not one of this service",
                        (int)(f->host.len < 64 ? f->host.len : 64), f->host.data == NULL ? "" : f->host.data);
     if (f->origin_count > 0 && !origin_is_ours(d, unix_socket, f))

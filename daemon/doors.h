@@ -16,13 +16,16 @@ struct doors {
     size_t count;
     struct door {
         char name[DOOR_NAME_MAX + 1];
-        bool any_port;
+        bool own;
     } list[DOORS_MAX];
 };
 
-/* Let `name` in: as it is written ("127.0.0.1:4327") or, `any_port`, with any port behind it. False: there are
- * DOORS_MAX already, or the name is empty or too long. */
-bool doors_add(struct doors *d, const char *name, bool any_port);
+/* Let in who calls us by the address of a listener, as it is written ("127.0.0.1:4327"): its pages are at http.
+ * False: there are DOORS_MAX already, or the name is empty or too long. */
+bool doors_add_own(struct doors *d, const char *name);
+/* The same for a name that somebody has allowed, at http or (from a proxy) https. One without a port stands for
+ * any port. */
+bool doors_add_allowed(struct doors *d, const char *name);
 
 /* ERR_FORBIDDEN for a foreign Host, a foreign Origin, or what a page of another site asks for; a GET by which
  * somebody follows a link to us is fine. */

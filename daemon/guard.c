@@ -138,18 +138,13 @@ static enum err expect_lf(struct guard *g, unsigned char byte, enum guard_state 
     return ERR_OK;
 }
 
-/* The first byte of a line: an empty one where that is allowed, else the method's. */
-static enum err begin_line(struct guard *g, unsigned char byte, struct why *why)
+/* The first byte of a line: an empty one, or the method's. */
+static enum err begin_line(struct guard *g, const struct settings *limits, unsigned char byte, struct why *why)
 {
-    if (byte == '\r' && g->state == GUARD_START) {
-        g->state = GUARD_START_LF;
-        return ERR_OK;
-    }
-    if (!is(byte, TOKEN))
+    if (byte != '\r' && !is(byte, TOKEN))
         return bad_byte(why, byte, "where a method is expected");
-    g->state = GUARD_LINE;
-    g->line_bytes = 1;
-    return ERR_OK;
+    g->state = byte == '\r' ? GUARD_START_LF : GUARD_LINE;
+    return ++g->line_bytes > limits->request_line_bytes_max ? line_over(limits, why) : ERR_OK;
 }
 
 /* Judge the byte that does not belong to a stretch; the state says what may stand here. */
@@ -157,10 +152,9 @@ static enum err judge(struct guard *g, const struct settings *limits, unsigned c
 {
     switch (g->state) {
     case GUARD_START:
-    case GUARD_LINE_START:
-        return begin_line(g, byte, why);
+        return begin_line(g, limits, byte, why);
     case GUARD_START_LF:
-        return expect_lf(g, byte, GUARD_LINE_START, why);
+        return expect_lf(g, byte, GUARD_START, why);
     case GUARD_LINE:
         return end_line(g, byte, why);
     case GUARD_LINE_LF:

@@ -21,24 +21,23 @@
 /* ---- bytes ---- */
 
 enum guard_state {
-    GUARD_START,      /* before a request line; one empty line is fine (RFC 9112, 2.2) */
+    GUARD_START,    /* before a request line; empty lines are passed over (RFC 9112, 2.2) */
     GUARD_START_LF,
-    GUARD_LINE_START, /* ... and no second one */
     GUARD_LINE,
     GUARD_LINE_LF,
-    GUARD_FIELD,      /* at the start of a field line, or of the empty line that ends the section */
+    GUARD_FIELD,    /* at the start of a field line, or of the empty line that ends the section */
     GUARD_NAME,
     GUARD_VALUE,
     GUARD_VALUE_LF,
     GUARD_END_LF,
-    GUARD_WHOLE,      /* the section has ended */
-    GUARD_BROKEN,     /* refused; nothing that follows is looked at */
+    GUARD_WHOLE,    /* the section has ended */
+    GUARD_BROKEN,   /* refused; nothing that follows is looked at */
 };
 
 /* Where the scan of a section stands. */
 struct guard {
     enum guard_state state;
-    uint32_t line_bytes;  /* of the request line */
+    uint32_t line_bytes;  /* of the request line and of empty ones before it */
     uint32_t field_bytes; /* of all field lines */
     uint32_t fields;
 };

@@ -195,10 +195,10 @@ static enum err execute(struct call *c, struct slice *bytes)
 
 /* ---- heads ---- */
 
-/* Take the request line of a head, without its CR LF; an empty line before it goes too. */
+/* The request line of a head, without its CR LF and without the empty lines before it. */
 static struct slice request_line(struct slice head)
 {
-    if (head.data[0] == '\r')
+    while (head.data[0] == '\r')
         take(&head, 2);
 
     const char *cr = memchr(head.data, '\r', head.len);

@@ -193,20 +193,20 @@ static void add_own_doors(struct doors *d, const char *address)
     const char *port = strrchr(address, ':');
     char name[DOOR_NAME_MAX + 1];
 
-    doors_add(d, address, false);
+    doors_add_own(d, address);
     snprintf(name, sizeof(name), "localhost%s", port);
-    doors_add(d, name, false);
+    doors_add_own(d, name);
     if (strcmp(port, ":80") == 0) {
         snprintf(name, sizeof(name), "%.*s", (int)(port - address), address);
-        doors_add(d, name, false);
-        doors_add(d, "localhost", false);
+        doors_add_own(d, name);
+        doors_add_own(d, "localhost");
     }
 }
 
 static void add_allowed_doors(struct doors *d, const struct config *c)
 {
     for (size_t i = 0; i < c->allow_host_count; i++)
-        doors_add(d, c->allow_hosts[i], strchr(c->allow_hosts[i], ':') == NULL);
+        doors_add_allowed(d, c->allow_hosts[i]);
 }
 
 enum err server_listen(struct server *s, struct why *why)

@@ -66,7 +66,7 @@ static void on_dying(void *ctx, slot_t slot)
     slotset_remove(&gc->nursery[1], slot);
     slotset_remove(&gc->middle, slot);
     if (o->window != WINDOW_NONE)
-        window_of(gc, slot)->reached++; /* not collected: it died by counting */
+        window_lose(window_of(gc, slot), slot);
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
@@ -224,9 +224,9 @@ static void finish_window(struct gc *gc, struct window *w)
     if (!w->run.dry_run) {
         g->collections++;
         g->collected += w->run.collected;
+        g->units += w->run.units;
         pace_ended(gc, w);
     }
-    g->units += w->run.units;
     release_copies(gc, w);
     gc->requests[w->generation][w->run.dry_run].finished = w->ticket;
     log_run(gc, w);
@@ -408,7 +408,8 @@ void gc_note_slice(struct gc *gc, uint64_t us)
     gc->last_run->us += us;
     if (us > gc->last_run->max_slice_us)
         gc->last_run->max_slice_us = us;
-    gc->generations[gc->last_generation].us += us;
+    if (!gc->last_run->dry_run)
+        gc->generations[gc->last_generation].us += us;
 }
 
 /* ---- asking ---- */

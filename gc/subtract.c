@@ -12,6 +12,8 @@
  * the same links to it all along, so its copy is exact. A newborn is no member. Roots, holds and scopes need not
  * be visited: whatever they hold has a count that no member explains.
  *
+ * A member that dies by counting meanwhile keeps its links until it is reaped; they are spread from as well.
+ *
  * A link must not be subtracted twice, nor missed while spreading. Records are looked at whole; a list or
  * dictionary in the middle of being looked at is moved along when something is removed below the cursor
  * (heap_gc.h, edge_scan).
@@ -177,65 +179,97 @@ size_t window_close_set(struct gc *gc, struct window *w, size_t units)
     return 0;
 }
 
-/* ---- looking through one object ---- */
+/* ---- looking through objects ---- */
 
 #define LINKS_PER_UNIT 4
+#define LINKS_AHEAD 16u /* links that wait while their targets come from memory; a miss takes 150 ns */
 
+/* The links found and not yet acted on. It is empty between steps: the heap may change there. */
 struct look {
     struct gc *gc;
     struct window *w;
+    void (*act)(struct gc *, struct window *, slot_t target);
+    uint32_t first, count;
+    slot_t ahead[LINKS_AHEAD];
 };
 
-/* Visit the strong links of `slot`, or go on with the object that was begun. Returns units left; 0: more. */
-static size_t look_through(struct gc *gc, struct window *w, slot_t slot, size_t units, edge_fn visit)
+static void act_on_first(struct look *l)
 {
-    struct look look = {gc, w};
+    slot_t target = l->ahead[l->first++ % LINKS_AHEAD];
+
+    l->count--;
+    l->act(l->gc, l->w, target);
+}
+
+static void act_on_all(struct look *l)
+{
+    while (l->count > 0)
+        act_on_first(l);
+}
+
+static void found_link(void *ctx, slot_t target)
+{
+    struct look *l = ctx;
+
+    __builtin_prefetch(gc_object(l->gc, target), 1);
+    __builtin_prefetch(&l->gc->copy[target], 1);
+    if (l->count == LINKS_AHEAD)
+        act_on_first(l);
+    l->ahead[(l->first + l->count++) % LINKS_AHEAD] = target;
+}
+
+/* Find the strong links of `slot`, or go on with the object that was begun. Returns units left; 0: more. */
+static size_t look_through(struct look *l, slot_t slot, size_t units)
+{
     uint32_t count;
-    const uint32_t *values = object_inline_values(gc->pools, slot, &count);
+    const uint32_t *values = object_inline_values(l->gc->pools, slot, &count);
 
     if (values == NULL) {
-        heap_open_scan(gc->heap, &w->scan, slot);
-        return heap_scan(gc->heap, &w->scan, units, visit, &look);
+        heap_open_scan(l->gc->heap, &l->w->scan, slot);
+        return heap_scan(l->gc->heap, &l->w->scan, units, found_link, l);
     }
     for (uint32_t i = 0; i < count; i++)
         if (word_tag(values[i]) == WORD_LINK)
-            visit(&look, word_payload(values[i]));
+            found_link(l, word_payload(values[i]));
     count /= LINKS_PER_UNIT;
     return units > count ? units - count : 1;
 }
 
-static size_t finish_scan(struct gc *gc, struct window *w, size_t units, edge_fn visit)
+static size_t finish_scan(struct look *l, size_t units)
 {
-    struct look look = {gc, w};
-
-    return heap_scan(gc->heap, &w->scan, units, visit, &look);
+    return heap_scan(l->gc->heap, &l->w->scan, units, found_link, l);
 }
 
 /* ---- SUBTRACT ---- */
 
-static void subtract_link(void *ctx, slot_t target)
+static void subtract_link(struct gc *gc, struct window *w, slot_t target)
 {
-    const struct look *l = ctx;
-
-    if (gc_object(l->gc, target)->window != l->w->mark)
+    if (gc_object(gc, target)->window != w->mark)
         return;
-    CHECK(l->gc->copy[target] > 0);
-    l->gc->copy[target] -= l->gc->copy[target] != UINT32_MAX; /* more than a copy can say: never 0 */
+    CHECK(gc->copy[target] > 0);
+    gc->copy[target] -= gc->copy[target] != UINT32_MAX; /* more than a copy can say: never 0 */
+}
+
+static size_t subtract_members(struct look *l, size_t units)
+{
+    units = finish_scan(l, units);
+    while (units > 0) {
+        slot_t slot = window_next_member(l->gc, l->w, &units);
+
+        if (slot == 0)
+            return units;
+        units = look_through(l, slot, units > 0 ? units : 1); /* one that was found is looked at */
+    }
+    return 0;
 }
 
 size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 {
-    units = finish_scan(gc, w, units, subtract_link);
-    while (units > 0) {
-        slot_t slot = window_next_member(gc, w, &units);
+    struct look l = {.gc = gc, .w = w, .act = subtract_link};
 
-        if (slot == 0)
-            return units;
-        if (units == 0)
-            units = 1; /* one that was found is looked at */
-        units = look_through(gc, w, slot, units, subtract_link);
-    }
-    return 0;
+    units = subtract_members(&l, units);
+    act_on_all(&l);
+    return units;
 }
 
 /* ---- SPREAD ---- */
@@ -274,43 +308,76 @@ void window_reach(struct gc *gc, struct window *w, slot_t slot)
     push_grey(w, slot);
 }
 
-static void spread_link(void *ctx, slot_t target)
+/* It died by counting, and its memory waits to return: until then its links still count, and they may have been
+ * subtracted. So what it links is taken as reached; the rest of it dies by counting too, when its turn comes. */
+void window_lose(struct window *w, slot_t slot)
 {
-    const struct look *l = ctx;
-
-    if (gc_object(l->gc, target)->window == l->w->mark)
-        window_reach(l->gc, l->w, target);
+    w->reached++;
+    push_grey(w, slot);
 }
 
-/* Grey objects first, so that few wait. An object that was grey may have died, or died and given its slot to
- * another: looking through that one reaches too much, never too little. */
-static size_t spread_grey(struct gc *gc, struct window *w, size_t units)
+static void spread_link(struct gc *gc, struct window *w, slot_t target)
 {
-    units = finish_scan(gc, w, units, spread_link);
-    while (units > 0) {
-        slot_t slot = pop_grey(gc, w);
+    if (gc_object(gc, target)->window == w->mark)
+        window_reach(gc, w, target);
+}
 
-        if (slot == 0)
+static bool holds_links(const struct gc *gc, slot_t slot)
+{
+    return pool_is_objects(gc->pools, pool_of(slot)) &&
+           (gc_object(gc, slot)->state == STATE_LIVE || gc_object(gc, slot)->state == STATE_DEAD);
+}
+
+/* Grey objects first, so that few wait. A grey object may be dead and partly released: what it has let go of was
+ * told as a changed count. Or its slot may be another's by now: looking through that one reaches too much,
+ * never too little. */
+static size_t spread_grey(struct look *l, size_t units)
+{
+    units = finish_scan(l, units);
+    while (units > 0) {
+        slot_t slot = pop_grey(l->gc, l->w);
+
+        if (slot == 0 && l->count == 0)
             return units;
+        if (slot == 0) {
+            act_on_first(l); /* it may make one grey */
+            continue;
+        }
         units--;
-        if (pool_is_objects(gc->pools, pool_of(slot)) && gc_object(gc, slot)->state == STATE_LIVE)
-            units = look_through(gc, w, slot, units > 0 ? units : 1, spread_link);
+        if (holds_links(l->gc, slot))
+            units = look_through(l, slot, units > 0 ? units : 1);
     }
     return 0;
 }
 
-size_t window_spread(struct gc *gc, struct window *w, size_t units)
+static size_t spread_members(struct look *l, size_t units)
 {
-    while ((units = spread_grey(gc, w, units)) > 0) {
+    struct window *w = l->w;
+
+    while ((units = spread_grey(l, units)) > 0) {
         slot_t slot;
 
         if (w->done_walking)
             return units;
-        slot = window_next_member(gc, w, &units);
-        if (slot != 0 && gc->copy[slot] > 0)
-            window_reach(gc, w, slot);
+        slot = window_next_member(l->gc, w, &units);
+        if (slot != 0 && l->gc->copy[slot] > 0)
+            window_reach(l->gc, w, slot);
         if (slot == 0 && units > 0)
             w->done_walking = true;
     }
     return 0;
+}
+
+/* A member that died by counting holds its links until it is reaped, and they were subtracted while it lived: so
+ * the dead are reaped before anything is condemned. Each link they let go of is a count that changes. */
+size_t window_spread(struct gc *gc, struct window *w, size_t units)
+{
+    struct look l = {.gc = gc, .w = w, .act = spread_link};
+
+    do {
+        units = spread_members(&l, units);
+        act_on_all(&l); /* out of units: what that makes grey waits for the next step */
+        units = units > 0 ? heap_reap(gc->heap, units) : 0;
+    } while (units > 0 && (w->grey_count > 0 || w->grey_rest.count > 0));
+    return units;
 }

@@ -562,6 +562,7 @@ static size_t release_dictionary(struct heap *h, slot_t record, size_t units)
     while (units > 0 && dict_first(h, dict) != 0) {
         uint64_t before = dict_bytes(h, dict);
 
+        move_scans(h, record, dict_first(h, dict));
         word_release(h, dict_remove(h, dict, dict_first(h, dict)));
         object_resized(h, record, (int64_t)(dict_bytes(h, dict) - before));
         units--;

@@ -15,8 +15,8 @@ struct args {
 };
 
 struct flag {
-    const char *name;   /* without the dashes */
-    bool *ret_given;    /* a flag without a value: set to true; else NULL */
+    const char *name;       /* without the dashes */
+    bool *ret_given;        /* a flag without a value: set to true; else NULL */
     const char **ret_value; /* a flag with a value; else NULL */
 };
 

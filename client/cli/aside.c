@@ -37,8 +37,9 @@ static int begin(struct aside *a)
     struct heapd_options where = a->cli->where;
     struct heapd_problem p;
     json_t *session;
-    int code = fetch_json_new(a->cli, "POST", "/v1/sessions",
-                              json_pack("{s:i,s:s}", "ttl", SESSION_TTL_S, "label", "heapctl import"), &session);
+    int code =
+        fetch_json_new(a->cli, "POST", "/v1/sessions",
+                       json_pack("{s:i,s:s}", "ttl", SESSION_TTL_S, "label", "heapctl import"), &session);
 
     if (code != CLI_OK)
         return code;
@@ -57,7 +58,8 @@ static int call(struct aside *a, const char *method, const char *path, const str
     if (a->heapd == NULL && begin(a) != CLI_OK)
         return CLI_FAILED;
     a->renewed = progress_clock();
-    return heapd_call(a->heapd, method, path, body, ret_reply, &p) == HEAPD_OK ? CLI_OK : say_problem(a->cli, &p);
+    return heapd_call(a->heapd, method, path, body, ret_reply, &p) == HEAPD_OK ? CLI_OK
+                                                                               : say_problem(a->cli, &p);
 }
 
 int aside_renew(struct aside *a)
@@ -76,7 +78,8 @@ void aside_end(struct aside *a)
 {
     struct heapd_reply reply;
 
-    if (a->heapd != NULL && heapd_call(a->heapd, "DELETE", "/v1/sessions/self", NULL, &reply, NULL) == HEAPD_OK)
+    if (a->heapd != NULL &&
+        heapd_call(a->heapd, "DELETE", "/v1/sessions/self", NULL, &reply, NULL) == HEAPD_OK)
         heapd_reply_fini(&reply);
     heapd_close(&a->heapd);
 }
@@ -111,7 +114,8 @@ static int make_bytes(struct aside *a, json_t *op, uint64_t *ret_id)
         code = say_failed(a->cli, "the bytes of an op are not base64");
     else
         code = post(a, path,
-                    &(struct heapd_body){.type = WIRE_TYPE_BYTES, .data = text_string(&bytes), .length = bytes.length},
+                    &(struct heapd_body){
+                        .type = WIRE_TYPE_BYTES, .data = text_string(&bytes), .length = bytes.length},
                     ret_id);
     text_fini(&bytes);
     free(path);
@@ -119,7 +123,8 @@ static int make_bytes(struct aside *a, json_t *op, uint64_t *ret_id)
 }
 
 /* {"class":C,"fields":F} or {"class":C,"items":I}; `parts` may be NULL for none. */
-static int post_parts(struct aside *a, const char *class_name, const char *kind, json_t *parts, uint64_t *ret_id)
+static int post_parts(struct aside *a, const char *class_name, const char *kind, json_t *parts,
+                      uint64_t *ret_id)
 {
     struct text body = {0};
     int code;
@@ -133,7 +138,8 @@ static int post_parts(struct aside *a, const char *class_name, const char *kind,
         text_add_string(&body, strcmp(kind, "items") == 0 ? "[]" : "{}");
     text_add_byte(&body, '}');
     code = body.failed ? say_no_memory(a->cli)
-                       : post(a, "/v1/objects", &(struct heapd_body){.data = body.data, .length = body.length}, ret_id);
+                       : post(a, "/v1/objects",
+                              &(struct heapd_body){.data = body.data, .length = body.length}, ret_id);
     text_fini(&body);
     return code;
 }

@@ -1,8 +1,8 @@
 /*
  * aside.h - objects that no op of a batch can make, made by requests of their own beside it.
  *
- * That is what `heapctl export` writes as ["list",[..],CLASS], ["bytes","BASE64",CLASS] or as a line over 64 KiB.
- * A session of its own holds them until the batch has linked them; aside_end() ends it.
+ * That is what `heapctl export` writes as ["list",[..],CLASS], ["bytes","BASE64",CLASS] or as a line over 64
+ * KiB. A session of its own holds them until the batch has linked them; aside_end() ends it.
  */
 #pragma once
 #include "client/cli/cli.h"

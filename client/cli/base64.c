@@ -12,7 +12,8 @@ void base64_add(struct text *out, const unsigned char *data, size_t length)
         size_t left = length - i;
         unsigned long bits = (unsigned long)data[i] << 16 | (left > 1 ? (unsigned long)data[i + 1] << 8 : 0) |
                              (left > 2 ? data[i + 2] : 0);
-        const char group[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63], left > 1 ? alphabet[bits >> 6 & 63] : '=',
+        const char group[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63],
+                               left > 1 ? alphabet[bits >> 6 & 63] : '=',
                                left > 2 ? alphabet[bits & 63] : '='};
 
         text_add(out, group, sizeof group);

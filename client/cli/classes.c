@@ -5,16 +5,22 @@
 #include "client/cli/fetch.h"
 #include "client/cli/say.h"
 #include "client/cli/show.h"
+#include <stdlib.h>
 
 static int run(struct cli *cli, struct args *args)
 {
-    const char *wrong = args_take_flags(args, NULL, 0);
+    const char *sort = "bytes";
+    const struct flag flags[] = {{"sort", NULL, &sort}};
+    const char *wrong = args_take_flags(args, flags, 1);
     json_t *classes;
+    char *path;
     int code;
 
     if (wrong != NULL || args->count > 0)
         return say_usage(cli, "%s", wrong != NULL ? wrong : "classes wants no words");
-    code = fetch_all(cli, "/v1/heap/classes", &classes);
+    path = heapd_path("/v1/heap/classes?sort=", sort);
+    code = path != NULL ? fetch_all(cli, path, &classes) : say_no_memory(cli);
+    free(path);
     if (code != CLI_OK)
         return code;
     code = cli->json ? fetch_print(cli, classes) : show_items(cli, classes, "The heap is empty.");
@@ -24,7 +30,7 @@ static int run(struct cli *cli, struct args *args)
 
 const struct verb verb_classes = {
     .name = "classes",
-    .usage = "",
+    .usage = "[--sort bytes|count|name]",
     .about = "show how many objects of each class there are, and their bytes",
     .run = run,
 };

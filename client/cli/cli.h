@@ -16,9 +16,9 @@ enum {
 struct cli {
     struct heapd_options where; /* from flags and environment */
     struct heapd *heapd;
-    const struct verb *verb;    /* the one that runs */
-    bool json;                  /* answers as they came, for scripts */
-    bool colour_out;            /* stdout is a terminal that wants colours */
+    const struct verb *verb; /* the one that runs */
+    bool json;               /* answers as they came, for scripts */
+    bool colour_out;         /* stdout is a terminal that wants colours */
     bool colour_err;
 };
 

@@ -8,8 +8,8 @@
 
 struct reading {
     json_t *stanzas;
-    json_t *stanza;         /* the one being read; NULL between two */
-    char field[64];         /* the last one, for its continuation lines */
+    json_t *stanza; /* the one being read; NULL between two */
+    char field[64]; /* the last one, for its continuation lines */
     uint64_t line;
 };
 

@@ -18,7 +18,7 @@ struct export_run {
     struct export x;
     struct progress progress;
     FILE *out;
-    json_t *keepers;       /* ops ["root",NAME,ID], ["weak",NAME,ID], ["hold",ID] */
+    json_t *keepers; /* ops ["root",NAME,ID], ["weak",NAME,ID], ["hold",ID] */
     uint64_t roots, weak_names, holds;
     bool takes_holds;
 };
@@ -40,7 +40,8 @@ static int take_root(void *arg, json_t *item)
     struct export_run *run = arg;
 
     run->roots++;
-    return add_keeper_new(run, json_pack("[s,O,O]", "root", json_object_get(item, "name"), json_object_get(item, "$ref")));
+    return add_keeper_new(
+        run, json_pack("[s,O,O]", "root", json_object_get(item, "name"), json_object_get(item, "$ref")));
 }
 
 static int take_weak_name(void *arg, json_t *item)
@@ -50,7 +51,8 @@ static int take_weak_name(void *arg, json_t *item)
     if (!json_is_integer(json_object_get(item, "$ref"))) /* its object is dead */
         return CLI_OK;
     run->weak_names++;
-    return add_keeper_new(run, json_pack("[s,O,O]", "weak", json_object_get(item, "name"), json_object_get(item, "$ref")));
+    return add_keeper_new(
+        run, json_pack("[s,O,O]", "weak", json_object_get(item, "name"), json_object_get(item, "$ref")));
 }
 
 static int take_hold(void *arg, json_t *document)
@@ -192,7 +194,8 @@ static int print_totals(struct export_run *run, bool to_stdout)
         say_note(x->cli, "%" PRIu64 " objects held by sessions will be held by the session that imports them",
                  run->holds);
     if (x->special > 0)
-        say_note(x->cli, "%" PRIu64 " lines are more than a batch can say: only `heapctl import` takes this file",
+        say_note(x->cli,
+                 "%" PRIu64 " lines are more than a batch can say: only `heapctl import` takes this file",
                  x->special);
     if (!to_stdout)
         return CLI_OK;
@@ -242,11 +245,14 @@ const struct verb verb_export = {
     .usage = "[FILE|-] [--no-holds]",
     .about = "write the whole heap as a batch that makes an equal one",
     .help =
-        "`heapctl import FILE` replays it: same classes, contents, links, weak links, roots and weak names; new\n"
+        "`heapctl import FILE` replays it: same classes, contents, links, weak links, roots and weak names; "
+        "new\n"
         "ids. What sessions hold is held by the session that imports; --no-holds leaves those holds out.\n"
-        "Generations and freezing are not kept. Objects that die or change meanwhile may or may not be in it.\n"
+        "Generations and freezing are not kept. Objects that die or change meanwhile may or may not be in "
+        "it.\n"
         "\n"
-        "The file is a batch for `heapctl batch` and curl too, unless the heap has lists or bytes of a class of\n"
+        "The file is a batch for `heapctl batch` and curl too, unless the heap has lists or bytes of a class "
+        "of\n"
         "their own, or single values of over 60 KiB. For those it has lines that only import understands:\n"
         "  [\"list\",[..],CLASS]   [\"bytes\",\"BASE64\",CLASS]   and lines over 64 KiB\n",
     .run = run_export,

@@ -12,22 +12,22 @@
 #include <string.h>
 
 enum {
-    LINE_BYTES = 60 << 10,  /* below WIRE_BATCH_LINE_BYTES_MAX by more than brackets, a verb and "@n" */
-    BYTES_PER_ESCAPE = 6,   /* "\\u001f" */
+    LINE_BYTES = 60 << 10, /* below WIRE_BATCH_LINE_BYTES_MAX by more than brackets, a verb and "@n" */
+    BYTES_PER_ESCAPE = 6,  /* "\\u001f" */
 };
 
 /* A link whose target has no op yet. */
 struct waiting_link {
-    uint64_t op;          /* of the object that has the link */
-    uint64_t target;      /* an id */
-    uint64_t index;       /* of a list's item, if name_bytes is 0 */
-    uint32_t name_bytes;  /* of the field name that follows */
+    uint64_t op;         /* of the object that has the link */
+    uint64_t target;     /* an id */
+    uint64_t index;      /* of a list's item, if name_bytes is 0 */
+    uint32_t name_bytes; /* of the field name that follows */
     bool is_weak;
 };
 
 /* One field or item. */
 struct part {
-    const char *name;     /* plain; NULL for an item */
+    const char *name; /* plain; NULL for an item */
     size_t name_length;
     size_t index;
     json_t *value;
@@ -36,10 +36,10 @@ struct part {
 /* An object that is being written. */
 struct writing {
     struct export *x;
-    uint64_t op;          /* that makes it */
+    uint64_t op; /* that makes it */
     const char *class_name;
     bool is_list;
-    bool is_special;      /* its first line is one that only heapctl import understands */
+    bool is_special; /* its first line is one that only heapctl import understands */
     bool in_first_line;
 };
 
@@ -71,7 +71,10 @@ static bool is_link(json_t *value, uint64_t *ret_target, bool *ret_is_weak)
 
 static void wait_for(const struct writing *w, const struct part *part, uint64_t target, bool is_weak)
 {
-    struct waiting_link link = {.op = w->op, .target = target, .index = part->index, .is_weak = is_weak,
+    struct waiting_link link = {.op = w->op,
+                                .target = target,
+                                .index = part->index,
+                                .is_weak = is_weak,
                                 .name_bytes = (uint32_t)part->name_length};
 
     text_add(&w->x->waiting, &link, sizeof link);
@@ -200,7 +203,10 @@ static bool has_long_part(json_t *parts)
 
 static void write_object(struct export *x, const char *class_name, json_t *parts)
 {
-    struct writing w = {.x = x, .op = x->ops.count, .class_name = class_name, .is_list = json_is_array(parts),
+    struct writing w = {.x = x,
+                        .op = x->ops.count,
+                        .class_name = class_name,
+                        .is_list = json_is_array(parts),
                         .in_first_line = true};
 
     w.is_special = has_long_part(parts) || (w.is_list && strcmp(class_name, "list") != 0);
@@ -245,7 +251,8 @@ static json_t *load_parts(struct export *x, json_t *document, uint64_t id)
         json_decref(parts);
         return json_incref(items != NULL ? items : fields);
     }
-    if (fetch_pages(x->cli, fetch_object_path(id, items != NULL ? "/items" : "/fields"), add_part, parts) == CLI_OK)
+    if (fetch_pages(x->cli, fetch_object_path(id, items != NULL ? "/items" : "/fields"), add_part, parts) ==
+        CLI_OK)
         return parts;
     (void)say_failed(x->cli, "cannot read all of object %" PRIu64, id);
     json_decref(parts);

@@ -22,13 +22,14 @@ static int call_new(struct cli *cli, const char *method, const char *path, json_
     if (body.failed)
         return say_no_memory(cli);
     r = heapd_call(cli->heapd, method, path,
-                   body.length > 0 ? &(struct heapd_body){.data = body.data, .length = body.length} : NULL, ret_reply,
-                   &p);
+                   body.length > 0 ? &(struct heapd_body){.data = body.data, .length = body.length} : NULL,
+                   ret_reply, &p);
     text_fini(&body);
     return r == HEAPD_OK ? CLI_OK : say_problem(cli, &p);
 }
 
-static int decode(const struct cli *cli, const char *path, const struct heapd_reply *reply, json_t **ret_answer)
+static int decode(const struct cli *cli, const char *path, const struct heapd_reply *reply,
+                  json_t **ret_answer)
 {
     json_error_t error;
     json_t *answer = json_loadb(reply->body, reply->length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
@@ -39,7 +40,8 @@ static int decode(const struct cli *cli, const char *path, const struct heapd_re
     return CLI_OK;
 }
 
-int fetch_json_new(struct cli *cli, const char *method, const char *path, json_t *body_new, json_t **ret_answer)
+int fetch_json_new(struct cli *cli, const char *method, const char *path, json_t *body_new,
+                   json_t **ret_answer)
 {
     struct heapd_reply reply;
     int code = call_new(cli, method, path, body_new, &reply);
@@ -78,7 +80,7 @@ static char *page_path(const char *path, json_t *cursor)
     struct text prefix = {0}, text = {0};
     char *whole;
 
-    text_printf(&prefix, "%s?limit=%d", path, WIRE_PAGE_MAX);
+    text_printf(&prefix, "%s%climit=%d", path, strchr(path, '?') != NULL ? '&' : '?', WIRE_PAGE_MAX);
     if (cursor == NULL)
         return prefix.data;
     text_add_string(&prefix, "&cursor=");
@@ -120,7 +122,8 @@ int fetch_pages(struct cli *cli, const char *path, fetch_item_fn *each, void *ar
         page = code == CLI_OK ? next : NULL;
         if (code == CLI_OK)
             code = each_item(page, each, arg);
-    } while (code == CLI_OK && json_object_get(page, "next") != NULL && !json_is_null(json_object_get(page, "next")));
+    } while (code == CLI_OK && json_object_get(page, "next") != NULL &&
+             !json_is_null(json_object_get(page, "next")));
     json_decref(page);
     return code;
 }
@@ -182,7 +185,8 @@ static int do_atomic_new(struct cli *cli, json_t *ops_new, json_t **ret_last)
     else if (run_ops(cli, lines.data, lines.length, &last, &p) != HEAPD_OK)
         code = say_problem(cli, &p);
     else
-        code = decode(cli, "/v1/batch", &(struct heapd_reply){.body = last.data, .length = last.length}, ret_last);
+        code = decode(cli, "/v1/batch", &(struct heapd_reply){.body = last.data, .length = last.length},
+                      ret_last);
     text_fini(&lines);
     text_fini(&last);
     return code;

@@ -11,13 +11,14 @@ typedef int fetch_show_fn(const struct cli *cli, json_t *answer);
 typedef int fetch_item_fn(void *arg, json_t *item);
 
 /* The decoded answer, a new reference. `body_new` is taken and may be NULL. */
-int fetch_json_new(struct cli *cli, const char *method, const char *path, json_t *body_new, json_t **ret_answer);
+int fetch_json_new(struct cli *cli, const char *method, const char *path, json_t *body_new,
+                   json_t **ret_answer);
 
 /* Call, then show the answer: as it came with --json, else by `show`. */
 int fetch_and_show_new(struct cli *cli, const char *method, const char *path, json_t *body_new,
                        fetch_show_fn *show);
 
-/* Every item of a paged list, page by page; stops at the first that is not CLI_OK. `path` has no query. */
+/* Every item of a paged list, page by page; stops at the first that is not CLI_OK. */
 int fetch_pages(struct cli *cli, const char *path, fetch_item_fn *each, void *arg);
 
 /* All pages as one {"items":[..],"next":null}. */

@@ -85,7 +85,8 @@ static int add_set(const struct cli *cli, json_t *ops, uint64_t id, const char *
 
     if (code != CLI_OK)
         return code;
-    op = json_pack("[s,I,o,o]", "set", (json_int_t)id, fields_key(word, length), fields_value(word + length + 1));
+    op = json_pack("[s,I,o,o]", "set", (json_int_t)id, fields_key(word, length),
+                   fields_value(word + length + 1));
     if (op == NULL || json_array_append_new(ops, op) != 0)
         return say_usage(cli, "\"%s\" is not UTF-8", word);
     return CLI_OK;

@@ -1,16 +1,16 @@
 /*
  * fields.h - FIELD=VALUE words: what people type, as the API wants it.
  *
- * VALUE is JSON if it parses as JSON, a link if it is @ID, else the string that it is. FIELD is the plain name;
- * [N] names item N of a list. To store the string "7" write name='"7"'; to store "@7", '"@7"'.
+ * VALUE is JSON if it parses as JSON, a link if it is @ID, else the string that it is. FIELD is the plain
+ * name; [N] names item N of a list. To store the string "7" write name='"7"'; to store "@7", '"@7"'.
  */
 #pragma once
 #include "client/cli/args.h"
 #include "client/cli/cli.h"
 #include <jansson.h>
 
-#define FIELDS_HELP                                                                                           \
-    "VALUE is JSON if it parses as JSON, a link if it is @ID, else the string that it is:\n"                  \
+#define FIELDS_HELP                                                                                          \
+    "VALUE is JSON if it parses as JSON, a link if it is @ID, else the string that it is:\n"                 \
     "  age=7 name=Ada tags='[\"a\",\"b\"]' next=@12 watched='{\"$weak\":12}' zip='\"01234\"'\n"
 
 /* The value that `word` stands for; a new reference, NULL without memory. */

@@ -77,8 +77,10 @@ const struct verb verb_gc = {
     .name = "gc",
     .usage = "[set NAME=VALUE ... [--persist] | freeze | unfreeze]",
     .about = "show or tune the garbage collector",
-    .help = "  heapctl gc set thresholds=700,10,10 enabled=false debug=saveall pause_budget_us=500\n"
-            "Thresholds that are left out keep their value; a first one of 0 turns automatic collections off.\n"
-            "--persist makes the settings survive a restart. freeze takes all objects of now out of collections.\n",
+    .help =
+        "  heapctl gc set thresholds=700,10,10 enabled=false debug=saveall pause_budget_us=500\n"
+        "Thresholds that are left out keep their value; a first one of 0 turns automatic collections off.\n"
+        "--persist makes the settings survive a restart. freeze takes all objects of now out of "
+        "collections.\n",
     .run = run,
 };

@@ -24,7 +24,8 @@ static struct idmap_entry *find(const struct idmap *m, uint64_t stored)
 
 static bool grow(struct idmap *m)
 {
-    struct idmap larger = {.capacity = m->capacity ? m->capacity * 2 : IDMAP_FIRST_CAPACITY, .count = m->count};
+    struct idmap larger = {.capacity = m->capacity ? m->capacity * 2 : IDMAP_FIRST_CAPACITY,
+                           .count = m->count};
 
     larger.entries = calloc(larger.capacity, sizeof *larger.entries);
     if (larger.entries == NULL)

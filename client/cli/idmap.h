@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct idmap_entry {
-    uint64_t key;   /* 0: free; keys are stored one higher */
+    uint64_t key; /* 0: free; keys are stored one higher */
     uint64_t value;
 };
 

@@ -133,7 +133,8 @@ static int run(struct cli *cli, struct args *args)
     if (dpkg == NULL && !is_snapshot(file))
         return root == NULL ? import_batch(cli, file) : say_usage(cli, "a batch file sets its own roots");
     if (root == NULL || root[0] == '\0' || strlen(root) > ROOT_BYTES_MAX)
-        return say_usage(cli, "--root NAME must say (in 1 to %d bytes) what is to keep it alive", ROOT_BYTES_MAX);
+        return say_usage(cli, "--root NAME must say (in 1 to %d bytes) what is to keep it alive",
+                         ROOT_BYTES_MAX);
     return dpkg != NULL ? import_dpkg(cli, dpkg, root) : import_snapshot(cli, file, root);
 }
 
@@ -141,22 +142,31 @@ const struct verb verb_import = {
     .name = "import",
     .usage = "FILE | FILE.heapsnapshot[.gz] --root NAME | --dpkg FILE --root NAME",
     .about = "bring in an export, a V8 heap snapshot, or a package graph",
-    .help =
-        "FILE is what `heapctl export` wrote, or any batch: one op a line. \"-\" is stdin; gzip is unpacked.\n"
-        "\n"
-        "FILE.heapsnapshot, as Chrome and Node write them: every node becomes one object of a class with the\n"
-        "node's name (V8's type if that is empty), every weak edge a weak link and every other edge a strong\n"
-        "one, with the edge's name or index as field; a second \"x\" of one node becomes \"x#2\". Kept of the node:\n"
-        "self_size, v8_type, v8_id, and v8_NAME of any other field that is not 0. Names over 255 bytes are cut\n"
-        "and end in ~HASH; v8_name then keeps the node's whole name. Root NAME is the first node; what no strong\n"
-        "edges lead to from there is kept by a list, root NAME/unreached. Types of edges, allocation traces and\n"
-        "source positions are not taken.\n"
-        "\n"
-        "--dpkg /var/lib/dpkg/status: one Package for each package, with lists depends, pre_depends, recommends\n"
-        "and provides; \"a | b\" becomes Alternatives, a name that others provide Virtual, one that is not there\n"
-        "Missing. Root NAME is a record of all packages by name. Versions in relations are not taken.\n"
-        "\n"
-        "Exit status 0 only if all is in. A failed import leaves nothing behind, unless a batch file sets roots\n"
-        "before its end.\n",
+    .help = "FILE is what `heapctl export` wrote, or any batch: one op a line. \"-\" is stdin; gzip is "
+            "unpacked.\n"
+            "\n"
+            "FILE.heapsnapshot, as Chrome and Node write them: every node becomes one object of a class with "
+            "the\n"
+            "node's name (V8's type if that is empty), every weak edge a weak link and every other edge a "
+            "strong\n"
+            "one, with the edge's name or index as field; a second \"x\" of one node becomes \"x#2\". Kept "
+            "of the node:\n"
+            "self_size, v8_type, v8_id, and v8_NAME of any other field that is not 0. Names over 255 bytes "
+            "are cut\n"
+            "and end in ~HASH; v8_name then keeps the node's whole name. Root NAME is the first node; what "
+            "no strong\n"
+            "edges lead to from there is kept by a list, root NAME/unreached. Types of edges, allocation "
+            "traces and\n"
+            "source positions are not taken.\n"
+            "\n"
+            "--dpkg /var/lib/dpkg/status: one Package for each package, with lists depends, pre_depends, "
+            "recommends\n"
+            "and provides; \"a | b\" becomes Alternatives, a name that others provide Virtual, one that is "
+            "not there\n"
+            "Missing. Root NAME is a record of all packages by name. Versions in relations are not taken.\n"
+            "\n"
+            "Exit status 0 only if all is in. A failed import leaves nothing behind, unless a batch file "
+            "sets roots\n"
+            "before its end.\n",
     .run = run,
 };

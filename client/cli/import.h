@@ -16,7 +16,7 @@ struct import {
     struct heapd_batch *batch;
     struct ops ops;
     struct progress progress;
-    double started;        /* progress_clock() */
+    double started; /* progress_clock() */
 };
 
 /* Start the clock. */

@@ -2,8 +2,8 @@
  * import_batch.c - replay a batch file, which an export is.
  *
  * Lines are passed on as they are. Only when one had to be made aside (aside.h) are later lines looked into:
- * where they say "@n" of such an op, its id is put; in the place of the op itself goes a ["get",ID], so that the
- * numbers of all others stay right.
+ * where they say "@n" of such an op, its id is put; in the place of the op itself goes a ["get",ID], so that
+ * the numbers of all others stay right.
  */
 #include "client/cli/aside.h"
 #include "client/cli/idmap.h"
@@ -48,7 +48,8 @@ static void replace_in_value(const struct replay *r, json_t *value)
         replace_in_value(r, member);
 }
 
-/* Where an op names its object: behind the name in root and weak, nowhere in those that make one, else first. */
+/* Where an op names its object: behind the name in root and weak, nowhere in those that make one, else first.
+ */
 static size_t target_place(json_t *op)
 {
     const char *verb = json_string_value(json_array_get(op, 0));
@@ -101,12 +102,14 @@ static int make_aside(struct replay *r, json_t *op)
     return CLI_OK;
 }
 
-/* Whether a line must be looked into: it is too long, may have a class of its own, or names an op made aside. */
+/* Whether a line must be looked into: it is too long, may have a class of its own, or names an op made aside.
+ */
 static bool is_special(const struct replay *r, const char *line, size_t length)
 {
     const char *word = line + strspn(line, " \t[\"");
 
-    if (length > WIRE_BATCH_LINE_BYTES_MAX || (r->made_aside.count > 0 && memmem(line, length, "\"@", 2) != NULL))
+    if (length > WIRE_BATCH_LINE_BYTES_MAX ||
+        (r->made_aside.count > 0 && memmem(line, length, "\"@", 2) != NULL))
         return true;
     if (strncmp(word, "list\"", 5) != 0 && strncmp(word, "bytes\"", 6) != 0)
         return false;
@@ -147,7 +150,8 @@ static int replay_file(struct replay *r, struct source *source)
     while (code == CLI_OK && ops_ok(&r->im.ops) && source_line(source, &line)) {
         if (line.failed)
             code = say_no_memory(r->im.cli);
-        else if (line.data[strspn(line.data, " \t\r")] != '\0' || memchr(line.data, '\0', line.length) != NULL)
+        else if (line.data[strspn(line.data, " \t\r")] != '\0' ||
+                 memchr(line.data, '\0', line.length) != NULL)
             code = replay_line(r, line.data, line.length);
         r->bytes += line.length + 1;
         if (code == CLI_OK)
@@ -182,5 +186,6 @@ int import_batch(struct cli *cli, const char *path)
     source_close(&source);
     aside_end(&r.aside);
     idmap_fini(&r.made_aside);
-    return code == CLI_OK ? import_print_totals(&r.im, json_pack("{s:I}", "bytes", (json_int_t)r.bytes)) : code;
+    return code == CLI_OK ? import_print_totals(&r.im, json_pack("{s:I}", "bytes", (json_int_t)r.bytes))
+                          : code;
 }

@@ -17,10 +17,10 @@
 struct graph {
     json_t *stanzas;
     json_t *things;
-    json_t *by_name;        /* packages, virtual and missing: name, or name:arch, to number */
-    json_t *packages;       /* the index: name to number */
-    json_t *alternatives;   /* "a | b" to number */
-    uint64_t counts[4];     /* by class, in the order of class_names */
+    json_t *by_name;      /* packages, virtual and missing: name, or name:arch, to number */
+    json_t *packages;     /* the index: name to number */
+    json_t *alternatives; /* "a | b" to number */
+    uint64_t counts[4];   /* by class, in the order of class_names */
     uint64_t lists, links;
 };
 
@@ -31,20 +31,23 @@ static const char *const total_names[] = {"packages", "virtual", "missing", "alt
 
 static const struct {
     const char *key, *field;
-} text_fields[] = {{"Package", "name"},   {"Version", "version"}, {"Architecture", "architecture"},
-                   {"Status", "status"},  {"Section", "section"}, {"Priority", "priority"},
+} text_fields[] = {{"Package", "name"},  {"Version", "version"}, {"Architecture", "architecture"},
+                   {"Status", "status"}, {"Section", "section"}, {"Priority", "priority"},
                    {"Source", "source"}},
   relations[] = {{"Depends", "depends"}, {"Pre-Depends", "pre_depends"}, {"Recommends", "recommends"}};
 
-enum { TEXT_FIELDS = sizeof text_fields / sizeof text_fields[0], RELATIONS = sizeof relations / sizeof relations[0] };
+enum {
+    TEXT_FIELDS = sizeof text_fields / sizeof text_fields[0],
+    RELATIONS = sizeof relations / sizeof relations[0]
+};
 
 /* --- things --- */
 
 /* A new thing with its fields taken; its number. */
 static json_int_t add_thing_new(struct graph *g, enum thing_class class_, json_t *fields_new)
 {
-    json_array_append_new(g->things,
-                          json_pack("{s:s,s:o,s:{}}", "class", class_names[class_], "fields", fields_new, "lists"));
+    json_array_append_new(
+        g->things, json_pack("{s:s,s:o,s:{}}", "class", class_names[class_], "fields", fields_new, "lists"));
     g->counts[class_]++;
     return (json_int_t)json_array_size(g->things) - 1;
 }
@@ -114,7 +117,8 @@ static bool add_package(struct graph *g, json_t *stanza)
         return false;
     (void)snprintf(qualified, sizeof qualified, "%.255s:%.64s", name, arch != NULL ? arch : "");
     n = add_thing_new(g, PACKAGE, package_fields(stanza));
-    json_object_set_new(g->packages, json_object_get(g->packages, name) == NULL ? name : qualified, json_integer(n));
+    json_object_set_new(g->packages, json_object_get(g->packages, name) == NULL ? name : qualified,
+                        json_integer(n));
     json_object_set_new(g->by_name, qualified, json_integer(n));
     if (json_object_get(g->by_name, name) == NULL)
         json_object_set_new(g->by_name, name, json_integer(n));
@@ -156,7 +160,8 @@ static json_int_t choose_thing(struct graph *g, json_t *choices, const char *lab
     return n;
 }
 
-static void end_group(struct graph *g, json_int_t package, const char *field, json_t *choices, struct text *label)
+static void end_group(struct graph *g, json_int_t package, const char *field, json_t *choices,
+                      struct text *label)
 {
     if (json_array_size(choices) > 0)
         add_to_list(g, package, field, choose_thing(g, choices, text_string(label)));
@@ -164,7 +169,8 @@ static void end_group(struct graph *g, json_int_t package, const char *field, js
     text_clear(label);
 }
 
-static void add_relation(struct graph *g, json_int_t package, const char *field, const char *at, const char *arch)
+static void add_relation(struct graph *g, json_int_t package, const char *field, const char *at,
+                         const char *arch)
 {
     json_t *choices = json_array();
     struct text label = {0};
@@ -303,7 +309,8 @@ static int print_totals(struct import *im, const struct graph *g)
     for (size_t i = 0; i < sizeof total_names / sizeof total_names[0]; i++)
         json_object_set_new(totals, total_names[i], json_integer((json_int_t)g->counts[i]));
     json_object_set_new(totals, "lists", json_integer((json_int_t)g->lists));
-    json_object_set_new(totals, "objects", json_integer((json_int_t)(json_array_size(g->things) + g->lists + 1)));
+    json_object_set_new(totals, "objects",
+                        json_integer((json_int_t)(json_array_size(g->things) + g->lists + 1)));
     json_object_set_new(totals, "strong_links",
                         json_integer((json_int_t)(g->links + g->lists + json_object_size(g->packages))));
     return import_print_totals(im, totals);
@@ -328,7 +335,9 @@ static int read_and_build(struct import *im, const char *path, struct graph *g)
 int import_dpkg(struct cli *cli, const char *path, const char *root)
 {
     struct import im;
-    struct graph g = {.things = json_array(), .by_name = json_object(), .packages = json_object(),
+    struct graph g = {.things = json_array(),
+                      .by_name = json_object(),
+                      .packages = json_object(),
                       .alternatives = json_object()};
     int code;
 

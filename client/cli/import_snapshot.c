@@ -22,11 +22,11 @@ struct snapshot_import {
     struct import im;
     struct snapshot *snapshot;
     struct snapshot_reach reach;
-    uint32_t *op_of;                /* the op that made each node */
+    uint32_t *op_of; /* the op that made each node */
     struct namer namer;
-    struct text class_name, field;  /* scratch */
+    struct text class_name, field; /* scratch */
     uint64_t strong_links, weak_links, bytes;
-    uint64_t names_cut;             /* and kept nowhere else */
+    uint64_t names_cut; /* and kept nowhere else */
 };
 
 /* --- names --- */
@@ -34,12 +34,14 @@ struct snapshot_import {
 static void reserve_name(struct snapshot_import *si, const char *prefix, const char *name)
 {
     text_clear(&si->field);
-    text_printf(&si->field, "%s%s", prefix, name);
+    text_add_string(&si->field, prefix);
+    text_add_string(&si->field, name);
     if (si->field.failed || !namer_take(&si->namer, &si->field))
         ops_fail(&si->im.ops);
 }
 
-/* Begin a node. What is kept of the node itself has its names for sure; an edge of such a name is numbered. */
+/* Begin a node. What is kept of the node itself has its names for sure; an edge of such a name is numbered.
+ */
 static void begin_names(struct snapshot_import *si)
 {
     static const char *const own[] = {"self_size", "v8_type", "v8_id", "v8_name"};
@@ -57,7 +59,7 @@ static void name_edge(struct snapshot_import *si, const struct snapshot_edge *ed
 {
     if (edge->is_indexed) {
         text_clear(&si->field);
-        text_printf(&si->field, "%" PRIu64, edge->index);
+        text_add_u64(&si->field, edge->index);
     } else {
         names_fit(&si->field, edge->name.data, edge->name.length, edge->type);
     }
@@ -234,13 +236,13 @@ static int print_totals(struct snapshot_import *si)
                  "%" PRIu64 " nodes are not reached from the first by strong edges; a list of %zu keeps them",
                  si->reach.unreached_count, si->reach.entry_count);
     if (si->names_cut > 0)
-        say_note(si->im.cli, "%" PRIu64 " names were cut: of links at %d bytes, of nodes at %d", si->names_cut,
-                 WIRE_NAME_BYTES_MAX, WHOLE_NAME_BYTES_MAX);
-    return import_print_totals(
-        &si->im, json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "nodes", (json_int_t)nodes, "objects",
-                           (json_int_t)(nodes + has_list), "strong_links", (json_int_t)si->strong_links, "weak_links",
-                           (json_int_t)si->weak_links, "bytes", (json_int_t)si->bytes, "unreached",
-                           (json_int_t)si->reach.unreached_count));
+        say_note(si->im.cli, "%" PRIu64 " names were cut: of links at %d bytes, of nodes at %d",
+                 si->names_cut, WIRE_NAME_BYTES_MAX, WHOLE_NAME_BYTES_MAX);
+    return import_print_totals(&si->im, json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "nodes", (json_int_t)nodes,
+                                                  "objects", (json_int_t)(nodes + has_list), "strong_links",
+                                                  (json_int_t)si->strong_links, "weak_links",
+                                                  (json_int_t)si->weak_links, "bytes", (json_int_t)si->bytes,
+                                                  "unreached", (json_int_t)si->reach.unreached_count));
 }
 
 static int read_file(struct snapshot_import *si, const char *path)

@@ -26,7 +26,8 @@ bool json_scan_fail(struct json_scan *j, const char *format, ...)
     if (of_file != NULL)
         (void)snprintf(j->error, sizeof j->error, "%s", of_file);
     length = strlen(j->error);
-    (void)snprintf(j->error + length, sizeof j->error - length, " (at byte %" PRIu64 ")", source_offset(j->source));
+    (void)snprintf(j->error + length, sizeof j->error - length, " (at byte %" PRIu64 ")",
+                   source_offset(j->source));
     return false;
 }
 

@@ -1,8 +1,8 @@
 /*
  * json_scan.h - a JSON text of any size, read token by token straight from a file.
  *
- * For the few shapes that are too large for a tree: flat arrays of numbers, arrays of strings, and whatever is
- * to be skipped. The first thing that is wrong is kept as a sentence with its offset, and from then on
+ * For the few shapes that are too large for a tree: flat arrays of numbers, arrays of strings, and whatever
+ * is to be skipped. The first thing that is wrong is kept as a sentence with its offset, and from then on
  * every function answers false: callers may check once.
  */
 #pragma once

@@ -14,11 +14,21 @@ static bool must_escape(unsigned char c)
 static void add_escaped(struct text *out, unsigned char c)
 {
     switch (c) {
-    case '"': text_add_string(out, "\\\""); break;
-    case '\\': text_add_string(out, "\\\\"); break;
-    case '\n': text_add_string(out, "\\n"); break;
-    case '\t': text_add_string(out, "\\t"); break;
-    default: text_printf(out, "\\u%04x", c); break;
+    case '"':
+        text_add_string(out, "\\\"");
+        break;
+    case '\\':
+        text_add_string(out, "\\\\");
+        break;
+    case '\n':
+        text_add_string(out, "\\n");
+        break;
+    case '\t':
+        text_add_string(out, "\\t");
+        break;
+    default:
+        text_printf(out, "\\u%04x", c);
+        break;
     }
 }
 
@@ -84,13 +94,29 @@ static void add_array(struct text *out, json_t *array)
 void json_text_value(struct text *out, json_t *value)
 {
     switch (json_typeof(value)) {
-    case JSON_OBJECT: add_object(out, value); break;
-    case JSON_ARRAY: add_array(out, value); break;
-    case JSON_STRING: json_text_string(out, json_string_value(value), json_string_length(value)); break;
-    case JSON_INTEGER: text_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
-    case JSON_REAL: json_text_real(out, json_real_value(value)); break;
-    case JSON_TRUE: text_add_string(out, "true"); break;
-    case JSON_FALSE: text_add_string(out, "false"); break;
-    case JSON_NULL: text_add_string(out, "null"); break;
+    case JSON_OBJECT:
+        add_object(out, value);
+        break;
+    case JSON_ARRAY:
+        add_array(out, value);
+        break;
+    case JSON_STRING:
+        json_text_string(out, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        text_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        json_text_real(out, json_real_value(value));
+        break;
+    case JSON_TRUE:
+        text_add_string(out, "true");
+        break;
+    case JSON_FALSE:
+        text_add_string(out, "false");
+        break;
+    case JSON_NULL:
+        text_add_string(out, "null");
+        break;
     }
 }

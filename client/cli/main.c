@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 static const struct verb *const verbs[] = {
-    &verb_new,     &verb_get,     &verb_set,   &verb_unset,  &verb_drop,   &verb_hold,   &verb_root,
-    &verb_gc,      &verb_collect, &verb_classes, &verb_pools, &verb_import, &verb_export, &verb_batch,
+    &verb_new, &verb_get,     &verb_set,     &verb_unset, &verb_drop,   &verb_hold,   &verb_root,
+    &verb_gc,  &verb_collect, &verb_classes, &verb_pools, &verb_import, &verb_export, &verb_batch,
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
@@ -95,7 +95,8 @@ static int choose(struct cli *cli, struct args *args, bool wants_help)
     if (name == NULL)
         return wants_help ? help() : say_usage(cli, "what shall it do?");
     if (strcmp(name, "help") == 0)
-        return args->count > 0 && find_verb(args->words[0]) != NULL ? help_verb(find_verb(args->words[0])) : help();
+        return args->count > 0 && find_verb(args->words[0]) != NULL ? help_verb(find_verb(args->words[0]))
+                                                                    : help();
     if (name[0] == '-' && name[1] != '\0')
         return say_usage(cli, "there is no flag %s", name);
     cli->verb = find_verb(name);
@@ -113,8 +114,8 @@ int main(int argc, char **argv)
                       .colour_out = wants_colour(STDOUT_FILENO),
                       .colour_err = wants_colour(STDERR_FILENO)};
     const struct flag flags[] = {
-        {"url", NULL, &cli.where.url},   {"session", NULL, &cli.where.session}, {"json", &cli.json, NULL},
-        {"help", &wants_help, NULL},     {"version", &wants_version, NULL},
+        {"url", NULL, &cli.where.url}, {"session", NULL, &cli.where.session}, {"json", &cli.json, NULL},
+        {"help", &wants_help, NULL},   {"version", &wants_version, NULL},
     };
     struct args args = args_of(argc, argv);
     const char *wrong = args_take_some_flags(&args, flags, sizeof flags / sizeof flags[0]);

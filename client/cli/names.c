@@ -65,7 +65,8 @@ static struct namer_slot *find(const struct namer *n, uint64_t hash)
 
 static bool grow(struct namer *n)
 {
-    struct namer larger = {.slot_count = n->slot_count ? n->slot_count * 2 : NAMER_FIRST_SLOTS, .epoch = n->epoch};
+    struct namer larger = {.slot_count = n->slot_count ? n->slot_count * 2 : NAMER_FIRST_SLOTS,
+                           .epoch = n->epoch};
 
     larger.slots = calloc(larger.slot_count, sizeof *larger.slots);
     if (larger.slots == NULL)

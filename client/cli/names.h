@@ -1,5 +1,6 @@
 /*
- * names.h - names that the daemon takes (1 to 255 bytes), made from names that are longer, empty or not unique.
+ * names.h - names that the daemon takes (1 to 255 bytes), made from names that are longer, empty or not
+ * unique.
  *
  * A name over 255 bytes is cut between characters and ends in "~" and 16 hexadecimal digits, a hash of the
  * whole: so different long names stay different, and one long name is the same in every file.

@@ -56,7 +56,8 @@ const struct verb verb_new = {
     .name = "new",
     .usage = "CLASS [FIELD=VALUE ...] [--items ARRAY] [--root NAME]",
     .about = "create an object",
-    .help = FIELDS_HELP "--items ARRAY makes a list instead of a record.\n"
-                        "--root NAME makes it a root; without it the session holds it, until `heapctl drop`.\n",
+    .help =
+        FIELDS_HELP "--items ARRAY makes a list instead of a record.\n"
+                    "--root NAME makes it a root; without it the session holds it, until `heapctl drop`.\n",
     .run = run,
 };

@@ -3,7 +3,6 @@
  */
 #include "client/cli/ops.h"
 #include "client/cli/json_text.h"
-#include <inttypes.h>
 #include <string.h>
 
 void ops_init(struct ops *o, ops_sink_fn *sink, void *arg)
@@ -51,13 +50,15 @@ void ops_text(struct ops *o, const char *data, size_t length)
 void ops_at(struct ops *o, uint64_t op)
 {
     comma(o);
-    text_printf(&o->line, "\"@%" PRIu64 "\"", op);
+    text_add_string(&o->line, "\"@");
+    text_add_u64(&o->line, op);
+    text_add_byte(&o->line, '"');
 }
 
 void ops_number(struct ops *o, uint64_t number)
 {
     comma(o);
-    text_printf(&o->line, "%" PRIu64, number);
+    text_add_u64(&o->line, number);
 }
 
 void ops_raw(struct ops *o, const char *json)
@@ -69,7 +70,9 @@ void ops_raw(struct ops *o, const char *json)
 void ops_link(struct ops *o, bool is_weak, uint64_t op)
 {
     comma(o);
-    text_printf(&o->line, "{\"%s\":\"@%" PRIu64 "\"}", is_weak ? "$weak" : "$ref", op);
+    text_add_string(&o->line, is_weak ? "{\"$weak\":\"@" : "{\"$ref\":\"@");
+    text_add_u64(&o->line, op);
+    text_add_string(&o->line, "\"}");
 }
 
 static uint64_t write_line(struct ops *o)

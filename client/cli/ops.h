@@ -26,22 +26,22 @@ struct ops {
     ops_sink_fn *sink;
     void *arg;
     struct text line;
-    uint64_t count;   /* ops written */
-    bool refused;     /* by the sink */
+    uint64_t count; /* ops written */
+    bool refused;   /* by the sink */
     bool no_memory;
 };
 
 void ops_init(struct ops *o, ops_sink_fn *sink, void *arg);
 void ops_fini(struct ops *o);
 bool ops_ok(const struct ops *o);
-void ops_fail(struct ops *o);       /* memory has run out elsewhere: write nothing more */
+void ops_fail(struct ops *o); /* memory has run out elsewhere: write nothing more */
 
 void ops_begin(struct ops *o, const char *verb);
-void ops_text(struct ops *o, const char *data, size_t length);  /* ,"text" */
-void ops_at(struct ops *o, uint64_t op);                        /* ,"@op" */
-void ops_number(struct ops *o, uint64_t number);                /* ,number */
-void ops_raw(struct ops *o, const char *json);                  /* ,json */
-void ops_link(struct ops *o, bool is_weak, uint64_t op);        /* ,{"$ref":"@op"} */
+void ops_text(struct ops *o, const char *data, size_t length); /* ,"text" */
+void ops_at(struct ops *o, uint64_t op);                       /* ,"@op" */
+void ops_number(struct ops *o, uint64_t number);               /* ,number */
+void ops_raw(struct ops *o, const char *json);                 /* ,json */
+void ops_link(struct ops *o, bool is_weak, uint64_t op);       /* ,{"$ref":"@op"} */
 
 /* Write the line; the number of its op. */
 uint64_t ops_end(struct ops *o);

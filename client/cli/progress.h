@@ -8,8 +8,8 @@
 
 struct progress {
     const char *what;
-    uint64_t total;      /* 0: not known */
-    uint64_t shown_ms;   /* when the line was last drawn */
+    uint64_t total;    /* 0: not known */
+    uint64_t shown_ms; /* when the line was last drawn */
     bool on;
     bool colour;
 };

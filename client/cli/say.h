@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 #define STYLE_BOLD "\033[1m"
-#define STYLE_DIM "\033[2m"
-#define STYLE_RED "\033[31m"
-#define STYLE_END "\033[0m"
+#define STYLE_DIM  "\033[2m"
+#define STYLE_RED  "\033[31m"
+#define STYLE_END  "\033[0m"
 
 /* A refusal: title, detail and hint, and what to do next. CLI_FAILED. */
 int say_problem(const struct cli *cli, const struct heapd_problem *p);

@@ -79,8 +79,11 @@ static void print_heading(const struct cli *cli, json_t *document)
 {
     static const struct {
         const char *key, *before, *after;
-    } facts[] = {{"generation", "generation ", ""}, {"refs", "refs ", ""}, {"weak_refs", "weak refs ", ""},
-                 {"bytes", "", " bytes"}, {"length", "length ", ""}};
+    } facts[] = {{"generation", "generation ", ""},
+                 {"refs", "refs ", ""},
+                 {"weak_refs", "weak refs ", ""},
+                 {"bytes", "", " bytes"},
+                 {"length", "length ", ""}};
     struct text line = {0};
 
     if (cli->colour_out)

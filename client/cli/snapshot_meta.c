@@ -38,7 +38,10 @@ static const char *read_nodes(json_t *meta, struct snapshot_meta *m)
     const struct {
         const char *name;
         size_t *column;
-    } wanted[] = {{"type", &m->type}, {"name", &m->name}, {"id", &m->id}, {"self_size", &m->self_size},
+    } wanted[] = {{"type", &m->type},
+                  {"name", &m->name},
+                  {"id", &m->id},
+                  {"self_size", &m->self_size},
                   {"edge_count", &m->edge_count}};
 
     m->node_fields = read_words(json_object_get(meta, "node_fields"), SNAPSHOT_FIELDS_MAX, m->field_names);
@@ -47,8 +50,8 @@ static const char *read_nodes(json_t *meta, struct snapshot_meta *m)
         if (*wanted[i].column == m->node_fields)
             return "snapshot.meta.node_fields lacks type, name, id, self_size or edge_count";
     }
-    m->node_type_count = read_words(json_array_get(json_object_get(meta, "node_types"), m->type), SNAPSHOT_TYPES_MAX,
-                                    m->node_types);
+    m->node_type_count = read_words(json_array_get(json_object_get(meta, "node_types"), m->type),
+                                    SNAPSHOT_TYPES_MAX, m->node_types);
     return m->node_type_count > 0 ? NULL : "snapshot.meta.node_types does not list the types of nodes";
 }
 

@@ -22,7 +22,7 @@ struct snapshot_meta {
     char edge_types[SNAPSHOT_TYPES_MAX][SNAPSHOT_WORD_MAX];
     /* counts, as announced */
     uint64_t node_count, edge_count_total;
-    uint64_t root_index;        /* in numbers, not in nodes */
+    uint64_t root_index; /* in numbers, not in nodes */
 };
 
 /* Decode the text of the member "snapshot". NULL, or a sentence. */

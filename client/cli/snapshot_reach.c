@@ -1,22 +1,22 @@
 /*
  * snapshot_reach.c - see snapshot_reach.h.
  *
- * Flood fill with a stack of its own. The unreached part is filled from its nodes in file order; a node that a
- * later one turns out to reach is dropped from the entries again, so a chain is held by its head alone. What
- * is left of a cycle is its first node.
+ * Flood fill with a stack of its own. The unreached part is filled from its nodes in file order; a node that
+ * a later one turns out to reach is dropped from the entries again, so a chain is held by its head alone.
+ * What is left of a cycle is its first node.
  */
 #include "client/cli/snapshot_reach.h"
 #include <stdlib.h>
 
 struct flood {
     const struct snapshot *s;
-    uint32_t *color;          /* 0: not reached; else the flood that reached the node first */
-    uint64_t *stack;          /* a node is pushed once: node_count is enough */
+    uint32_t *color; /* 0: not reached; else the flood that reached the node first */
+    uint64_t *stack; /* a node is pushed once: node_count is enough */
     bool *is_entry;
 };
 
-/* Reach all there is from `start`; the number of nodes that no flood had reached. An entry of an earlier flood
- * that this one comes upon is none any more. */
+/* Reach all there is from `start`; the number of nodes that no flood had reached. An entry of an earlier
+ * flood that this one comes upon is none any more. */
 static uint64_t flood_from(struct flood *f, uint64_t start, uint32_t color)
 {
     uint64_t count = 0, depth = 0;

@@ -18,11 +18,11 @@
 
 struct snapshot {
     struct snapshot_meta meta;
-    uint64_t *nodes;        /* node_fields numbers a node */
-    uint64_t *first_edge;   /* of each node */
-    uint32_t *edges;        /* edge_fields numbers an edge */
-    struct text strings;    /* one behind the other */
-    uint64_t *string_ends;  /* where each ends in strings */
+    uint64_t *nodes;       /* node_fields numbers a node */
+    uint64_t *first_edge;  /* of each node */
+    uint32_t *edges;       /* edge_fields numbers an edge */
+    struct text strings;   /* one behind the other */
+    uint64_t *string_ends; /* where each ends in strings */
     uint64_t node_numbers, edge_numbers, string_count;
     bool has_meta, has_nodes, has_edges, has_strings;
 };
@@ -128,7 +128,7 @@ static bool read_members(struct json_scan *j, struct snapshot *s)
             break;
     }
     text_fini(&key);
-    if (json_scan_ok(j) && json_scan_peek(j) >= 0)
+    if (json_scan_ok(j) && (json_scan_peek(j) >= 0 || source_error(j->source) != NULL))
         return json_scan_fail(j, "something follows the snapshot");
     return json_scan_ok(j);
 }
@@ -140,10 +140,11 @@ static bool check_shape(struct json_scan *j, const struct snapshot *s)
     const struct snapshot_meta *m = &s->meta;
 
     if (!s->has_meta || !s->has_nodes || !s->has_edges || !s->has_strings)
-        return json_scan_fail(j, "no heap snapshot: it lacks %s", !s->has_meta    ? "\"snapshot\""
-                                                                  : !s->has_nodes ? "\"nodes\""
-                                                                  : !s->has_edges ? "\"edges\""
-                                                                                  : "\"strings\"");
+        return json_scan_fail(j, "no heap snapshot: it lacks %s",
+                              !s->has_meta    ? "\"snapshot\""
+                              : !s->has_nodes ? "\"nodes\""
+                              : !s->has_edges ? "\"edges\""
+                                              : "\"strings\"");
     if (s->node_numbers == 0 || s->node_numbers % m->node_fields != 0 ||
         s->node_numbers / m->node_fields != m->node_count)
         return json_scan_fail(j, "%" PRIu64 " numbers are not %" PRIu64 " nodes of %zu", s->node_numbers,
@@ -197,7 +198,8 @@ static bool check_edges(struct json_scan *j, const struct snapshot *s)
         const uint32_t *edge = s->edges + e * m->edge_fields;
 
         if (edge[m->edge_to] % m->node_fields != 0 || edge[m->edge_to] >= s->node_numbers)
-            return json_scan_fail(j, "edge %" PRIu64 " leads to %" PRIu32 ", which is no node", e, edge[m->edge_to]);
+            return json_scan_fail(j, "edge %" PRIu64 " leads to %" PRIu32 ", which is no node", e,
+                                  edge[m->edge_to]);
         if (!is_indexed(s, edge) && edge[m->edge_name] >= s->string_count)
             return json_scan_fail(j, "edge %" PRIu64 " is named by string %" PRIu32 ", which is not there", e,
                                   edge[m->edge_name]);
@@ -211,7 +213,7 @@ const char *snapshot_read(struct source *source, struct snapshot **ret_s, char s
     struct snapshot *s = calloc(1, sizeof *s);
 
     if (s == NULL)
-        return strcpy(sentence, "out of memory");
+        return "out of memory";
     if (read_members(&j, s) && check_shape(&j, s) && check_nodes(&j, s) && check_edges(&j, s)) {
         *ret_s = s;
         return NULL;

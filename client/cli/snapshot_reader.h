@@ -20,21 +20,21 @@ struct snapshot_span {
 struct snapshot; /* private */
 
 struct snapshot_node {
-    const char *type;          /* V8's word: "object", "closure", ..; "unknown" if the file does not name it */
+    const char *type; /* V8's word: "object", "closure", ..; "unknown" if the file does not name it */
     struct snapshot_span name;
     uint64_t id;
     uint64_t self_size;
-    uint64_t first_edge;       /* its edges are first_edge .. first_edge + edge_count - 1 */
+    uint64_t first_edge; /* its edges are first_edge .. first_edge + edge_count - 1 */
     uint64_t edge_count;
 };
 
 struct snapshot_edge {
     const char *type;
     bool is_weak;
-    bool is_indexed;           /* `index` is its name, else `name` */
+    bool is_indexed; /* `index` is its name, else `name` */
     uint64_t index;
     struct snapshot_span name;
-    uint64_t to_node;          /* number of the node, from 0 */
+    uint64_t to_node; /* number of the node, from 0 */
 };
 
 /* NULL without an error; else a sentence, good as long as `sentence` is. */

@@ -12,9 +12,9 @@ enum { SOURCE_BUFFER_BYTES = 64 << 10 };
 
 struct source {
     gzFile file;
-    uint64_t size_bytes;    /* of the file as it lies on disk; 0 if not known */
-    uint64_t consumed;      /* bytes given out so far, unpacked */
-    size_t at, filled;      /* of buffer: the next byte, and the end */
+    uint64_t size_bytes; /* of the file as it lies on disk; 0 if not known */
+    uint64_t consumed;   /* bytes given out so far, unpacked */
+    size_t at, filled;   /* of buffer: the next byte, and the end */
     bool ended;
     char *buffer;
     void (*on_refill)(void *arg, const struct source *s); /* for a progress bar; may be NULL */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2 };
+enum { GAP = 2, CELL_BYTES_MAX = 60 };
 
 struct column {
     size_t width;
@@ -26,7 +26,13 @@ void table_fini(struct table *t)
 
 void table_cell(struct table *t, const char *string)
 {
-    say_safely(&t->cells, string, strlen(string));
+    bool is_last = (t->cell_count + 1) % t->column_count == 0;
+    size_t length = strlen(string);
+    size_t shown = is_last ? length : text_utf8_cut(string, length, CELL_BYTES_MAX);
+
+    say_safely(&t->cells, string, shown);
+    if (shown < length)
+        text_add_string(&t->cells, "...");
     text_add_byte(&t->cells, '\0');
     t->cell_count++;
 }

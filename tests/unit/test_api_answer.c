@@ -70,10 +70,10 @@ START_TEST(the_names_of_the_contract_answer_as_it_says)
         const char *name;
         int status;
     } contract[] = {
-        {"bad-json", 400},  {"bad-request", 400},    {"no-such-object", 404}, {"no-such-name", 404},
-        {"not-held", 409},  {"session-ended", 409},  {"busy", 409},           {"collected", 410},
-        {"changed", 412},   {"other-instance", 412}, {"bad-value", 422},      {"dangling", 422},
-        {"wrong-kind", 422}, {"not-ready", 503},     {"heap-full", 507},
+        {"bad-json", 400},   {"bad-request", 400},    {"no-such-object", 404}, {"no-such-name", 404},
+        {"not-held", 409},   {"session-ended", 409},  {"busy", 409},           {"collected", 410},
+        {"changed", 412},    {"other-instance", 412}, {"bad-value", 422},      {"dangling", 422},
+        {"wrong-kind", 422}, {"not-ready", 503},      {"heap-full", 507},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(contract); i++) {

@@ -65,9 +65,32 @@ static enum err try_value(struct world *w, const char *text)
 START_TEST(what_is_not_json_is_refused_with_a_sentence)
 {
     static const char *const bad[] = {
-        "", " ", "{", "[1,]", "{\"a\":1,}", "nul", "01", "1.", "+1", "'a'", "\"\xff\"", "\"\xed\xa0\x80\"", "\"\\x\"",
-        "\"\\ud800\"", "1 2", "[1] x", "{\"a\":1,\"a\":2}", "NaN", "Infinity", "\xef\xbb\xbf" "1", "\"a\nb\"", "// x",
-        "{a:1}", "]", "\"",
+        "",
+        " ",
+        "{",
+        "[1,]",
+        "{\"a\":1,}",
+        "nul",
+        "01",
+        "1.",
+        "+1",
+        "'a'",
+        "\"\xff\"",
+        "\"\xed\xa0\x80\"",
+        "\"\\x\"",
+        "\"\\ud800\"",
+        "1 2",
+        "[1] x",
+        "{\"a\":1,\"a\":2}",
+        "NaN",
+        "Infinity",
+        "\xef\xbb\xbf"
+        "1",
+        "\"a\nb\"",
+        "// x",
+        "{a:1}",
+        "]",
+        "\"",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -128,7 +151,8 @@ START_TEST(a_document_becomes_a_graph)
     struct object_info info;
     struct value list;
 
-    ck_assert_int_eq(decode_json(SLICE("{\"a\":[1,2.5,\"x\",null,true],\"$$b\":{}}"), DEPTH, &json, NULL), ERR_OK);
+    ck_assert_int_eq(decode_json(SLICE("{\"a\":[1,2.5,\"x\",null,true],\"$$b\":{}}"), DEPTH, &json, NULL),
+                     ERR_OK);
     ck_assert_int_eq(decode_value(&w->d, json, &v, NULL), ERR_OK);
     ck_assert(v.fresh && v.value.kind == VALUE_LINK);
     ck_assert_uint_eq(alive(w), 3);
@@ -186,8 +210,8 @@ START_TEST(refused_memory_leaves_nothing_behind)
     json_t *json = NULL;
     enum err e = ERR_NOMEM;
 
-    ck_assert_int_eq(decode_json(SLICE("{\"a\":[{},[1],\"text\"],\"b\":{\"c\":{\"d\":[]}}}"), DEPTH, &json, NULL),
-                     ERR_OK);
+    ck_assert_int_eq(
+        decode_json(SLICE("{\"a\":[{},[1],\"text\"],\"b\":{\"c\":{\"d\":[]}}}"), DEPTH, &json, NULL), ERR_OK);
     for (uint64_t nth = 1; e == ERR_NOMEM; nth++) {
         struct decoded v = {0};
 
@@ -228,13 +252,14 @@ static bool base64_is(const char *text, const char *expected)
     char out[32];
     size_t len;
 
-    return base64_length(slice_of(text), &len) && len == strlen(expected) && base64_decode(slice_of(text), out) &&
-           memcmp(out, expected, len) == 0;
+    return base64_length(slice_of(text), &len) && len == strlen(expected) &&
+           base64_decode(slice_of(text), out) && memcmp(out, expected, len) == 0;
 }
 
 START_TEST(base64_is_strict)
 {
-    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9-", "=Zm9"};
+    static const char *const bad[] = {
+        "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9-", "=Zm9"};
 
     ck_assert(base64_is("", ""));
     ck_assert(base64_is("Zg==", "f"));
@@ -246,7 +271,8 @@ START_TEST(base64_is_strict)
         char out[32];
         size_t len;
 
-        ck_assert_msg(!base64_length(slice_of(bad[i]), &len) || !base64_decode(slice_of(bad[i]), out), "%s", bad[i]);
+        ck_assert_msg(!base64_length(slice_of(bad[i]), &len) || !base64_decode(slice_of(bad[i]), out), "%s",
+                      bad[i]);
     }
 }
 END_TEST

@@ -109,7 +109,8 @@ START_TEST(what_must_be_escaped_is_and_nothing_else)
     struct world *w = world_new();
 
     out_text(&w->out, "\" \\ / \b\f\n\r\t \x01\x1f \x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
-    must_read(w, "\"\\\" \\\\ / \\b\\f\\n\\r\\t \\u0001\\u001f \x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"");
+    must_read(w,
+              "\"\\\" \\\\ / \\b\\f\\n\\r\\t \\u0001\\u001f \x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"");
     out_text(&w->out, "\xe2\x80\xa8|\xe2\x80\xa9|\xe2\x80\xa7");
     must_read(w, "\"\\u2028|\\u2029|\xe2\x80\xa7\"");
     out_string(&w->out, (struct slice){"a\0b", 3});
@@ -149,7 +150,8 @@ START_TEST(jansson_reads_back_any_text)
         size_t len = 0;
 
         while (len < 60 && unit_rand_below(&seed, 40) > 0) {
-            uint32_t c = unit_rand_below(&seed, 4) == 0 ? unit_rand_below(&seed, 0x20) : unit_rand_below(&seed, 0x80);
+            uint32_t c =
+                unit_rand_below(&seed, 4) == 0 ? unit_rand_below(&seed, 0x20) : unit_rand_below(&seed, 0x80);
 
             if (unit_rand_below(&seed, 8) == 0) { /* around U+2028: three bytes from e2 80 80 on */
                 memcpy(text + len, "\xe2\x80", 2);

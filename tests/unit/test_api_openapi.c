@@ -128,9 +128,8 @@ START_TEST(every_operation_may_answer_a_problem)
         const json_t *responses = json_object_get(operation_of(&w, r), "responses");
 
         ck_assert_uint_ge(json_object_size(responses), 2);
-        ck_assert_str_eq(
-            json_string_value(json_object_get(json_object_get(responses, "default"), "$ref")),
-            "#/components/responses/Problem");
+        ck_assert_str_eq(json_string_value(json_object_get(json_object_get(responses, "default"), "$ref")),
+                         "#/components/responses/Problem");
     }
     world_end(&w);
 }

@@ -44,7 +44,8 @@ START_TEST(every_route_of_the_table_is_found)
     for (i = 0; (route = route_at(i)) != NULL; i++) {
         fill_pattern(route->pattern, path);
         ck_assert_msg(found(r, path, &match), "%s", path);
-        ck_assert_msg(router_route(match.node, route->method) == route, "%s %s", method_name(route->method), path);
+        ck_assert_msg(router_route(match.node, route->method) == route, "%s %s", method_name(route->method),
+                      path);
         for (size_t p = 0; p < match.param_count; p++)
             ck_assert(slice_is(match.params[p], "7"));
     }
@@ -71,9 +72,25 @@ END_TEST
 START_TEST(other_paths_are_not_found)
 {
     static const char *const nowhere[] = {
-        "", "//", "/v1", "/v1/", "/v2/objects", "/v1/object", "/v1/objectss", "/v1/objects/", "/v1/objects/7/",
-        "/v1/objects/7/nothing", "/v1/objects/7/hold/", "/v1/objects//hold", "/v1/roots/", "v1/objects", "*",
-        "/v1/gc/collect/7", "/V1/objects", "/problems", "/problems/a/b",
+        "",
+        "//",
+        "/v1",
+        "/v1/",
+        "/v2/objects",
+        "/v1/object",
+        "/v1/objectss",
+        "/v1/objects/",
+        "/v1/objects/7/",
+        "/v1/objects/7/nothing",
+        "/v1/objects/7/hold/",
+        "/v1/objects//hold",
+        "/v1/roots/",
+        "v1/objects",
+        "*",
+        "/v1/gc/collect/7",
+        "/V1/objects",
+        "/problems",
+        "/problems/a/b",
     };
     struct router *r = router_new();
     struct route_match match;
@@ -138,12 +155,9 @@ END_TEST
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
-        TEST(every_route_of_the_table_is_found),
-        TEST(every_route_says_what_it_is),
-        TEST(other_paths_are_not_found),
-        TEST(parameters_are_what_stands_in_the_path),
-        TEST(a_tail_takes_slashes_too),
-        TEST(head_is_answered_by_get_and_allow_says_so),
+        TEST(every_route_of_the_table_is_found), TEST(every_route_says_what_it_is),
+        TEST(other_paths_are_not_found),         TEST(parameters_are_what_stands_in_the_path),
+        TEST(a_tail_takes_slashes_too),          TEST(head_is_answered_by_get_and_allow_says_so),
     };
 
     return unit_main(argc, argv, "route", tests, ARRAY_LEN(tests));

@@ -1,0 +1,287 @@
+"""test_connections.py - slow, silent, vanishing, greedy and too many connections: each is bounded, none hurts another."""
+import json
+import os
+import socket
+import struct
+import tempfile
+import time
+import unittest
+
+from heapd_test import Client, Daemon, HeapdTest, Wire, eventually
+
+MIB = 1 << 20
+
+
+class Edge(HeapdTest):
+    fresh = True
+
+    def begin(self):
+        super().begin()
+        self.host = f"{self.daemon.host}:{self.daemon.port}"
+
+    def set(self, **settings):
+        self.ok(self.c.patch("/v1/config", settings))
+
+    def bytes_object(self, size):
+        return self.ok(self.c.post("/v1/objects?root=blob", b"x" * size, {"Content-Type": "application/octet-stream"}), 201)["id"]
+
+    def rss(self):
+        with open(f"/proc/{self.daemon.process.pid}/statm") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def raw(self, method, path, *lines):
+        return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {self.host}", *lines, "", ""])
+
+    @staticmethod
+    def reset(w):
+        """Closes with RST: the peer learns that nobody is there."""
+        w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        w.sock.close()
+
+
+class Slow(Edge):
+    def test_headers_that_do_not_come_in_time_are_408(self):
+        self.set(header_timeout_ms=300)
+        w = self.wire()
+        w.send("GET /livez HTTP/1.1\r\nHo")
+        start = time.monotonic()
+        self.problem(w.answer(), 408)
+        self.assertTrue(w.at_end())
+        self.assertLess(time.monotonic() - start, 5)
+
+    def test_a_busy_connection_is_not_timed_out_between_two_halves(self):
+        self.set(header_timeout_ms=500)
+        w, half = self.wire(), self.raw("GET", "/livez")
+        w.send(half[:9])
+        for _ in range(40):                                           # always in the middle of some head
+            w.send(half[9:] + half[:9])
+            self.assertEqual(w.answer().status, 200)
+            time.sleep(0.05)
+
+    def test_a_body_that_trickles_is_408_and_does_nothing(self):
+        self.set(header_timeout_ms=300, body_bytes_per_s_min=1000)
+        w = self.wire()
+        w.send(self.raw("PUT", "/v1/roots/slow", "Content-Length: 1000"))
+        for _ in range(20):
+            try:
+                w.send("x")
+            except OSError:
+                break
+            time.sleep(0.1)
+        self.problem(w.answer(), 408)
+        self.assertEqual(self.ok(self.c.get("/v1/roots"))["items"], [])
+
+    def test_an_idle_connection_is_closed_without_a_word(self):
+        self.set(idle_timeout_ms=300)
+        fresh, used = self.wire(), self.wire()
+        self.assertEqual(used.ask("GET", "/livez").answer().status, 200)
+        self.assertTrue(fresh.at_end())
+        self.assertTrue(used.at_end())
+
+    def test_who_does_not_read_is_cut_and_costs_no_more_than_the_backlog(self):
+        self.set(backlog_timeout_ms=1000, backlog_bytes_max=MIB)
+        i = self.bytes_object(64 * 1024)
+        before = self.rss()
+        greedy = [self.wire() for _ in range(4)]
+        ask = self.raw("GET", f"/v1/objects/{i}/bytes").encode()
+        for w in greedy:
+            w.sock.settimeout(0.5)
+            try:
+                while True:
+                    w.send(ask * 100)
+            except OSError:                                           # nobody reads us any more either
+                pass
+        self.assertLess(self.rss() - before, 24 * MIB)
+        self.assertEqual(self.c.get("/livez").status, 200)
+        self.assertTrue(eventually(lambda: b'"connections":1' in self.c.get("/metrics").raw or self.connections() <= 1, 20))
+
+    def connections(self):
+        lines = self.c.get("/metrics").raw.decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith("heapd_connections "))
+
+    def test_a_slow_reader_of_a_large_answer_gets_all_of_it(self):
+        self.set(backlog_timeout_ms=2000)
+        i = self.bytes_object(8 * MIB)
+        w = self.wire()
+        w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        w.ask("GET", f"/v1/objects/{i}/bytes")
+        r, got = w.response(), 0
+        while piece := r.read(256 * 1024):
+            got += len(piece)
+            time.sleep(0.02)
+        self.assertEqual(got, 8 * MIB)
+
+
+class Vanishing(Edge):
+    def test_a_whole_request_is_carried_out_though_nobody_waits(self):
+        w = self.wire()
+        i = self.new()
+        w.ask("PUT", "/v1/roots/kept", json.dumps({"$ref": i}))
+        w.ask("POST", "/v1/gc/collect").ask("PUT", "/v1/roots/also", json.dumps({"$ref": i}))
+        self.reset(w)
+        self.assertTrue(eventually(lambda: len(self.ok(self.c.get("/v1/roots"))["items"]) in (0, 1, 2), 1))
+        self.validate_clean()
+
+    def test_a_body_cut_in_the_middle_did_nothing_and_half_closed_is_told_so(self):
+        for ending in ("reset", "close", "half"):
+            w = self.wire()
+            w.send(self.raw("POST", "/v1/objects", "Content-Length: 100") + '{"class":"N","root":"r"')
+            if ending == "reset":
+                self.reset(w)
+            elif ending == "close":
+                w.close()
+            else:
+                w.sock.shutdown(socket.SHUT_WR)
+                self.problem(w.answer(), 400)
+                self.assertTrue(w.at_end())
+        self.assertEqual(self.ok(self.c.get("/v1/roots"))["items"], [])
+
+    def test_a_half_closed_connection_gets_its_answers(self):
+        w = self.wire()
+        w.ask("GET", "/livez").ask("POST", "/v1/gc/collect").ask("GET", "/livez")
+        w.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual([w.answer().status for _ in range(3)], [200] * 3)
+        self.assertTrue(w.at_end())
+
+    def test_half_a_head_and_the_end_is_400(self):
+        w = self.wire()
+        w.send("GET /livez HTTP/1.1\r\nHost: ")
+        w.sock.shutdown(socket.SHUT_WR)
+        self.problem(w.answer(), 400)
+
+    def test_a_stream_whose_reader_is_gone_ends(self):
+        for _ in range(20):
+            s = self.stream()
+            s.op("new", "Node", {})
+            s.chunk(b'["new","Node",{}]\n' * 200)
+            self.reset(s)
+        self.assertTrue(eventually(lambda: self.ok(self.c.get("/v1/heap"))["objects"] == 0))
+
+
+class Greedy(Edge):
+    def test_a_thousand_pipelined_requests_do_not_starve_the_others(self):
+        w, line = self.wire(), self.raw("GET", "/livez").encode()
+        w.sock.settimeout(10)
+        w.send(line * 5000)
+        start = time.monotonic()
+        self.assertEqual(self.c.get("/livez").status, 200)
+        self.assertLess(time.monotonic() - start, 1)
+        self.assertEqual({w.answer().status for _ in range(5000)}, {200})
+
+    def test_connections_over_the_limit_are_told_so_and_leave_room_again(self):
+        self.set(connections_max=10)
+        kept = [self.wire() for _ in range(9)]
+        for w in kept:
+            self.assertEqual(w.ask("GET", "/livez").answer().status, 200)
+        over = self.wire()
+        said = self.problem(over.answer(), 429)
+        self.assertEqual(said["limit"], {"name": "connections_max", "value": 10})
+        self.assertTrue(over.at_end())
+        over.close()
+        kept[0].close()
+        self.assertTrue(eventually(lambda: Wire(self.daemon).ask("GET", "/livez").answer().status == 200))
+
+    def test_far_too_many_connections_wait_and_are_served_when_there_is_room(self):
+        self.set(connections_max=1)
+        crowd = [self.wire() for _ in range(200)]
+        said = [w.answer().status for w in crowd[:64]]
+        self.assertEqual(set(said), {429})
+        for w in crowd[:64]:
+            w.close()
+        self.assertEqual(crowd[70].answer().status, 429)
+        self.assertEqual(self.c.get("/livez").status, 200)
+
+    def test_a_large_refused_upload_still_reads_why(self):
+        c = self.client()
+        said = c.post("/v1/objects", b"x" * (100 * MIB), {"Content-Type": "application/octet-stream"})
+        self.problem(said, 413)
+        self.assertEqual(said.headers["connection"], "close")
+
+    def test_an_upload_that_waits_for_100_is_refused_before_it_begins(self):
+        w = self.wire()
+        w.send(self.raw("POST", "/v1/objects", f"Content-Length: {100 * MIB}", "Expect: 100-continue"))
+        self.problem(w.answer(), 413)
+        self.assertTrue(w.at_end())
+
+
+class Framing(Edge):
+    def test_http_1_0_gets_streams_until_the_end_of_the_connection(self):
+        w = self.wire()
+        body = '["new","N",{}]\n' * 3000
+        w.send(f"POST /v1/batch HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+        said = w.answer("POST")
+        self.assertNotIn("transfer-encoding", said.headers)
+        self.assertEqual(len(said.raw.splitlines()), 3001)
+        self.assertTrue(w.at_end())
+
+    def test_http_1_0_may_keep_the_connection(self):
+        w = self.wire()
+        for _ in range(3):
+            said = w.send("GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").answer()
+            self.assertEqual((said.status, said.headers["connection"]), (200, "keep-alive"))
+
+    def test_head_is_get_without_a_body(self):
+        i = self.new({"a": 1})
+        w = self.wire()
+        for path in (f"/v1/objects/{i}", "/v1/objects", "/v1/gc", "/metrics", "/nonsense"):
+            get, head = w.ask("GET", path).answer(), w.ask("HEAD", path).answer("HEAD")
+            self.assertEqual(head.raw, b"")
+            self.assertEqual(head.status, get.status)
+            if path != "/metrics":
+                self.assertEqual(head.headers["content-length"], get.headers["content-length"])
+        self.assertEqual(w.ask("GET", "/livez").answer().status, 200)
+
+    def test_every_answer_names_the_instance_and_the_date(self):
+        for said in (self.c.get("/livez"), self.c.get("/nonsense"), self.wire().send("BREW / HTTP/1.1\r\n\r\n").answer()):
+            self.assertTrue(said.headers["heapd-instance"])
+            self.assertTrue(said.headers["date"].endswith(" GMT"))
+
+    def test_a_body_nobody_wants_is_read_over_and_the_connection_goes_on(self):
+        w = self.wire()
+        self.assertEqual(w.ask("POST", "/nonsense", b"x" * 5000).answer().status, 404)
+        self.assertEqual(w.ask("GET", "/livez").answer().status, 200)
+
+
+class Doors(unittest.TestCase):
+    def test_a_unix_socket_serves_its_group_and_outlives_a_crash(self):
+        with tempfile.TemporaryDirectory() as d:
+            path = f"{d}/heapd.sock"
+            for ending in ("kill", "terminate"):
+                daemon = Daemon("--listen", f"unix:{path}")
+                try:
+                    self.assertEqual(os.stat(path).st_mode & 0o777, 0o660)
+                    w = Wire(daemon, socket.AF_UNIX, path)
+                    self.assertEqual(w.send("GET /livez HTTP/1.1\r\nHost: anything\r\n\r\n").answer().status, 200)
+                    w.close()
+                finally:
+                    daemon.process.kill() if ending == "kill" else daemon.terminate()
+                    daemon.finish()
+                self.assertEqual(os.path.exists(path), ending == "kill")
+
+    def test_a_unix_socket_in_use_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as d:
+            path = f"{d}/heapd.sock"
+            first = Daemon("--listen", f"unix:{path}")
+            try:
+                self.assertRaises(AssertionError, Daemon, "--listen", f"unix:{path}")
+                w = Wire(first, socket.AF_UNIX, path)
+                self.assertEqual(w.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").answer().status, 200)
+                w.close()
+            finally:
+                first.terminate()
+                self.assertEqual(first.finish(), 0)
+
+    def test_an_allowed_name_is_a_host_with_any_port(self):
+        daemon = Daemon("--allow-host", "heap.example")
+        try:
+            for host, status in (("heap.example", 200), ("HEAP.example:8443", 200), ("heap.example.evil", 403)):
+                w = Wire(daemon)
+                self.assertEqual(w.send(f"GET /v1/gc HTTP/1.1\r\nHost: {host}\r\n\r\n").answer().status, status)
+                w.close()
+        finally:
+            daemon.terminate()
+            self.assertEqual(daemon.finish(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,122 @@
+/* test_doors.c - who calls us by a name of ours, from a page of ours, comes in. */
+#include "daemon/doors.h"
+#include "tests/unit/unit.h"
+
+static struct doors some_doors(void)
+{
+    struct doors d = {0};
+
+    ck_assert(doors_add_own(&d, "127.0.0.1:4327"));
+    ck_assert(doors_add_own(&d, "localhost:4327"));
+    ck_assert(doors_add_allowed(&d, "heap.example"));
+    ck_assert(doors_add_allowed(&d, "other.example:8443"));
+    return d;
+}
+
+static enum err by_host(const char *host)
+{
+    struct doors d = some_doors();
+    struct guard_facts f = {.host_count = 1, .host = slice_of(host)};
+
+    return doors_check(&d, false, METHOD_POST, &f, NULL);
+}
+
+static enum err by_origin(const char *origin, bool unix_socket)
+{
+    struct doors d = some_doors();
+    struct guard_facts f = {
+        .host_count = 1, .host = SLICE("localhost:4327"), .origin_count = 1, .origin = slice_of(origin)};
+
+    return doors_check(&d, unix_socket, METHOD_POST, &f, NULL);
+}
+
+static enum err by_site(enum method method, const char *site, const char *mode)
+{
+    struct doors d = some_doors();
+    struct guard_facts f = {.fetch_site = slice_of(site), .fetch_mode = slice_of(mode)};
+
+    return doors_check(&d, false, method, &f, NULL);
+}
+
+START_TEST(a_host_is_ours_or_allowed)
+{
+    ck_assert_int_eq(by_host("127.0.0.1:4327"), ERR_OK);
+    ck_assert_int_eq(by_host("LocalHost:4327"), ERR_OK);
+    ck_assert_int_eq(by_host("localhost:4328"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("localhost:43270"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("localhost"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("evil.example"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host(""), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("Heap.Example"), ERR_OK);
+    ck_assert_int_eq(by_host("heap.example:443"), ERR_OK);
+    ck_assert_int_eq(by_host("heap.example:"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("heap.example:99999"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("heap.example.evil"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_host("other.example:8443"), ERR_OK);
+    ck_assert_int_eq(by_host("other.example"), ERR_FORBIDDEN);
+}
+END_TEST
+
+START_TEST(an_origin_is_ours_with_its_scheme_and_port)
+{
+    ck_assert_int_eq(by_origin("http://localhost:4327", false), ERR_OK);
+    ck_assert_int_eq(by_origin("https://localhost:4327", false), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_origin("http://localhost:1", false), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_origin("null", false), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_origin("", false), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_origin("https://heap.example", false), ERR_OK);
+    ck_assert_int_eq(by_origin("http://evil.example", false), ERR_FORBIDDEN);
+}
+END_TEST
+
+START_TEST(on_a_unix_socket_the_name_is_free_and_the_origin_follows_it)
+{
+    struct doors none = {0};
+    struct guard_facts f = {.host_count = 1, .host = SLICE("anything")};
+
+    ck_assert_int_eq(doors_check(&none, true, METHOD_PUT, &f, NULL), ERR_OK);
+    ck_assert_int_eq(by_origin("https://localhost:4327", true), ERR_OK);
+    ck_assert_int_eq(by_origin("http://evil.example", true), ERR_FORBIDDEN);
+}
+END_TEST
+
+START_TEST(a_page_of_another_site_may_only_link_to_us)
+{
+    ck_assert_int_eq(by_site(METHOD_GET, "", ""), ERR_OK);
+    ck_assert_int_eq(by_site(METHOD_POST, "same-origin", "cors"), ERR_OK);
+    ck_assert_int_eq(by_site(METHOD_GET, "none", "navigate"), ERR_OK);
+    ck_assert_int_eq(by_site(METHOD_GET, "cross-site", "navigate"), ERR_OK);
+    ck_assert_int_eq(by_site(METHOD_POST, "cross-site", "navigate"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_site(METHOD_GET, "cross-site", "no-cors"), ERR_FORBIDDEN);
+    ck_assert_int_eq(by_site(METHOD_GET, "same-site", ""), ERR_FORBIDDEN);
+}
+END_TEST
+
+START_TEST(a_name_must_fit)
+{
+    struct doors d = {0};
+    char longest[DOOR_NAME_MAX + 2];
+
+    memset(longest, 'a', sizeof(longest));
+    longest[DOOR_NAME_MAX + 1] = '\0';
+    ck_assert(!doors_add_own(&d, ""));
+    ck_assert(!doors_add_own(&d, longest));
+    longest[DOOR_NAME_MAX] = '\0';
+    for (int i = 0; i < DOORS_MAX; i++)
+        ck_assert(doors_add_own(&d, longest));
+    ck_assert(!doors_add_own(&d, "one-more"));
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const struct unit_test tests[] = {
+        TEST(a_host_is_ours_or_allowed),
+        TEST(an_origin_is_ours_with_its_scheme_and_port),
+        TEST(on_a_unix_socket_the_name_is_free_and_the_origin_follows_it),
+        TEST(a_page_of_another_site_may_only_link_to_us),
+        TEST(a_name_must_fit),
+    };
+
+    return unit_main(argc, argv, "doors", tests, ARRAY_LEN(tests));
+}
