@@ -27,12 +27,25 @@ static bool take_unit(struct slice *text)
     return true;
 }
 
+/* A position of any length; one that is beyond every number we have is as far outside as can be. */
+static bool read_position(struct slice digits, uint64_t *ret)
+{
+    if (digits.len == 0)
+        return false;
+    for (size_t i = 0; i < digits.len; i++)
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return false;
+    if (!parse_u64(digits, UINT64_MAX, ret))
+        *ret = UINT64_MAX;
+    return true;
+}
+
 /* "-n": the last n bytes. */
 static enum range_kind suffix_range(struct slice digits, uint64_t total, struct range *ret)
 {
     uint64_t n;
 
-    if (!parse_u64(digits, UINT64_MAX, &n))
+    if (!read_position(digits, &n))
         return RANGE_NONE;
     if (n == 0 || total == 0)
         return RANGE_OUTSIDE;
@@ -54,8 +67,7 @@ static enum range_kind read_range(struct slice text, uint64_t total, struct rang
 
     if (from.len == 0)
         return suffix_range(to, total, ret);
-    if (!parse_u64(from, UINT64_MAX, &first) || (to.len > 0 && !parse_u64(to, UINT64_MAX, &last)) ||
-        last < first)
+    if (!read_position(from, &first) || (to.len > 0 && !read_position(to, &last)) || last < first)
         return RANGE_NONE;
     if (first >= total)
         return RANGE_OUTSIDE;

@@ -549,7 +549,7 @@ static bool body_is_slow(struct conn *c, uint64_t waited_ms)
 
     if (waited_ms <= s->header_timeout_ms)
         return false;
-    if (came < s->body_bytes_per_s_min * (waited_ms / 1000))
+    if (came < s->body_bytes_per_s_min * waited_ms / 1000)
         return true;
     c->waits_for = WAITS_FOR_NOTHING; /* fast enough so far: measure anew */
     start_clock(c);

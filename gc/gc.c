@@ -10,8 +10,7 @@
 #include "gc/gc_impl.h"
 #include "heap/base/map.h"
 
-#define COPY_BYTES ((size_t)POOLS_MAX * POOL_CELLS * sizeof(uint32_t))
-#define COPY_POOLS_BYTES (POOLS_MAX / 8)
+#define GARBAGE_SEED 0x9a7ba9e /* its keys are slots, which no outsider chooses */
 
 /* ---- what the heap tells ---- */
 
@@ -86,12 +85,10 @@ static size_t on_validate(void *ctx, void (*broken)(void *to, const char *senten
 
 static bool make_tables(struct gc *gc, struct mem *mem)
 {
-    gc->copy = mem_reserve(mem, COPY_BYTES);
-    gc->copy_pools = mem_reserve(mem, COPY_POOLS_BYTES);
-    gc->garbage = map_create(mem, 0x67c);
+    gc->garbage = map_create(mem, GARBAGE_SEED);
     return slotset_init(&gc->nursery[0], mem) && slotset_init(&gc->nursery[1], mem) && slotset_init(&gc->middle, mem) &&
-           slotset_init(&gc->young.grey_rest, mem) && slotset_init(&gc->full.grey_rest, mem) && gc->copy != NULL &&
-           gc->copy_pools != NULL && gc->garbage != NULL;
+           slotset_init(&gc->young.grey_rest, mem) && slotset_init(&gc->full.grey_rest, mem) &&
+           copies_init(&gc->copies, mem) && gc->garbage != NULL;
 }
 
 static void free_tables(struct gc *gc, struct mem *mem)
@@ -102,8 +99,7 @@ static void free_tables(struct gc *gc, struct mem *mem)
     slotset_fini(&gc->middle, mem);
     slotset_fini(&gc->young.grey_rest, mem);
     slotset_fini(&gc->full.grey_rest, mem);
-    mem_unreserve(mem, gc->copy, COPY_BYTES);
-    mem_unreserve(mem, gc->copy_pools, COPY_POOLS_BYTES);
+    copies_fini(&gc->copies, mem);
     map_destroy(&gc->garbage);
 }
 
@@ -192,18 +188,6 @@ static phase_fn phase_of(const struct window *w)
     UNREACHABLE();
 }
 
-/* The counts copied for one window are of no use to the next: their pages go back, unless they are few. */
-static void release_copies(struct gc *gc, const struct window *w)
-{
-    if (w->generation < 2 && gc->copy_pool_count <= COPY_KEEP_POOLS)
-        return;
-    if (gc->young.phase != GC_IDLE && gc->full.phase != GC_IDLE)
-        return; /* the other window still reads its own */
-    mem_discard(gc->copy, (size_t)gc_heap_end(gc) * sizeof *gc->copy);
-    mem_discard(gc->copy_pools, COPY_POOLS_BYTES);
-    gc->copy_pool_count = 0;
-}
-
 static void log_run(struct gc *gc, struct window *w)
 {
     struct logged_run *entry = &gc->log[gc->run_count % GC_LOG_MAX];
@@ -227,7 +211,6 @@ static void finish_window(struct gc *gc, struct window *w)
         g->units += w->run.units;
         pace_ended(gc, w);
     }
-    release_copies(gc, w);
     gc->requests[w->generation][w->run.dry_run].finished = w->ticket;
     log_run(gc, w);
     w->phase = GC_IDLE;
@@ -352,14 +335,14 @@ bool gc_is_due(const struct gc *gc)
 bool gc_has_work(const struct gc *gc)
 {
     return gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE || gc->freezing || request_waits(gc) ||
-           gc_is_due(gc) || heap_counters(gc->heap)->doomed > 0;
+           gc_is_due(gc) || copies_are_many(&gc->copies) || heap_counters(gc->heap)->doomed > 0;
 }
 
 /* The tables follow the heap, on the account too. What they cost is spent: it is not asked for. */
 static void charge_tables(struct gc *gc)
 {
     size_t sets = 3 * (size_t)gc->pools->pool_end * (POOL_CELLS / 8);
-    size_t copies = (size_t)gc->copy_pool_count * POOL_CELLS * sizeof *gc->copy;
+    size_t copies = (size_t)gc->copies.pool_count * POOL_CELLS * sizeof *gc->copies.count;
 
     mem_uncharge(heap_mem(gc->heap), gc->charged_bytes);
     gc->charged_bytes = sets + copies;
@@ -379,9 +362,12 @@ static bool step_once(struct gc *gc, size_t *units)
         *units = freeze_step(gc, *units);
         return true;
     }
-    if (heap_counters(gc->heap)->doomed == 0)
+    if (heap_counters(gc->heap)->doomed > 0)
+        *units = heap_reap(gc->heap, *units);
+    else if (copies_are_many(&gc->copies))
+        *units = copies_give_back(&gc->copies, gc->pools->pool_end, *units);
+    else
         return false;
-    *units = heap_reap(gc->heap, *units);
     return true;
 }
 

@@ -6,11 +6,11 @@
  * so that short-lived cycles do not pile up while a large heap is looked through.
  */
 #pragma once
+#include "gc/copies.h"
 #include "gc/gc.h"
 #include "gc/slotset.h"
 
 #define GREY_STACK_MAX 4096u /* reached objects waiting to be looked through; more go into a set */
-#define COPY_KEEP_POOLS 4096u /* pools whose copied counts stay in memory between young windows: 16 MiB */
 
 /* Where the members of a window are walked. */
 enum walk_source { WALK_NURSERY, WALK_MIDDLE, WALK_HEAP, WALK_END };
@@ -58,9 +58,7 @@ struct gc {
     struct slotset nursery[2]; /* generation 0; [nursery_now] is where the newborn go */
     int nursery_now;
     struct slotset middle;     /* generation 1 */
-    uint32_t *copy;            /* by slot: what is left of its count after subtracting */
-    uint64_t *copy_pools;      /* bit n: pool n's copies were written */
-    uint32_t copy_pool_count;
+    struct copies copies;      /* what is left of the members' counts after subtracting */
     size_t charged_bytes;      /* of these tables, on the account */
 
     struct window young, full;

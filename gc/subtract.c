@@ -136,16 +136,6 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     pace_begun(gc, generation);
 }
 
-static void copy_count(struct gc *gc, slot_t slot)
-{
-    uint32_t n = pool_of(slot);
-    uint64_t bit = 1ull << (n % 64);
-
-    gc->copy_pool_count += (gc->copy_pools[n / 64] & bit) == 0;
-    gc->copy_pools[n / 64] |= bit;
-    gc->copy[slot] = heap_count(gc->heap, slot);
-}
-
 /* Which generation the walk is choosing from now. */
 static uint32_t generation_of(const struct window *w)
 {
@@ -160,7 +150,7 @@ static void choose(struct gc *gc, struct window *w, slot_t slot)
         o->generation != generation_of(w))
         return;
     o->window = w->mark;
-    copy_count(gc, slot);
+    copies_set(&gc->copies, slot, heap_count(gc->heap, slot));
     w->run.candidates++;
     if (w->generation == 2 && o->generation < 2 && !w->run.dry_run)
         slotset_remove(set_of(gc, slot, o->generation), slot); /* the sets are for young windows inside this one */
@@ -212,7 +202,7 @@ static void found_link(void *ctx, slot_t target)
     struct look *l = ctx;
 
     __builtin_prefetch(gc_object(l->gc, target), 1);
-    __builtin_prefetch(&l->gc->copy[target], 1);
+    __builtin_prefetch(&l->gc->copies.count[target], 1);
     if (l->count == LINKS_AHEAD)
         act_on_first(l);
     l->ahead[(l->first + l->count++) % LINKS_AHEAD] = target;
@@ -246,8 +236,8 @@ static void subtract_link(struct gc *gc, struct window *w, slot_t target)
 {
     if (gc_object(gc, target)->window != w->mark)
         return;
-    CHECK(gc->copy[target] > 0);
-    gc->copy[target] -= gc->copy[target] != UINT32_MAX; /* more than a copy can say: never 0 */
+    CHECK(gc->copies.count[target] > 0);
+    gc->copies.count[target] -= gc->copies.count[target] != UINT32_MAX; /* more than a copy can say: never 0 */
 }
 
 static size_t subtract_members(struct look *l, size_t units)
@@ -360,7 +350,7 @@ static size_t spread_members(struct look *l, size_t units)
         if (w->done_walking)
             return units;
         slot = window_next_member(l->gc, w, &units);
-        if (slot != 0 && l->gc->copy[slot] > 0)
+        if (slot != 0 && l->gc->copies.count[slot] > 0)
             window_reach(l->gc, w, slot);
         if (slot == 0 && units > 0)
             w->done_walking = true;

@@ -1,6 +1,5 @@
 /* life.c - see life.h. */
 #include "tests/model/life_impl.h"
-#include "heap/ref.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +107,7 @@ void life_end(struct life **at)
 
 obj_id life_id(struct life *life, uint32_t i)
 {
-    static const obj_id never[] = {0, 1, 12345, ID_MAX, UINT64_MAX, ID_MAX - SLOT_MAX};
+    static const obj_id never[] = {0, 1, SLOT_MAX, ID_MAX, UINT64_MAX, 5ull << SLOT_BITS | SLOT_MAX};
 
     return i == NAIVE_NONE ? never[life->op % ARRAY_LEN(never)] : naive_of(life, i)->id;
 }

@@ -1,0 +1,325 @@
+/* test_pool.c - cells, pools, pages and arenas: nothing is handed out twice, and memory goes back. */
+#include "heap/pool.h"
+#include "tests/unit/world.h"
+
+struct cells {
+    struct mem mem;
+    struct pools pools;
+};
+
+static struct cells *cells_new(void)
+{
+    struct cells *c = malloc(sizeof *c);
+
+    mem_init(&c->mem, 0);
+    ck_assert_int_eq(pools_init(&c->pools, &c->mem), ERR_OK);
+    return c;
+}
+
+static void cells_free(struct cells *c)
+{
+    ck_assert_uint_eq(pools_validate(&c->pools), 0);
+    pools_fini(&c->pools);
+    mem_fini(&c->mem);
+    free(c);
+}
+
+static slot_t data_cell(struct cells *c, uint32_t words)
+{
+    slot_t slot = pool_alloc(&c->pools, POOL_DATA, words);
+
+    MUST(slot != 0);
+    return slot;
+}
+
+/* Every word of a cell says whose it is. */
+static void sign(struct cells *c, slot_t slot)
+{
+    for (uint32_t i = 0; i < pool_words(&c->pools, slot); i++)
+        pool_cell(&c->pools, slot)[i] = slot ^ i;
+}
+
+static void check_sign(struct cells *c, slot_t slot)
+{
+    for (uint32_t i = 0; i < pool_words(&c->pools, slot); i++)
+        MUST(pool_cell(&c->pools, slot)[i] == (slot ^ i));
+}
+
+START_TEST(cells_of_every_size_do_not_overlap)
+{
+    struct cells *c = cells_new();
+    static slot_t slots[CELL_WORDS_MAX + 1][40];
+
+    for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)
+        for (size_t i = 0; i < ARRAY_LEN(slots[0]); i++) {
+            slots[words][i] = data_cell(c, words);
+            MUST(pool_words(&c->pools, slots[words][i]) == words);
+            sign(c, slots[words][i]);
+        }
+    for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)
+        for (size_t i = 0; i < ARRAY_LEN(slots[0]); i++)
+            check_sign(c, slots[words][i]);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(data_cells_come_in_sizes_that_waste_little)
+{
+    for (uint32_t words = 1; words <= CELL_WORDS_MAX; words++) {
+        uint32_t given = pool_data_words(words);
+
+        MUST(given >= 2 && given >= words && given <= CELL_WORDS_MAX);
+        MUST(pool_data_words(given) == given);
+        MUST(words < 2 || given - words <= words / 8 + 1);
+    }
+}
+END_TEST
+
+START_TEST(a_freed_cell_is_used_again_before_a_new_one_and_the_first_freed_first)
+{
+    struct cells *c = cells_new();
+    slot_t slots[10];
+
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        slots[i] = data_cell(c, 5);
+    pool_free(&c->pools, slots[7]);
+    pool_free(&c->pools, slots[2]);
+    pool_free(&c->pools, slots[4]);
+    ck_assert_uint_eq(data_cell(c, 5), slots[7]);
+    ck_assert_uint_eq(data_cell(c, 5), slots[2]);
+    ck_assert_uint_eq(data_cell(c, 5), slots[4]);
+    ck_assert_uint_eq(data_cell(c, 5), slots[9] + 1);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(a_pool_that_was_used_by_others_begins_zeroed)
+{
+    struct cells *c = cells_new();
+    static slot_t slots[4 * POOL_CELLS];
+
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        sign(c, slots[i] = data_cell(c, 8));
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        pool_free(&c->pools, slots[i]);
+    ck_assert_uint_gt(c->pools.dirty_pages, 0);
+    for (size_t i = 0; i < POOL_CELLS; i++) {
+        slot_t slot = data_cell(c, 16);
+
+        for (uint32_t word = 0; word < 16; word++)
+            MUST(pool_cell(&c->pools, slot)[word] == 0);
+    }
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(new_cells_come_from_the_fullest_pool)
+{
+    struct cells *c = cells_new();
+    static slot_t slots[4][POOL_CELLS];
+
+    for (size_t p = 0; p < 4; p++)
+        for (size_t i = 0; i < POOL_CELLS; i++)
+            slots[p][i] = data_cell(c, 4);
+    for (size_t i = 0; i < 900; i++)
+        pool_free(&c->pools, slots[0][i]);
+    for (size_t i = 0; i < 200; i++)
+        pool_free(&c->pools, slots[1][i]);
+    for (size_t i = 0; i < 500; i++)
+        pool_free(&c->pools, slots[2][i]);
+    for (size_t i = 0; i < 200; i++)
+        ck_assert_uint_eq(pool_of(data_cell(c, 4)), pool_of(slots[1][0]));
+    for (size_t i = 0; i < 500; i++)
+        ck_assert_uint_eq(pool_of(data_cell(c, 4)), pool_of(slots[2][0]));
+    ck_assert_uint_eq(pool_of(data_cell(c, 4)), pool_of(slots[0][0]));
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(empty_pools_and_arenas_give_their_memory_back)
+{
+    struct cells *c = cells_new();
+    uint32_t n = scaled(2000000, 200000);
+    slot_t *slots = malloc(n * sizeof *slots);
+    size_t tables;
+
+    for (uint32_t i = 0; i < n; i++)
+        slots[i] = data_cell(c, 6);
+    ck_assert_uint_ge(c->mem.used_bytes, (size_t)n * 24);
+    ck_assert_uint_ge(c->pools.arena_count, n * 24 / ARENA_BYTES);
+    for (uint32_t i = 0; i < n; i++)
+        pool_free(&c->pools, slots[i]);
+    ck_assert_uint_le(c->pools.arena_count, 1);
+    (void)pools_purge(&c->pools);
+    ck_assert_uint_eq(c->pools.dirty_pages, 0);
+    tables = c->pools.charged_tables;
+    ck_assert_uint_le(c->mem.used_bytes - tables, 6 * MEM_PAGE_BYTES); /* the current pool stays */
+    ck_assert_uint_le(tables, n / 16);
+    free(slots);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(purging_keeps_what_is_used_and_the_account_follows)
+{
+    struct cells *c = cells_new();
+    static slot_t slots[20 * POOL_CELLS];
+    size_t before;
+
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        sign(c, slots[i] = data_cell(c, 10));
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        if (i / POOL_CELLS % 2 == 0)
+            pool_free(&c->pools, slots[i]);
+    before = c->mem.used_bytes;
+    ck_assert_uint_eq(pools_purge(&c->pools), 10 * 10 * MEM_PAGE_BYTES);
+    ck_assert_uint_eq(before - c->mem.used_bytes, 10 * 10 * MEM_PAGE_BYTES);
+    ck_assert_uint_eq(pools_purge(&c->pools), 0);
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        if (i / POOL_CELLS % 2 == 1)
+            check_sign(c, slots[i]);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(a_retired_cell_is_not_handed_out_while_its_pool_lives)
+{
+    struct cells *c = cells_new();
+    slot_t kept = pool_alloc(&c->pools, POOL_OBJECTS, 3), retired = pool_alloc(&c->pools, POOL_OBJECTS, 3);
+
+    pool_retire(&c->pools, retired);
+    for (size_t i = 2; i < POOL_CELLS; i++)
+        MUST(pool_alloc(&c->pools, POOL_OBJECTS, 3) != retired);
+    ck_assert_uint_ne(pool_of(pool_alloc(&c->pools, POOL_OBJECTS, 3)), pool_of(kept));
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(a_pool_of_retired_cells_goes_back)
+{
+    struct cells *c = cells_new();
+    static slot_t slots[POOL_CELLS];
+
+    for (size_t i = 0; i < POOL_CELLS; i++)
+        slots[i] = pool_alloc(&c->pools, POOL_OBJECTS, 3);
+    for (size_t i = 0; i < POOL_CELLS; i++)
+        pool_retire(&c->pools, slots[i]);
+    ck_assert_uint_eq(pools_validate(&c->pools), 0);
+    ck_assert_uint_eq(c->pools.pool_pages, 0);
+    ck_assert(!pool_is_objects(&c->pools, pool_of(slots[0])));
+    cells_free(c);
+}
+END_TEST
+
+/* A cell is never in two hands, whatever the order of taking and giving back. */
+START_TEST(a_random_life_keeps_every_cell_whole)
+{
+    struct cells *c = cells_new();
+    uint64_t seed = unit_seed(_i);
+    static slot_t slots[30000];
+    uint32_t count = 0, steps = scaled(600000, 60000);
+
+    for (uint32_t n = 0; n < steps; n++) {
+        bool grow = unit_rand_below(&seed, 100) < (n / (steps / 6) % 2 == 0 ? 60u : 40u);
+
+        if (grow && count < ARRAY_LEN(slots)) {
+            slot_t slot = data_cell(c, pool_data_words(2 + unit_rand_below(&seed, n % 64 == 0 ? 134 : 6)));
+
+            sign(c, slots[count++] = slot);
+        } else if (count > 0) {
+            uint32_t i = unit_rand_below(&seed, count);
+
+            check_sign(c, slots[i]);
+            pool_free(&c->pools, slots[i]);
+            slots[i] = slots[--count];
+        }
+        if (n % 20000 == 0) {
+            MUST(pools_validate(&c->pools) == 0);
+            (void)pools_purge(&c->pools);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++)
+        check_sign(c, slots[i]);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(a_refused_cell_changes_nothing)
+{
+    struct cells *c = cells_new();
+    slot_t slot = data_cell(c, 100);
+    uint64_t pages = c->pools.pool_pages;
+
+    for (uint64_t n = 1;; n++) {
+        slot_t other;
+
+        c->mem.fail_at = c->mem.request_count + n;
+        other = pool_alloc(&c->pools, POOL_DATA, 50);
+        c->mem.fail_at = 0;
+        ck_assert_uint_eq(pools_validate(&c->pools), 0);
+        if (other != 0)
+            break;
+        ck_assert_uint_eq(c->pools.pool_pages, pages);
+    }
+    pool_free(&c->pools, slot);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(pools_that_could_not_begin_leave_nothing)
+{
+    for (uint64_t n = 1;; n++) {
+        struct mem mem;
+        struct pools *p = calloc(1, sizeof *p);
+        enum err e;
+
+        mem_init(&mem, 0);
+        mem.fail_at = n;
+        e = pools_init(p, &mem);
+        if (e == ERR_OK)
+            pools_fini(p);
+        mem_fini(&mem);
+        free(p);
+        if (e == ERR_OK)
+            break;
+        ck_assert_int_eq(e, ERR_NOMEM);
+    }
+}
+END_TEST
+
+START_TEST(giving_back_a_cell_of_no_pool_stops_the_process)
+{
+    struct cells *c = cells_new();
+
+    pool_free(&c->pools, 5 << POOL_SHIFT);
+}
+END_TEST
+
+START_TEST(giving_back_a_cell_that_was_never_handed_out_stops_the_process)
+{
+    struct cells *c = cells_new();
+
+    pool_free(&c->pools, data_cell(c, 5) + 1);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const struct unit_test tests[] = {
+        TEST(cells_of_every_size_do_not_overlap),
+        TEST(data_cells_come_in_sizes_that_waste_little),
+        TEST(a_freed_cell_is_used_again_before_a_new_one_and_the_first_freed_first),
+        TEST(a_pool_that_was_used_by_others_begins_zeroed),
+        TEST(new_cells_come_from_the_fullest_pool),
+        TEST(empty_pools_and_arenas_give_their_memory_back),
+        TEST(purging_keeps_what_is_used_and_the_account_follows),
+        TEST(a_retired_cell_is_not_handed_out_while_its_pool_lives),
+        TEST(a_pool_of_retired_cells_goes_back),
+        TEST(a_random_life_keeps_every_cell_whole, .rounds = 3),
+        TEST(a_refused_cell_changes_nothing),
+        TEST(pools_that_could_not_begin_leave_nothing),
+        TEST(giving_back_a_cell_of_no_pool_stops_the_process, .aborts = true),
+        TEST(giving_back_a_cell_that_was_never_handed_out_stops_the_process, .aborts = true),
+    };
+    return unit_main(argc, argv, "pool", tests, ARRAY_LEN(tests));
+}

@@ -1,0 +1,285 @@
+/* test_ref.c - counts are exact at any size, and death takes bounded steps whatever the shape of the graph. */
+#include "heap/heap_gc.h"
+#include "tests/unit/world.h"
+
+START_TEST(a_count_is_what_its_holders_are)
+{
+    struct world w = world_new();
+    obj_id id = new_record(&w), list = new_list(&w), from = new_record(&w);
+
+    ck_assert_uint_eq(refs(&w, id), 1);
+    OK(heap_hold(w.heap, id, &why));
+    ck_assert_uint_eq(refs(&w, id), 2);
+    root(&w, "r", id);
+    put_link(&w, from, "a", id);
+    put_link(&w, from, "b", id);
+    push(&w, list, value_link(id));
+    push(&w, list, value_link(id));
+    put_link(&w, id, "self", id);
+    OK(session_hold(w.sessions, 0, id, &why));
+    ck_assert_uint_eq(refs(&w, id), 9);
+    world_check(&w);
+    OK(session_drop(w.sessions, 0, id, &why));
+    unset_field(&w, id, "self");
+    let_go(&w, list);
+    ck_assert_uint_eq(refs(&w, id), 7); /* dead holders let go when they are reaped */
+    world_reap(&w);
+    ck_assert_uint_eq(refs(&w, id), 5);
+    unroot(&w, "r");
+    let_go(&w, from);
+    let_go(&w, id);
+    let_go(&w, id);
+    world_reap(&w);
+    ck_assert(!lives(&w, id));
+    ck_assert_uint_eq(world_objects(&w), 0);
+    world_free(&w);
+}
+END_TEST
+
+/* ---- a hub ---- */
+
+#define CELL_FULL ((1u << 20) - 1)
+
+START_TEST(a_count_beyond_what_the_cell_holds_is_exact_up_and_down)
+{
+    struct world w = world_new();
+    obj_id hub = new_record(&w), list = new_list(&w);
+    struct value link = value_link(hub);
+    const uint32_t links = (1u << 20) + 10;
+
+    for (uint32_t i = 0; i < links; i++) {
+        push(&w, list, link);
+        if (i % 65536 == 0 || i > links - 20)
+            MUST(refs(&w, hub) == i + 2);
+    }
+    world_check(&w);
+    ck_assert_uint_eq(refs(&w, hub), (uint64_t)links + 1);
+    for (uint32_t i = links; i > 0; i--) {
+        OK(heap_delete_item(w.heap, list, i - 1, &why));
+        if (i % 65536 == 0 || i < 20)
+            MUST(refs(&w, hub) == i);
+    }
+    world_check(&w);
+    let_go(&w, hub);
+    ck_assert(!lives(&w, hub));
+    world_free(&w);
+}
+END_TEST
+
+static void hold_times(struct world *w, obj_id id, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++)
+        MUST(heap_hold(w->heap, id, NULL) == ERR_OK);
+}
+
+static void release_times(struct world *w, obj_id id, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++)
+        heap_release(w->heap, id);
+}
+
+/* Back and forth over the border, where halves move between the cell and the table. */
+START_TEST(a_count_that_swings_around_the_border_stays_exact)
+{
+    struct world w = world_new();
+    obj_id id = new_record(&w);
+    uint64_t seed = unit_seed(_i), expected = 1;
+
+    hold_times(&w, id, CELL_FULL - 1);
+    expected = CELL_FULL;
+    for (uint32_t n = 0; n < scaled(400, 20); n++) {
+        uint32_t by = unit_rand_below(&seed, 3) == 0 ? unit_rand_below(&seed, 600000) : unit_rand_below(&seed, 5);
+
+        if (unit_rand_below(&seed, 2) == 0) {
+            hold_times(&w, id, by);
+            expected += by;
+        } else if (by < expected) {
+            release_times(&w, id, by);
+            expected -= by;
+        }
+        MUST(refs(&w, id) == expected);
+    }
+    while (expected > 1) {
+        release_times(&w, id, 1);
+        expected--;
+    }
+    ck_assert_uint_eq(refs(&w, id), 1);
+    let_go(&w, id);
+    ck_assert(!lives(&w, id));
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(an_object_with_a_large_count_dies_with_the_heap)
+{
+    struct world w = world_new();
+    obj_id id = new_record(&w);
+
+    hold_times(&w, id, 3 * CELL_FULL);
+    session_set_destroy(&w.sessions);
+    heap_destroy(&w.heap);
+    mem_fini(w.mem);
+    free(w.mem);
+}
+END_TEST
+
+START_TEST(a_count_that_cannot_spill_is_refused_and_stays)
+{
+    struct world w = world_new();
+    obj_id id = new_record(&w);
+
+    for (uint32_t i = 0; i < 8; i++) { /* the table of big counts has room for a few */
+        obj_id other = new_record(&w);
+
+        hold_times(&w, other, CELL_FULL);
+    }
+    hold_times(&w, id, CELL_FULL - 1);
+    starve(&w, 1, true);
+    REFUSED(ERR_NOMEM, heap_hold(w.heap, id, &why));
+    feed(&w);
+    ck_assert_uint_eq(refs(&w, id), CELL_FULL);
+    OK(heap_hold(w.heap, id, &why));
+    ck_assert_uint_eq(refs(&w, id), CELL_FULL + 1);
+    session_set_destroy(&w.sessions);
+    heap_destroy(&w.heap);
+    mem_fini(w.mem);
+    free(w.mem);
+}
+END_TEST
+
+/* ---- death in steps ---- */
+
+static obj_id new_chain(struct world *w, uint32_t length)
+{
+    obj_id head = 0;
+
+    for (uint32_t i = 0; i < length; i++) {
+        struct field f = field("next", value_link(head));
+        obj_id id = 0;
+
+        OK(heap_new_record(w->heap, label_of("Link"), &f, head != 0, &id, &why));
+        if (head != 0)
+            let_go(w, head);
+        head = id;
+    }
+    return head;
+}
+
+START_TEST(a_long_chain_dies_in_bounded_steps)
+{
+    struct world w = world_new();
+    uint32_t length = scaled(1000000, 100000);
+    obj_id head = new_chain(&w, length);
+    struct heap_stats before, after;
+    uint32_t steps = 0;
+
+    let_go(&w, head);
+    ck_assert_uint_eq(world_objects(&w), length - 1);
+    do {
+        before = world_stats(&w);
+        (void)heap_reap(w.heap, 100);
+        after = world_stats(&w);
+        MUST(before.objects - after.objects <= 100);
+        MUST(after.doomed <= 1);
+        steps++;
+    } while (after.objects > 0);
+    ck_assert_uint_ge(steps, length / 100);
+    ck_assert_uint_eq(after.freed_by_refcount, length);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_step_frees_no_more_than_its_units)
+{
+    struct world w = world_new();
+    obj_id list = new_list(&w);
+
+    for (uint32_t i = 0; i < 100000; i++) {
+        obj_id id = new_record(&w);
+
+        push(&w, list, value_link(id));
+        let_go(&w, id);
+    }
+    let_go(&w, list);
+    ck_assert_uint_eq(world_stats(&w).doomed, 1);
+    for (size_t units = 1; world_stats(&w).doomed > 0; units = units % 37 + 1) {
+        struct heap_stats before = world_stats(&w), after;
+        size_t left = heap_reap(w.heap, units);
+
+        after = world_stats(&w);
+        MUST(left <= units);
+        MUST(before.objects - after.objects <= 127 * units); /* a unit of a list is a leaf */
+        MUST(left == 0 || after.doomed == 0);
+        if (units == 17)
+            world_check(&w);
+    }
+    ck_assert_uint_eq(world_objects(&w), 0);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_wide_dictionary_dies_in_bounded_steps_and_is_well_at_each)
+{
+    struct world w = world_new();
+    obj_id dict = new_record(&w);
+    uint32_t steps = 0;
+
+    for (uint32_t i = 0; i < 3000; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "f%u", i);
+        obj_id id = new_record(&w);
+
+        put_link(&w, dict, name, id);
+        let_go(&w, id);
+    }
+    let_go(&w, dict);
+    while (heap_reap(w.heap, 10) == 0) {
+        if (++steps % 20 == 0)
+            world_check(&w);
+    }
+    ck_assert_uint_ge(steps, 300);
+    ck_assert_uint_eq(world_objects(&w), 0);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(no_units_do_nothing)
+{
+    struct world w = world_new();
+
+    let_go(&w, new_record(&w));
+    ck_assert_uint_eq(heap_reap(w.heap, 0), 0);
+    ck_assert_uint_eq(world_stats(&w).doomed, 1);
+    ck_assert_uint_eq(heap_reap(w.heap, 5), 4);
+    ck_assert_uint_eq(heap_reap(w.heap, 5), 5);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_reference_that_was_not_taken_cannot_be_released)
+{
+    struct world w = world_new();
+    obj_id id = new_record(&w);
+
+    let_go(&w, id);
+    let_go(&w, id);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const struct unit_test tests[] = {
+        TEST(a_count_is_what_its_holders_are),
+        TEST(a_count_beyond_what_the_cell_holds_is_exact_up_and_down),
+        TEST(a_count_that_swings_around_the_border_stays_exact),
+        TEST(an_object_with_a_large_count_dies_with_the_heap),
+        TEST(a_count_that_cannot_spill_is_refused_and_stays),
+        TEST(a_long_chain_dies_in_bounded_steps),
+        TEST(a_step_frees_no_more_than_its_units),
+        TEST(a_wide_dictionary_dies_in_bounded_steps_and_is_well_at_each),
+        TEST(no_units_do_nothing),
+        TEST(a_reference_that_was_not_taken_cannot_be_released, .aborts = true),
+    };
+    return unit_main(argc, argv, "ref", tests, ARRAY_LEN(tests));
+}
