@@ -10,8 +10,6 @@
 
 #define CONN_MAGIC 0xc0440001u
 #define INBOX_BYTES_MAX (4u << 20) /* far above the largest head that the settings allow, and one read */
-#define WRITE_PIECES_MAX 64
-#define TRY_BYTES_MAX (1u << 20) /* of one write that does not wait: others want their turn */
 
 /* How a step of serving ended. */
 enum progress {
@@ -24,7 +22,7 @@ enum progress {
     IS_OVER,         /* nothing is served any more; what is in the outbox still goes */
 };
 
-static struct conn *conn_of(void *data)
+struct conn *conn_of(void *data)
 {
     struct conn *c = data;
 
@@ -78,101 +76,6 @@ void conn_close(struct conn *c)
     uv_close(&c->uv.handle, on_closed);
 }
 
-/* The peer neither sends nor reads. What it has asked for in whole is carried out all the same. */
-static void lose_peer(struct conn *c)
-{
-    c->peer_done = c->peer_gone = true;
-    outbox_mute(&c->out);
-}
-
-/* ---- bytes in ---- */
-
-static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
-{
-    struct conn *c = conn_of(handle->data);
-
-    (void)suggested;
-    *ret = uv_buf_init(c->edge->read_buffer, EDGE_READ_BYTES);
-}
-
-/* The bytes not yet parsed are those at the end of inbox; those before have been used. */
-static bool inbox_append(struct conn *c, struct slice bytes)
-{
-    buf_consume(&c->inbox, c->inbox.len - c->in.len);
-    if (!buf_add_slice(&c->inbox, bytes))
-        return false;
-    c->in = buf_slice(&c->inbox);
-    return true;
-}
-
-static void receive(struct conn *c, struct slice bytes)
-{
-    c->starved = false;
-    if (c->in.len == 0)
-        c->in = bytes;
-    else if (!inbox_append(c, bytes))
-        lose_peer(c);
-}
-
-static bool in_is_lent(const struct conn *c)
-{
-    return c->in.data >= c->edge->read_buffer && c->in.data < c->edge->read_buffer + EDGE_READ_BYTES;
-}
-
-/* The read buffer goes to others now: keep what is left in it; what is empty costs nothing. */
-static void keep_input(struct conn *c)
-{
-    struct slice left = c->in;
-
-    if (left.len == 0) {
-        c->in = SLICE("");
-        buf_fini(&c->inbox);
-    } else if (in_is_lent(c)) {
-        c->in = SLICE("");
-        buf_clear(&c->inbox);
-        if (!inbox_append(c, left))
-            lose_peer(c);
-    }
-}
-
-static void throw_away(struct conn *c, ssize_t nread)
-{
-    if (nread > 0)
-        c->since_bytes += (size_t)nread;
-    if (nread < 0 || c->since_bytes > CONN_LINGER_BYTES_MAX)
-        conn_close(c);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
-{
-    struct conn *c = conn_of(stream->data);
-
-    if (nread == 0 || c->state == CONN_CLOSING)
-        return; /* EAGAIN */
-    if (c->state == CONN_LINGER) {
-        throw_away(c, nread);
-        return;
-    }
-    if (nread > 0)
-        receive(c, (struct slice){buf->base, (size_t)nread});
-    else if (nread == UV_EOF)
-        c->peer_done = true;
-    else
-        lose_peer(c);
-    conn_advance(c);
-}
-
-static void set_reading(struct conn *c, bool on)
-{
-    if (on == c->reading)
-        return;
-    c->reading = on;
-    if (on)
-        CHECK(uv_read_start(&c->uv.stream, lend_buffer, on_read) == 0); /* fails for a closing handle only */
-    else
-        uv_read_stop(&c->uv.stream);
-}
-
 /* ---- serving ---- */
 
 static bool has_room(const struct conn *c)
@@ -192,13 +95,13 @@ static enum progress refuse(struct conn *c, const struct why *why)
     c->last = true;
     c->in = SLICE("");
     if (c->now.head_sent) {
-        lose_peer(c); /* the answer that has begun cannot be ended truthfully */
+        conn_lose_peer(c); /* the answer that has begun cannot be ended truthfully */
         return IS_OVER;
     }
     c->now = (struct exchange){.http_1_1 = true, .head_only = head_only};
     c->task = api_refuse(c->edge->world.api, why);
     if (c->task == NULL)
-        lose_peer(c);
+        conn_lose_peer(c);
     return c->task == NULL ? IS_OVER : GOES_ON;
 }
 
@@ -402,59 +305,6 @@ static enum progress serve(struct conn *c)
     return p;
 }
 
-/* ---- bytes out ---- */
-
-static void on_written(uv_write_t *req, int status)
-{
-    struct conn *c = conn_of(req->data);
-
-    c->writing = false;
-    if (status == 0)
-        outbox_sent(&c->out, c->write_bytes);
-    else if (c->state != CONN_CLOSING)
-        lose_peer(c);
-    c->waits_for = WAITS_FOR_NOTHING; /* it reads: its patience begins anew */
-    if (c->state != CONN_CLOSING)
-        conn_advance(c);
-}
-
-static size_t gather(const struct conn *c, uv_buf_t bufs[WRITE_PIECES_MAX], size_t bytes_max, size_t *ret_bytes)
-{
-    _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec) &&
-                   offsetof(uv_buf_t, len) == offsetof(struct iovec, iov_len), "as libuv promises on Unix");
-    return outbox_gather(&c->out, (struct iovec *)(void *)bufs, WRITE_PIECES_MAX, bytes_max, ret_bytes);
-}
-
-/* Hand libuv what the socket would not take; on_written() will say when it did. */
-static void queue_write(struct conn *c)
-{
-    uv_buf_t bufs[WRITE_PIECES_MAX];
-    size_t n = gather(c, bufs, CONN_WRITE_BYTES_MAX, &c->write_bytes);
-
-    c->write.data = c;
-    c->writing = uv_write(&c->write, &c->uv.stream, bufs, (unsigned)n, on_written) == 0;
-    if (!c->writing)
-        lose_peer(c);
-}
-
-static void write_answers(struct conn *c)
-{
-    uv_buf_t bufs[WRITE_PIECES_MAX];
-    size_t bytes, n;
-    int sent;
-
-    if (c->writing || c->out.bytes == 0 || c->peer_gone)
-        return;
-    n = gather(c, bufs, TRY_BYTES_MAX, &bytes);
-    sent = uv_try_write(&c->uv.stream, bufs, (unsigned)n);
-    if (sent > 0)
-        outbox_sent(&c->out, (size_t)sent);
-    else if (sent < 0 && sent != UV_EAGAIN)
-        lose_peer(c);
-    if (c->out.bytes > 0 && !c->peer_gone)
-        queue_write(c);
-}
-
 /* ---- what now ---- */
 
 static bool wants_bytes(const struct conn *c)
@@ -501,7 +351,7 @@ static void linger(struct conn *c)
     }
     c->state = CONN_LINGER;
     c->now.body_bytes = 0;
-    set_reading(c, true);
+    conn_set_reading(c, true);
 }
 
 static void settle(struct conn *c, enum progress p)
@@ -519,7 +369,7 @@ static void settle(struct conn *c, enum progress p)
     else if (p == IS_OVER && c->out.bytes == 0)
         linger(c);
     if (c->state == CONN_OPEN)
-        set_reading(c, wants_bytes(c));
+        conn_set_reading(c, wants_bytes(c));
     start_clock(c);
     if (c->edge->draining)
         conn_drain(c);
@@ -535,8 +385,8 @@ void conn_advance(struct conn *c)
         c->edge->turn_began_us = clock_us();
     list_remove(&c->queue);
     p = serve(c);
-    write_answers(c);
-    keep_input(c);
+    conn_write(c);
+    conn_keep_input(c);
     settle(c, p);
 }
 
@@ -587,7 +437,7 @@ void conn_check_time(struct conn *c, uint64_t now)
         break;
     case WAITS_FOR_READER:
         if (waited > s->backlog_timeout_ms) {
-            lose_peer(c);
+            conn_lose_peer(c);
             conn_advance(c);
         }
         break;

@@ -88,8 +88,20 @@ void conn_check_time(struct conn *c, uint64_t now_ms);
 void conn_drain(struct conn *c);
 void conn_close(struct conn *c);
 
+/* From libuv's data, and from the edge's lists. */
+struct conn *conn_of(void *data);
 struct conn *conn_of_queue(struct list *queue_link);
 struct conn *conn_of_all(struct list *all_link);
+
+/* ---- conn_io.c ---- */
+
+void conn_set_reading(struct conn *c, bool on);
+/* The edge's read buffer goes to others now: what is left in it moves to inbox; what is empty costs nothing. */
+void conn_keep_input(struct conn *c);
+/* Send what can be sent without waiting, in one vectored write; the rest is queued. */
+void conn_write(struct conn *c);
+/* The peer neither sends nor reads. What it has asked for in whole is carried out all the same. */
+void conn_lose_peer(struct conn *c);
 
 /* ---- conn_answer.c ---- */
 

@@ -133,6 +133,12 @@ enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n)
     return map_reserve(map_of(h, dict), n) ? ERR_OK : ERR_NOMEM;
 }
 
+void dict_settle(struct heap *h, slot_t dict)
+{
+    free_spares(h, dict);
+    CHECK(map_reserve(map_of(h, dict), 0));
+}
+
 void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word)
 {
     struct dict *d = dict_at(h, dict);

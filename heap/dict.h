@@ -22,8 +22,10 @@ uint32_t dict_count(const struct heap *h, slot_t dict);
 uint32_t dict_version(const struct heap *h, slot_t dict);
 uint64_t dict_bytes(const struct heap *h, slot_t dict);
 
-/* Make the next n dict_add() infallible; ERR_NOMEM. */
+/* Make the next n dict_add() infallible, whatever is removed meanwhile; ERR_NOMEM. dict_settle() gives back what of
+ * that was not used, after either. */
 enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n);
+void dict_settle(struct heap *h, slot_t dict);
 /* Add a field that is not there, taking over the references on name and word. */
 void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word);
 /* Put `word` there; returns what was there before, with its references. */

@@ -407,13 +407,17 @@ static enum err edit_dictionary(struct heap *h, slot_t record, struct plan *p)
     slot_t dict = record_dict(h, record);
     uint64_t before = dict_bytes(h, dict);
     uint32_t sets = 0;
+    bool unsets = false; /* what is there now may be gone when it is set */
     enum err e;
 
-    for (size_t i = 0; i < p->count; i++)
-        sets += p->items[i].word != WORD_ABSENT && dict_find(h, dict, p->items[i].name) == 0;
+    for (size_t i = 0; i < p->count; i++) {
+        unsets |= p->items[i].word == WORD_ABSENT;
+        sets += p->items[i].word != WORD_ABSENT && (unsets || dict_find(h, dict, p->items[i].name) == 0);
+    }
     e = dict_reserve(h, dict, sets);
     for (size_t i = 0; i < p->count && e == ERR_OK; i++)
         dict_edit(h, record, dict, &p->items[i]);
+    dict_settle(h, dict);
     object_resized(h, record, (int64_t)(dict_bytes(h, dict) - before));
     return e;
 }

@@ -50,6 +50,7 @@ struct map {
     uint64_t seed;
     struct row **segments; /* SEGMENTS_MAX of them, or NULL while the first rows suffice */
     uint32_t segment_count;
+    uint32_t promised; /* additions that map_reserve() made room for: it is not given back */
     struct row first[FIRST_ROWS];
 };
 
@@ -158,7 +159,7 @@ static void discard_a_run(struct map *m)
 static void give_back(struct map *m)
 {
     discard_a_run(m);
-    if (m->segment_count > 0 && m->count <= capacity(m) / 4)
+    if (m->promised == 0 && m->segment_count > 0 && m->count <= capacity(m) / 4)
         drop_top_segment(m);
 }
 
@@ -299,6 +300,7 @@ bool map_add(struct map *m, uint32_t key, uint32_t value)
 
     uint32_t entry = m->count++;
 
+    m->promised -= m->promised > 0;
     if (entry >= FIRST_ROWS)
         split_into(m, entry); /* the bucket of the same number */
 
@@ -326,6 +328,7 @@ bool map_reserve(struct map *m, uint32_t n)
             return false;
         }
     }
+    m->promised = n;
     return true;
 }
 

@@ -40,7 +40,8 @@ void map_set_value(struct map *m, uint32_t entry, uint32_t value);
 /* Add an entry (even if the key is there). False when memory is refused; then nothing changed. O(1). */
 bool map_add(struct map *m, uint32_t key, uint32_t value);
 
-/* Make the next n additions infallible; they stay so until anything is removed. */
+/* Make the next n additions infallible, whatever is removed meanwhile, instead of those promised before (0: give the
+ * promise back). While additions are promised the map does not shrink. */
 bool map_reserve(struct map *m, uint32_t n);
 
 /* Remove entry; the last one takes its number, so walk from map_count()-1 down to 0 when removing while

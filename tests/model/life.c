@@ -40,6 +40,19 @@ static void on_dying(void *ctx, slot_t slot)
     life->dying[life->dying_count++] = heap_id(life->heap, slot);
 }
 
+/* The references of the life's own. */
+static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
+{
+    struct life *life = ctx;
+
+    for (uint32_t a = 0; a < life->naive.alive_count; a++) {
+        const struct naive_object *o = naive_of(life, life->naive.alive[a]);
+
+        for (uint64_t n = o->own_refs; n > 0; n--)
+            count(to, heap_slot(life->heap, o->id));
+    }
+}
+
 static void choose_habits(struct life *life)
 {
     static const uint32_t sizes[] = {12, 60, 200, 500}, items[] = {8, 40, 300, 900}, steps[] = {1, 3, 10, 30};
@@ -75,7 +88,7 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     CHECK(heap_create(&life->mem, UINT64_C(0x5eed) + roll(life, 256), &life->heap) == ERR_OK);
     CHECK(gc_create(life->heap, &life->gc) == ERR_OK);
     CHECK(session_set_create(life->heap, &life->sessions) == ERR_OK);
-    life->watch = (struct heap_watch){.ctx = life, .dying = on_dying};
+    life->watch = (struct heap_watch){.ctx = life, .dying = on_dying, .recount = on_recount};
     heap_add_watch(life->heap, &life->watch);
     hold_begin(life);
     gc_random_tuning(life);
@@ -163,6 +176,7 @@ void life_learn_dead(struct life *life, uint32_t i)
     if (o->dead)
         return;
     AGREE(life, life->mode != LIFE_STOP, "object %" PRIu64 " (number %u) is dead and should live", o->id, i);
+    gc_learn(life);
     naive_reach(&life->naive);
     AGREE(life, !naive_is_reached(&life->naive, i), "object %" PRIu64 " (number %u) is dead and still held", o->id, i);
     naive_kill(&life->naive, i);
@@ -179,8 +193,10 @@ void life_hear(struct life *life)
         if (naive_of(life, i)->dead)
             continue;
         AGREE(life, life->mode != LIFE_STOP, "object %" PRIu64 " (number %u) died and should live", life->dying[d], i);
-        if (!reached)
+        if (!reached) {
+            gc_learn(life);
             naive_reach(&life->naive);
+        }
         reached = true; /* killing what is not reached does not change what is */
         AGREE(life, !naive_is_reached(&life->naive, i), "object %" PRIu64 " (number %u) died and is still held",
               life->dying[d], i);

@@ -71,6 +71,7 @@ struct life {
 
     uint64_t runs_seen;
     struct gc_tuning tuning;
+    uint64_t tickets[GC_GENERATIONS][2]; /* of the last collection asked for, by generation and dry run */
     uint64_t freeze_ticket;
     bool freezing, freeze_on;
     uint32_t freeze_below;  /* objects that there were when it was asked for */
@@ -162,6 +163,8 @@ void hold_end(struct life *life);
 
 /* life_gc.c */
 void gc_between(struct life *life);   /* what happens between two operations */
+void gc_breathe(struct life *life);   /* and within a long one */
+void gc_learn(struct life *life);     /* which objects are on the garbage list */
 void gc_quiet(struct life *life);     /* gc_finish(), and what it did */
 void gc_random_tuning(struct life *life);
 /* At rest: collect, and compare with what the naive heap collects. */

@@ -119,12 +119,12 @@ static void fill(char *data, size_t len, uint64_t content)
 static void compare_bytes(struct life *life, const struct naive_object *o)
 {
     struct payload *p = NULL;
-    char *expected = malloc(o->part_count + 1);
+    char *expected = malloc(o->length + 1);
 
     CHECK(expected != NULL);
-    fill(expected, o->part_count, o->content);
+    fill(expected, o->length, o->content);
     AGREE(life, heap_get_bytes(life->heap, o->id, &p, NULL) == ERR_OK, "bytes %" PRIu64 " cannot be read", o->id);
-    AGREE(life, p->len == o->part_count && memcmp(p->data, expected, p->len) == 0, "bytes %" PRIu64 " are not what was put",
+    AGREE(life, p->len == o->length && memcmp(p->data, expected, p->len) == 0, "bytes %" PRIu64 " are not what was put",
           o->id);
     payload_release(&p);
     free(expected);
@@ -153,7 +153,7 @@ void write_compare(struct life *life, uint32_t i)
     struct object_info info;
 
     AGREE(life, heap_info(life->heap, o->id, &info, NULL) == ERR_OK, "object %" PRIu64 " cannot be seen", o->id);
-    AGREE(life, info.kind == o->kind && info.parts == o->part_count, "object %" PRIu64 " has another kind or size", o->id);
+    AGREE(life, info.kind == o->kind && info.parts == (o->kind == HEAP_BYTES ? o->length : o->part_count), "object %" PRIu64 " has another kind or size", o->id);
     AGREE(life, slice_eq(info.class, label.class) && slice_eq(info.site, label.site), "object %" PRIu64 " has another label",
           o->id);
     if (o->kind == HEAP_BYTES)
@@ -280,7 +280,7 @@ static void new_bytes(struct life *life)
 
     uint32_t bytes = add_newborn(life, id, HEAP_BYTES, class);
 
-    naive_of(life, bytes)->part_count = len;
+    naive_of(life, bytes)->length = len;
     naive_of(life, bytes)->content = content;
     hold_newborn(life, bytes);
 }
@@ -297,7 +297,7 @@ static void set_bytes(struct life *life)
     CHECK(p != NULL);
     life_may_refuse(life);
     if (life_judge(life, heap_set_bytes(life->heap, life_id(life, bytes), &p, NULL), bytes, NULL, 0)) {
-        naive_of(life, bytes)->part_count = len;
+        naive_of(life, bytes)->length = len;
         naive_of(life, bytes)->content = content;
     }
     payload_release(&p);
@@ -444,7 +444,7 @@ static void push_many(struct life *life)
     if (list == NAIVE_NONE || naive_of(life, list)->part_count > life->habits.list_items)
         return;
     while (count-- > 0 && push_to(life, list, random_value(life)))
-        ;
+        gc_breathe(life);
 }
 
 /* An index that is there, most often. */
@@ -510,9 +510,11 @@ static void delete_many(struct life *life)
 
     if (list == NAIVE_NONE || naive_of(life, list)->part_count < life->habits.list_items / 2)
         return;
-    for (index = index_in(life, list); count-- > 0 && delete_at(life, list, index);)
-        if (!run)
+    for (index = index_in(life, list); count-- > 0 && delete_at(life, list, index);) {
+        gc_breathe(life);
+        if (!run && !naive_of(life, list)->dead)
             index = index_in(life, list);
+    }
 }
 
 static void get_item(struct life *life)

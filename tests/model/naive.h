@@ -39,7 +39,8 @@ struct naive_object {
     uint64_t own_refs;   /* references that the life itself has taken */
     struct naive_part *parts;
     uint32_t part_count, part_room;
-    uint64_t content;    /* bytes: what they are made from */
+    uint32_t length;     /* bytes */
+    uint64_t content;    /* ... and what they are made from */
     uint64_t mark;       /* epoch in which it was reached */
     uint64_t refs, weak_refs; /* by naive_count() */
     uint32_t alive_at;   /* place in naive.alive */

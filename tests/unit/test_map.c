@@ -432,7 +432,25 @@ START_TEST(more_than_there_are_numbers_cannot_be_reserved)
 }
 END_TEST
 
-START_TEST(removing_gives_back_what_was_reserved)
+START_TEST(reserved_additions_cannot_fail_whatever_is_removed_meanwhile)
+{
+    struct world w;
+
+    world_init(&w);
+    world_fill(&w, 5000);
+    ck_assert(map_reserve(w.map, 70000));
+    world_starve(&w, 1);
+    world_shrink_to(&w, 3);
+    world_fill(&w, 70000);
+    world_feed(&w);
+    ck_assert_uint_eq(map_count(w.map), 70003);
+    world_shrink_to(&w, 3);
+    ck_assert_uint_lt(map_bytes(w.map), 1000); /* the promise is kept: it shrinks again */
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(removing_gives_back_what_was_reserved_and_is_not_wanted)
 {
     struct world w;
 
@@ -441,6 +459,7 @@ START_TEST(removing_gives_back_what_was_reserved)
     size_t new_bytes = map_bytes(w.map);
 
     ck_assert(map_reserve(w.map, 100000));
+    ck_assert(map_reserve(w.map, 0));
     for (int i = 0; i < 100; i++) {
         ck_assert(map_add(w.map, 1, 1));
         map_remove(w.map, 0);
@@ -659,7 +678,8 @@ int main(int argc, char **argv)
         TEST(a_refused_reserve_changes_nothing),
         TEST(as_many_additions_as_were_reserved_cannot_fail),
         TEST(more_than_there_are_numbers_cannot_be_reserved),
-        TEST(removing_gives_back_what_was_reserved),
+        TEST(reserved_additions_cannot_fail_whatever_is_removed_meanwhile),
+        TEST(removing_gives_back_what_was_reserved_and_is_not_wanted),
         TEST(removing_needs_no_memory),
         TEST(destroying_nothing_is_fine),
         TEST(removing_an_entry_that_is_not_there_stops_the_process, .aborts = true),

@@ -8,7 +8,7 @@ START_TEST(a_count_is_what_its_holders_are)
     obj_id id = new_record(&w), list = new_list(&w), from = new_record(&w);
 
     ck_assert_uint_eq(refs(&w, id), 1);
-    OK(heap_hold(w.heap, id, &why));
+    hold(&w, id);
     ck_assert_uint_eq(refs(&w, id), 2);
     root(&w, "r", id);
     put_link(&w, from, "a", id);
@@ -70,12 +70,14 @@ static void hold_times(struct world *w, obj_id id, uint32_t times)
 {
     for (uint32_t i = 0; i < times; i++)
         MUST(heap_hold(w->heap, id, NULL) == ERR_OK);
+    owns(w, id, times);
 }
 
 static void release_times(struct world *w, obj_id id, uint32_t times)
 {
     for (uint32_t i = 0; i < times; i++)
         heap_release(w->heap, id);
+    disowns(w, id, times);
 }
 
 /* Back and forth over the border, where halves move between the cell and the table. */
@@ -83,10 +85,9 @@ START_TEST(a_count_that_swings_around_the_border_stays_exact)
 {
     struct world w = world_new();
     obj_id id = new_record(&w);
-    uint64_t seed = unit_seed(_i), expected = 1;
+    uint64_t seed = unit_seed(_i), expected = CELL_FULL;
 
     hold_times(&w, id, CELL_FULL - 1);
-    expected = CELL_FULL;
     for (uint32_t n = 0; n < scaled(400, 20); n++) {
         uint32_t by = unit_rand_below(&seed, 3) == 0 ? unit_rand_below(&seed, 600000) : unit_rand_below(&seed, 5);
 
@@ -116,10 +117,7 @@ START_TEST(an_object_with_a_large_count_dies_with_the_heap)
     obj_id id = new_record(&w);
 
     hold_times(&w, id, 3 * CELL_FULL);
-    session_set_destroy(&w.sessions);
-    heap_destroy(&w.heap);
-    mem_fini(w.mem);
-    free(w.mem);
+    world_free(&w);
 }
 END_TEST
 
@@ -138,12 +136,9 @@ START_TEST(a_count_that_cannot_spill_is_refused_and_stays)
     REFUSED(ERR_NOMEM, heap_hold(w.heap, id, &why));
     feed(&w);
     ck_assert_uint_eq(refs(&w, id), CELL_FULL);
-    OK(heap_hold(w.heap, id, &why));
+    hold(&w, id);
     ck_assert_uint_eq(refs(&w, id), CELL_FULL + 1);
-    session_set_destroy(&w.sessions);
-    heap_destroy(&w.heap);
-    mem_fini(w.mem);
-    free(w.mem);
+    world_free(&w);
 }
 END_TEST
 
@@ -155,9 +150,8 @@ static obj_id new_chain(struct world *w, uint32_t length)
 
     for (uint32_t i = 0; i < length; i++) {
         struct field f = field("next", value_link(head));
-        obj_id id = 0;
+        obj_id id = new_record_with(w, "Link", &f, head != 0);
 
-        OK(heap_new_record(w->heap, label_of("Link"), &f, head != 0, &id, &why));
         if (head != 0)
             let_go(w, head);
         head = id;
@@ -263,7 +257,7 @@ START_TEST(a_reference_that_was_not_taken_cannot_be_released)
     obj_id id = new_record(&w);
 
     let_go(&w, id);
-    let_go(&w, id);
+    heap_release(w.heap, id);
 }
 END_TEST
 

@@ -156,14 +156,12 @@ static obj_id new_of_any_kind(struct world *w, uint64_t *seed)
     static const char *const names[] = {"a", "b", "c", "d", "e"};
     struct field fields[ARRAY_LEN(names)];
     uint32_t count = unit_rand_below(seed, ARRAY_LEN(names) + 2);
-    obj_id id = 0;
 
     if (count == ARRAY_LEN(names) + 1)
         return unit_rand_below(seed, 2) == 0 ? new_list(w) : new_bytes(w, 3, 'x');
     for (uint32_t i = 0; i < count; i++)
         fields[i] = field(names[i], value_int(i));
-    OK(heap_new_record(w->heap, label_of("C"), fields, count, &id, &why));
-    return id;
+    return new_record_with(w, "C", fields, count);
 }
 
 /* The population swells and shrinks, so that pools come, go, and come back as pools of another size. */

@@ -7,6 +7,8 @@
  * HEAPD_TEST_SCALE=n divides the sizes of large tests by n; a sanitizer does it by itself.
  */
 #pragma once
+#include "heap/base/map.h"
+#include "heap/heap_gc.h"
 #include "heap/root.h"
 #include "heap/scope.h"
 #include "heap/session.h"
@@ -15,15 +17,22 @@
 
 struct gc;
 
+/* The references that belong to the test, so that a recount finds them. */
+struct own_refs {
+    struct heap_watch watch;
+    struct mem mem;
+    struct map *times; /* slot -> how many */
+};
+
 struct world {
     struct mem *mem; /* its address stays when the world is copied */
     struct heap *heap;
     struct session_set *sessions;
     struct gc *gc; /* NULL: without one */
+    struct own_refs *own;
 };
 
 #define WORLD_SEED 0x5eed
-
 /* `size`, or less where time is short, but not below `least`. */
 static inline uint32_t scaled(uint32_t size, uint32_t least)
 {
@@ -66,12 +75,63 @@ static inline void world_check(struct world *w)
     MUST(heap_validate(w->heap, world_tell, NULL) == 0);
 }
 
+static inline void own_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
+{
+    const struct own_refs *own = ctx;
+
+    for (uint32_t e = 0; e < map_count(own->times); e++)
+        for (uint32_t i = 0; i < map_value(own->times, e); i++)
+            count(to, map_key(own->times, e));
+}
+
+static inline struct own_refs *own_refs_new(struct heap *h)
+{
+    struct own_refs *own = malloc(sizeof *own);
+
+    mem_init(&own->mem, 0);
+    own->times = map_create(&own->mem, WORLD_SEED);
+    own->watch = (struct heap_watch){.ctx = own, .recount = own_recount};
+    heap_add_watch(h, &own->watch);
+    return own;
+}
+
+static inline void own_refs_free(struct own_refs *own, struct heap *h)
+{
+    heap_remove_watch(h, &own->watch);
+    map_destroy(&own->times);
+    mem_fini(&own->mem);
+    free(own);
+}
+
+/* The test has `by` references more on a live object. */
+static inline void owns(struct world *w, obj_id id, uint32_t by)
+{
+    uint32_t e = map_find(w->own->times, (uint32_t)(id & SLOT_MAX));
+
+    if (e == MAP_NONE)
+        MUST(map_add(w->own->times, (uint32_t)(id & SLOT_MAX), by));
+    else
+        map_set_value(w->own->times, e, map_value(w->own->times, e) + by);
+}
+
+static inline void disowns(struct world *w, obj_id id, uint32_t by)
+{
+    uint32_t e = map_find(w->own->times, (uint32_t)(id & SLOT_MAX));
+
+    MUST(e != MAP_NONE && map_value(w->own->times, e) >= by);
+    if (map_value(w->own->times, e) == by)
+        map_remove(w->own->times, e);
+    else
+        map_set_value(w->own->times, e, map_value(w->own->times, e) - by);
+}
+
 static inline struct world world_new(void)
 {
     struct world w = {.mem = malloc(sizeof *w.mem)};
 
     mem_init(w.mem, 0);
     ck_assert_int_eq(heap_create(w.mem, WORLD_SEED, &w.heap), ERR_OK);
+    w.own = own_refs_new(w.heap);
     ck_assert_int_eq(session_set_create(w.heap, &w.sessions), ERR_OK);
     return w;
 }
@@ -100,6 +160,7 @@ static inline void world_free(struct world *w)
     world_check(w);
     session_set_destroy(&w->sessions);
     world_check(w);
+    own_refs_free(w->own, w->heap);
     heap_destroy(&w->heap);
     ck_assert_ptr_null(w->heap);
     mem_fini(w->mem);
@@ -143,6 +204,7 @@ static inline obj_id new_record_of(struct world *w, const char *class)
     obj_id id = 0;
 
     OK(heap_new_record(w->heap, label_of(class), NULL, 0, &id, &why));
+    owns(w, id, 1);
     return id;
 }
 
@@ -156,6 +218,7 @@ static inline obj_id new_list(struct world *w)
     obj_id id = 0;
 
     OK(heap_new_list(w->heap, label_of("List"), NULL, 0, &id, &why));
+    owns(w, id, 1);
     return id;
 }
 
@@ -168,6 +231,7 @@ static inline obj_id new_bytes(struct world *w, size_t len, char fill)
     memset(p->data, fill, len);
     OK(heap_new_bytes(w->heap, label_of("Bytes"), &p, &id, &why));
     MUST(p == NULL);
+    owns(w, id, 1);
     return id;
 }
 
@@ -201,9 +265,25 @@ static inline void put_link(struct world *w, obj_id from, const char *name, obj_
     set(w, from, name, value_link(to));
 }
 
-/* The test's own reference is given back. */
+static inline obj_id new_record_with(struct world *w, const char *class, const struct field *fields, size_t count)
+{
+    obj_id id = 0;
+
+    OK(heap_new_record(w->heap, label_of(class), fields, count, &id, &why));
+    owns(w, id, 1);
+    return id;
+}
+
+static inline void hold(struct world *w, obj_id id)
+{
+    OK(heap_hold(w->heap, id, &why));
+    owns(w, id, 1);
+}
+
+/* A reference of the test is given back. */
 static inline void let_go(struct world *w, obj_id id)
 {
+    disowns(w, id, 1);
     heap_release(w->heap, id);
 }
 
