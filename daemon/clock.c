@@ -50,8 +50,8 @@ void clock_http_date(int64_t unix_s, char out[CLOCK_HTTP_DATE_BYTES + 1])
 
     CHECK(gmtime_r(&t, &tm) != NULL);
     CHECK(snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                   months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec) ==
-          CLOCK_HTTP_DATE_BYTES);
+                   months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                   tm.tm_sec) == CLOCK_HTTP_DATE_BYTES);
     for (int i = 0; i <= CLOCK_HTTP_DATE_BYTES; i++)
         out[i] = text[i];
 }

@@ -1,28 +1,28 @@
 /*
  * collector.c - see collector.h.
  *
- * The rate is believed at once when it falls and slowly when it rises: the next phase of a collection may be ten
- * times as dear as this one, and a slice that is too short costs less than one that is too long.
+ * The rate is believed at once when it falls and slowly when it rises: the next phase of a collection may be
+ * ten times as dear as this one, and a slice that is too short costs less than one that is too long.
  */
 #include "daemon/collector.h"
 #include "daemon/clock.h"
 
-#define COLLECTOR_MAGIC 0xc0110001u
+#define COLLECTOR_MAGIC    0xc0110001u
 #define UNITS_PER_US_FIRST 4.0
-#define UNITS_PER_US_MIN 0.01
-#define UNITS_PER_US_MAX 1000.0
-#define SLICE_UNITS_MIN 16
-#define RATE_RISE_PART 8       /* how much of a higher rate is believed */
-#define LOOK_MS 1000           /* how often the age of possible cycles is looked at */
-#define LOOK_MS_MIN 5          /* between two looks at leases */
-#define HOUSEKEEPING_UNITS 256 /* for leases and scopes, before the collector has the rest */
+#define UNITS_PER_US_MIN   0.01
+#define UNITS_PER_US_MAX   1000.0
+#define SLICE_UNITS_MIN    16
+#define RATE_RISE_PART     8    /* how much of a higher rate is believed */
+#define LOOK_MS            1000 /* how often the age of possible cycles is looked at */
+#define LOOK_MS_MIN        5    /* between two looks at leases */
+#define HOUSEKEEPING_UNITS 256  /* for leases and scopes, before the collector has the rest */
 
 struct collector {
     uint32_t magic;
     struct collector_world world;
-    uv_check_t check;      /* after the events of this time round the loop */
-    uv_idle_t idle;        /* active while there is work: the loop does not sleep */
-    uv_timer_t look;       /* the next lease that ends, or LOOK_MS */
+    uv_check_t check; /* after the events of this time round the loop */
+    uv_idle_t idle;   /* active while there is work: the loop does not sleep */
+    uv_timer_t look;  /* the next lease that ends, or LOOK_MS */
     uint64_t look_at_ms;
     uint64_t cycles_since_ms; /* when possible cycles were first seen; 0: none are */
     double units_per_us;

@@ -102,8 +102,8 @@ static enum config_verdict add_unix(struct listen_at *at, const char *path)
     size_t len = strlen(path);
 
     if (len == 0 || len > CONFIG_UNIX_PATH_MAX)
-        return say(CONFIG_MISUSED, "the path of a Unix socket has 1 to %zu bytes, this one %zu", CONFIG_UNIX_PATH_MAX,
-                   len);
+        return say(CONFIG_MISUSED, "the path of a Unix socket has 1 to %zu bytes, this one %zu",
+                   CONFIG_UNIX_PATH_MAX, len);
     at->unix_socket = true;
     memcpy(at->path, path, len + 1);
     return CONFIG_RUN;
@@ -161,8 +161,8 @@ static enum config_verdict set_max_memory(struct config *c, const char *text)
     uint64_t bytes;
 
     if (!read_size(text, &bytes))
-        return say(CONFIG_MISUSED, "--max-memory takes a number of bytes, or one with K, M or G behind it, not \"%s\"",
-                   text);
+        return say(CONFIG_MISUSED,
+                   "--max-memory takes a number of bytes, or one with K, M or G behind it, not \"%s\"", text);
     c->settings.memory_bytes_max = bytes;
     return CONFIG_RUN;
 }
@@ -231,14 +231,29 @@ static enum config_verdict read_file(struct config *c, const char *path)
 
 /* ---- the command line ---- */
 
-enum option_key { KEY_LISTEN = 256, KEY_DATA, KEY_TOKENS, KEY_HOST, KEY_PLAIN, KEY_MEMORY, KEY_FILE, KEY_VERSION, KEY_HELP };
+enum option_key {
+    KEY_LISTEN = 256,
+    KEY_DATA,
+    KEY_TOKENS,
+    KEY_HOST,
+    KEY_PLAIN,
+    KEY_MEMORY,
+    KEY_FILE,
+    KEY_VERSION,
+    KEY_HELP
+};
 
 static const struct option options[] = {
-    {"listen", required_argument, NULL, KEY_LISTEN},     {"data", required_argument, NULL, KEY_DATA},
-    {"token-file", required_argument, NULL, KEY_TOKENS}, {"allow-host", required_argument, NULL, KEY_HOST},
-    {"plaintext", no_argument, NULL, KEY_PLAIN},         {"max-memory", required_argument, NULL, KEY_MEMORY},
-    {"config", required_argument, NULL, KEY_FILE},       {"version", no_argument, NULL, KEY_VERSION},
-    {"help", no_argument, NULL, KEY_HELP},               {NULL, 0, NULL, 0},
+    {"listen", required_argument, NULL, KEY_LISTEN},
+    {"data", required_argument, NULL, KEY_DATA},
+    {"token-file", required_argument, NULL, KEY_TOKENS},
+    {"allow-host", required_argument, NULL, KEY_HOST},
+    {"plaintext", no_argument, NULL, KEY_PLAIN},
+    {"max-memory", required_argument, NULL, KEY_MEMORY},
+    {"config", required_argument, NULL, KEY_FILE},
+    {"version", no_argument, NULL, KEY_VERSION},
+    {"help", no_argument, NULL, KEY_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 static enum config_verdict take_option(struct config *c, int key, const char *argument)
@@ -277,7 +292,8 @@ static enum config_verdict check_reach(const struct config *c)
         const struct listen_at *at = &c->listens[i];
 
         if (!at->unix_socket && !is_loopback(&at->address))
-            return say(CONFIG_REFUSED, "a TCP address that is not loopback needs a token file, and TLS or --plaintext");
+            return say(CONFIG_REFUSED,
+                       "a TCP address that is not loopback needs a token file, and TLS or --plaintext");
     }
     return CONFIG_RUN;
 }

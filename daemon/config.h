@@ -7,9 +7,9 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#define CONFIG_LISTENS_MAX 16
+#define CONFIG_LISTENS_MAX     16
 #define CONFIG_ALLOW_HOSTS_MAX 16
-#define CONFIG_UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define CONFIG_UNIX_PATH_MAX   (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
 /* One --listen. */
 struct listen_at {
@@ -29,7 +29,7 @@ struct config {
 
 enum config_verdict {
     CONFIG_RUN,
-    CONFIG_SAID, /* --help, --version: written to stdout, exit status 0 */
+    CONFIG_SAID,    /* --help, --version: written to stdout, exit status 0 */
     CONFIG_MISUSED, /* an option that is not one, or not so; written to stderr, exit status 2 */
     CONFIG_REFUSED, /* well understood and not to be had; the same, exit status 1 */
 };

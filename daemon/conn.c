@@ -1,14 +1,15 @@
 /*
  * conn.c - see conn.h.
  *
- * A libuv callback notes what happened and calls conn_advance(), where every decision is made. There a turn has
- * four parts, each bounded: serve (bytes become tasks, tasks advance, answers go to the outbox), write (one
- * vectored write that does not wait), keep (what was read and not used), settle (what is waited for now).
+ * A libuv callback notes what happened and calls conn_advance(), where every decision is made. There a turn
+ * has four parts, each bounded: serve (bytes become tasks, tasks advance, answers go to the outbox), write
+ * (one vectored write that does not wait), keep (what was read and not used), settle (what is waited for
+ * now).
  */
 #include "daemon/conn.h"
 #include <sys/socket.h>
 
-#define CONN_MAGIC 0xc0440001u
+#define CONN_MAGIC      0xc0440001u
 #define INBOX_BYTES_MAX (4u << 20) /* far above the largest head that the settings allow, and one read */
 
 /* How a step of serving ended. */
@@ -243,7 +244,7 @@ static enum progress feed_task(struct conn *c)
     UNREACHABLE();
 }
 
-/* A streaming answer to HEAD is over with its head; an answer that only shows something, when nobody looks. */
+/* A streaming answer to HEAD is over with its head; one that only shows something, when nobody looks. */
 static bool is_pointless(const struct conn *c)
 {
     return (c->now.head_only && c->now.head_sent) || (c->now.only_reads && c->peer_gone);
@@ -285,8 +286,8 @@ static enum progress serve_task(struct conn *c)
     return step_task(c);
 }
 
-/* One request after the other, until the turn is used up or something must be waited for. After an operation a
- * collection may be due: it begins in the collector's next slice, so that slice must not be far. */
+/* One request after the other, until the turn is used up or something must be waited for. After an operation
+ * a collection may be due: it begins in the collector's next slice, so that slice must not be far. */
 static enum progress serve(struct conn *c)
 {
     uint64_t left = settings_of(c)->turn_requests_max;

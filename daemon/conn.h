@@ -1,16 +1,18 @@
 /*
  * conn.h - one connection: its bytes become tasks, its tasks' answers become bytes, in order.
  *
- *   OPEN --all answered, and it is the end--> LINGER --the peer has closed, or long enough--> CLOSING --> gone
- *     '----------- nobody is there any more, or memory is refused ----------------------------^
+ *   OPEN --all answered, and it is the end--> LINGER --the peer has closed, or too long--> CLOSING --> gone
+ *     '----------- nobody is there any more, or memory is refused ---------------------------^
  *
- * It is the end after "Connection: close", a refused request, or when the peer will send no more. LINGER has sent
- * FIN and reads on into the void for a while: closing at once with bytes unread would reset the connection, and
- * the peer might never see the answer. CLOSING waits for the handle's close callback, which frees everything.
+ * It is the end after "Connection: close", a refused request, or when the peer will send no more. LINGER has
+ * sent FIN and reads on into the void for a while: closing at once with bytes unread would reset the
+ * connection, and the peer might never see the answer. CLOSING waits for the handle's close callback, which
+ * frees everything.
  *
- * One task at a time. Requests that follow in a pipeline wait as bytes; answers of those before wait in the outbox,
- * at most pipeline_max of them. So what one request shows is what the one before it left behind, and an idle
- * connection owns no buffer at all: it reads into the edge's, and what cannot be used at once is kept in `inbox`.
+ * One task at a time. Requests that follow in a pipeline wait as bytes; answers of those before wait in the
+ * outbox, at most pipeline_max of them. So what one request shows is what the one before it left behind, and
+ * an idle connection owns no buffer at all: it reads into the edge's, and what cannot be used at once is kept
+ * in `inbox`.
  */
 #pragma once
 #include "daemon/edge.h"
@@ -30,15 +32,15 @@ enum conn_patience {
 /* The request that is being served. */
 struct exchange {
     bool http_1_1, keep_alive;
-    bool head_only;       /* HEAD: the answer has no body */
-    bool only_reads;      /* GET, HEAD: nobody misses it if nobody reads the answer */
-    bool expects;         /* the client waits for 100 before it sends the body */
-    bool body_open;       /* its last byte has not come */
-    bool head_sent;       /* of a streaming answer */
-    bool chunked;         /* the streaming answer is sent in chunks */
+    bool head_only;  /* HEAD: the answer has no body */
+    bool only_reads; /* GET, HEAD: nobody misses it if nobody reads the answer */
+    bool expects;    /* the client waits for 100 before it sends the body */
+    bool body_open;  /* its last byte has not come */
+    bool head_sent;  /* of a streaming answer */
+    bool chunked;    /* the streaming answer is sent in chunks */
     bool length_known;
-    uint64_t length;      /* of the body */
-    uint64_t body_bytes;  /* that have come */
+    uint64_t length;     /* of the body */
+    uint64_t body_bytes; /* that have come */
 };
 
 struct conn {
@@ -53,32 +55,32 @@ struct conn {
         uv_pipe_t pipe;
     } uv;
     uv_write_t write;
-    size_t write_bytes;     /* of the write under way */
+    size_t write_bytes; /* of the write under way */
 
     bool unix_socket, reading, writing;
-    bool starved;           /* what is in `in` is not enough to go on */
-    bool peer_done;         /* the peer will send no more */
-    bool peer_gone;         /* nor read any more */
-    bool last;              /* nothing is served after the present request */
+    bool starved;   /* what is in `in` is not enough to go on */
+    bool peer_done; /* the peer will send no more */
+    bool peer_gone; /* nor read any more */
+    bool last;      /* nothing is served after the present request */
     enum conn_patience waits_for;
-    uint64_t since_ms;      /* when that began */
-    uint64_t since_bytes;   /* body_bytes then; in LINGER: thrown away since */
+    uint64_t since_ms;    /* when that began */
+    uint64_t since_bytes; /* body_bytes then; in LINGER: thrown away since */
 
     struct http http;
-    struct slice in;        /* not yet parsed: in the edge's read buffer during a turn, else in inbox */
+    struct slice in; /* not yet parsed: in the edge's read buffer during a turn, else in inbox */
     struct buf inbox;
-    struct task *task;      /* of the present request; NULL between them */
+    struct task *task; /* of the present request; NULL between them */
     struct exchange now;
     struct outbox out;
 };
 
-#define CONN_LINGER_MS 5000u
-#define CONN_LINGER_BYTES_MAX (128u << 20)
+#define CONN_LINGER_MS         5000u
+#define CONN_LINGER_BYTES_MAX  (128u << 20)
 #define CONN_DISCARD_BYTES_MAX (64u << 10) /* of a body that nobody wants, to keep the connection */
-#define CONN_WRITE_BYTES_MAX (64u << 10)   /* of one queued write: its end is what shows that the peer reads */
+#define CONN_WRITE_BYTES_MAX   (64u << 10) /* of one queued write: its end shows that the peer reads */
 
-/* Take the connection waiting at `listener`; it closes itself and leaves the edge when it ends. False: memory is
- * refused, and it waits on. */
+/* Take the connection waiting at `listener`; it closes itself and leaves the edge when it ends. False: memory
+ * is refused, and it waits on. */
 bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 /* Go on with whatever can go on, for one turn. */
 void conn_advance(struct conn *c);
@@ -96,7 +98,7 @@ struct conn *conn_of_all(struct list *all_link);
 /* ---- conn_io.c ---- */
 
 void conn_set_reading(struct conn *c, bool on);
-/* The edge's read buffer goes to others now: what is left in it moves to inbox; what is empty costs nothing. */
+/* The edge's read buffer goes to others now: keep what is left in it; what is empty costs nothing. */
 void conn_keep_input(struct conn *c);
 /* Send what can be sent without waiting, in one vectored write; the rest is queued. */
 void conn_write(struct conn *c);

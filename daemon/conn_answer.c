@@ -1,5 +1,6 @@
 /*
- * conn_answer.c - from a reply to the outbox: how long the body is, how the peer learns it, whether more follows.
+ * conn_answer.c - from a reply to the outbox: how long the body is, how the peer learns it, whether more
+ * follows.
  *
  * A streaming task that is done before any of it was sent has a length after all, and is answered with it.
  */

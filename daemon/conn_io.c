@@ -6,9 +6,8 @@
 #include "daemon/conn.h"
 
 #define WRITE_PIECES_MAX 64
-#define TRY_BYTES_MAX (1u << 20) /* of one write that does not wait: others want their turn */
+#define TRY_BYTES_MAX    (1u << 20) /* of one write that does not wait: others want their turn */
 
-/* The peer neither sends nor reads. What it has asked for in whole is carried out all the same. */
 void conn_lose_peer(struct conn *c)
 {
     c->peer_done = c->peer_gone = true;
@@ -49,7 +48,6 @@ static bool in_is_lent(const struct conn *c)
     return c->in.data >= c->edge->read_buffer && c->in.data < c->edge->read_buffer + EDGE_READ_BYTES;
 }
 
-/* The read buffer goes to others now: keep what is left in it; what is empty costs nothing. */
 void conn_keep_input(struct conn *c)
 {
     struct slice left = c->in;
@@ -119,10 +117,12 @@ static void on_written(uv_write_t *req, int status)
         conn_advance(c);
 }
 
-static size_t gather(const struct conn *c, uv_buf_t bufs[WRITE_PIECES_MAX], size_t bytes_max, size_t *ret_bytes)
+static size_t gather(const struct conn *c, uv_buf_t bufs[WRITE_PIECES_MAX], size_t bytes_max,
+                     size_t *ret_bytes)
 {
     _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec) &&
-                   offsetof(uv_buf_t, len) == offsetof(struct iovec, iov_len), "as libuv promises on Unix");
+                       offsetof(uv_buf_t, len) == offsetof(struct iovec, iov_len),
+                   "as libuv promises on Unix");
     return outbox_gather(&c->out, (struct iovec *)(void *)bufs, WRITE_PIECES_MAX, bytes_max, ret_bytes);
 }
 
@@ -155,4 +155,3 @@ void conn_write(struct conn *c)
     if (c->out.bytes > 0 && !c->peer_gone)
         queue_write(c);
 }
-

@@ -33,7 +33,8 @@ static bool is_port(struct slice s)
 {
     uint64_t port;
 
-    return s.len > 1 && s.data[0] == ':' && parse_u64((struct slice){s.data + 1, s.len - 1}, UINT16_MAX, &port);
+    return s.len > 1 && s.data[0] == ':' &&
+           parse_u64((struct slice){s.data + 1, s.len - 1}, UINT16_MAX, &port);
 }
 
 static bool opens(const struct door *door, struct slice host)
@@ -86,7 +87,8 @@ static bool origin_is_ours(const struct doors *d, bool unix_socket, const struct
 
 static bool is_foreign_page(enum method method, const struct guard_facts *f)
 {
-    bool foreign = slice_is_nocase(f->fetch_site, "cross-site") || slice_is_nocase(f->fetch_site, "same-site");
+    bool foreign =
+        slice_is_nocase(f->fetch_site, "cross-site") || slice_is_nocase(f->fetch_site, "same-site");
     bool follows_link = method == METHOD_GET && slice_is_nocase(f->fetch_mode, "navigate");
 
     return foreign && !follows_link;
@@ -100,7 +102,8 @@ enum err doors_check(const struct doors *d, bool unix_socket, enum method method
                        (int)(f->host.len < 64 ? f->host.len : 64), f->host.data == NULL ? "" : f->host.data);
     if (f->origin_count > 0 && !origin_is_ours(d, unix_socket, f))
         return why_set(why, ERR_FORBIDDEN, "the Origin \"%.*s\" is foreign",
-                       (int)(f->origin.len < 64 ? f->origin.len : 64), f->origin.data == NULL ? "" : f->origin.data);
+                       (int)(f->origin.len < 64 ? f->origin.len : 64),
+                       f->origin.data == NULL ? "" : f->origin.data);
     if (is_foreign_page(method, f))
         return why_set(why, ERR_FORBIDDEN, "a page of another site asks for this (Sec-Fetch-Site: %.*s)",
                        (int)f->fetch_site.len, f->fetch_site.data);

@@ -4,9 +4,9 @@
  * Owns:      the connections (conn.h), the memory they lend each other, the order of their turns.
  * Knows not: listeners (server.h), what a request means (api/).
  *
- * A connection is served when bytes come in, and when what it sent could be written. One that has had its share
- * of a turn goes to the end of `again` and is served once each time round the loop; one whose task waits for the
- * collector, or for another task, sits in `waiting` until edge_step_waiting().
+ * A connection is served when bytes come in, and when what it sent could be written. One that has had its
+ * share of a turn goes to the end of `again` and is served once each time round the loop; one whose task
+ * waits for the collector, or for another task, sits in `waiting` until edge_step_waiting().
  */
 #pragma once
 #include "api/api.h"
@@ -18,9 +18,10 @@
 #include <uv.h>
 
 #define EDGE_READ_BYTES (64u << 10)
-#define EDGE_TICK_MS 250        /* deadlines are noticed up to EDGE_TICK_PARTS ticks late */
-#define EDGE_TICK_PARTS 4       /* a tick looks at this fraction of all connections */
-#define EDGE_TURNED_AWAY_MAX 64 /* connections beyond connections_max that are told so; more wait unaccepted */
+#define EDGE_TICK_MS    250 /* deadlines are noticed up to EDGE_TICK_PARTS ticks late */
+#define EDGE_TICK_PARTS 4   /* a tick looks at this fraction of all connections */
+#define EDGE_TURNED_AWAY_MAX                                                                                 \
+    64 /* connections beyond connections_max that are told so; more wait unaccepted */
 
 /* What the edge stands on; all of it outlives the edge. */
 struct edge_world {
@@ -31,26 +32,27 @@ struct edge_world {
     const struct settings *settings;
     const struct doors *doors;
     const char *instance;
-    void (*on_room)(void *ctx); /* a connection has left, or it is time to try again after edge_accept() refused */
+    void (*on_room)(
+        void *ctx); /* a connection has left, or it is time to try again after edge_accept() refused */
     void *on_room_ctx;
 };
 
 struct edge {
     uint32_t magic;
     struct edge_world world;
-    struct list all;        /* every connection that is not closed; the one looked at longest ago first */
-    struct list again;      /* have more to do */
-    struct list waiting;    /* for the collector, or for another task */
-    size_t count;           /* of all */
+    struct list all;     /* every connection that is not closed; the one looked at longest ago first */
+    struct list again;   /* have more to do */
+    struct list waiting; /* for the collector, or for another task */
+    size_t count;        /* of all */
     bool draining;
     uint64_t turn_began_us; /* when the first request of this time round the loop was served; 0: none yet */
     int64_t date_s;         /* the second that `date` shows */
     char date[CLOCK_HTTP_DATE_BYTES + 1];
     struct outbox_pool pool;
-    uv_idle_t idle;         /* active while `again` has members: the loop does not sleep */
+    uv_idle_t idle; /* active while `again` has members: the loop does not sleep */
     uv_timer_t tick;
-    struct http_head head;              /* lent to the connection being served */
-    char read_buffer[EDGE_READ_BYTES];  /* the same */
+    struct http_head head;             /* lent to the connection being served */
+    char read_buffer[EDGE_READ_BYTES]; /* the same */
 };
 
 /* ERR_NOMEM. */
@@ -59,8 +61,8 @@ enum err edge_create(const struct edge_world *world, struct edge **ret);
 void edge_close(struct edge *e);
 void edge_destroy(struct edge **e);
 
-/* Take the connection that waits at `listener`. False: there is no room for it now; on_room() will say when to
- * try again. */
+/* Take the connection that waits at `listener`. False: there is no room for it now; on_room() will say when
+ * to try again. */
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 
 /* Let every task that waits look again. After each slice of the collector. */

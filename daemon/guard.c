@@ -14,7 +14,7 @@
 
 enum { VISIBLE = 1, TOKEN = 2, SPACE = 4, TAB = 8, HIGH = 16 };
 
-#define IN_LINE (VISIBLE | SPACE)
+#define IN_LINE  (VISIBLE | SPACE)
 #define IN_VALUE (VISIBLE | SPACE | TAB | HIGH)
 
 /* RFC 9110, 5.6.2: tchar is every visible byte but the delimiters. */
@@ -68,7 +68,8 @@ static enum err line_over(const struct settings *limits, struct why *why)
 static enum err fields_over(const struct settings *limits, struct why *why)
 {
     return why_limit(why, ERR_HEADERS_TOO_LARGE, "header_bytes_max", limits->header_bytes_max,
-                     "the header fields are longer than %llu bytes", (unsigned long long)limits->header_bytes_max);
+                     "the header fields are longer than %llu bytes",
+                     (unsigned long long)limits->header_bytes_max);
 }
 
 static enum err too_many_fields(const struct settings *limits, struct why *why)
@@ -96,7 +97,8 @@ static enum err end_line(struct guard *g, unsigned char byte, struct why *why)
     return ERR_OK;
 }
 
-static enum err begin_field(struct guard *g, const struct settings *limits, unsigned char byte, struct why *why)
+static enum err begin_field(struct guard *g, const struct settings *limits, unsigned char byte,
+                            struct why *why)
 {
     if (byte == '\r') {
         g->state = GUARD_END_LF;
@@ -139,7 +141,8 @@ static enum err expect_lf(struct guard *g, unsigned char byte, enum guard_state 
 }
 
 /* The first byte of a line: an empty one, or the method's. */
-static enum err begin_line(struct guard *g, const struct settings *limits, unsigned char byte, struct why *why)
+static enum err begin_line(struct guard *g, const struct settings *limits, unsigned char byte,
+                           struct why *why)
 {
     if (byte != '\r' && !is(byte, TOKEN))
         return bad_byte(why, byte, "where a method is expected");
@@ -224,8 +227,8 @@ static enum err scan_on(struct guard *g, const struct settings *limits, const un
     return e;
 }
 
-enum guard_verdict guard_scan(struct guard *g, const struct settings *limits, struct slice bytes, size_t *ret_used,
-                              struct why *why)
+enum guard_verdict guard_scan(struct guard *g, const struct settings *limits, struct slice bytes,
+                              size_t *ret_used, struct why *why)
 {
     const unsigned char *start = (const unsigned char *)bytes.data, *p = start, *end = start + bytes.len;
 
@@ -245,8 +248,9 @@ enum guard_verdict guard_scan(struct guard *g, const struct settings *limits, st
 static enum err find_method(struct slice name, enum method *ret, struct why *why)
 {
     static const char *const known[METHOD_COUNT_] = {
-        [METHOD_GET] = "GET",     [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",       [METHOD_PUT] = "PUT",
-        [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
+        [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+        [METHOD_PUT] = "PUT",         [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+        [METHOD_OPTIONS] = "OPTIONS",
     };
 
     for (size_t i = 0; i < METHOD_COUNT_; i++) {
@@ -255,8 +259,8 @@ static enum err find_method(struct slice name, enum method *ret, struct why *why
             return ERR_OK;
         }
     }
-    return why_set(why, ERR_NOT_IMPLEMENTED, "there is no method \"%.*s\" here", (int)(name.len < 32 ? name.len : 32),
-                   name.data);
+    return why_set(why, ERR_NOT_IMPLEMENTED, "there is no method \"%.*s\" here",
+                   (int)(name.len < 32 ? name.len : 32), name.data);
 }
 
 static bool is_digit(char c)
@@ -377,14 +381,16 @@ enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *w
     enum err e;
 
     if (f->host_count > 1 || (http_1_1 && f->host_count == 0))
-        return why_set(why, ERR_BAD_REQUEST, "a request has exactly one Host, this one has %u", f->host_count);
+        return why_set(why, ERR_BAD_REQUEST, "a request has exactly one Host, this one has %u",
+                       f->host_count);
     if (f->coding_count > 0 && (e = check_coding(f, http_1_1, why)) != ERR_OK)
         return e;
     if (f->length_count > 0 && (e = check_length(f, why)) != ERR_OK)
         return e;
     if (f->origin_count > 1)
         return why_set(why, ERR_BAD_REQUEST, "there is more than one Origin");
-    if (f->expect_count > 0 && http_1_1 && (f->expect_count > 1 || !slice_is_nocase(f->expect, "100-continue")))
+    if (f->expect_count > 0 && http_1_1 &&
+        (f->expect_count > 1 || !slice_is_nocase(f->expect, "100-continue")))
         return why_set(why, ERR_EXPECTATION, "the only expectation understood is 100-continue");
     return ERR_OK;
 }

@@ -1,13 +1,12 @@
 /*
  * guard.h - what a request must look like before anybody believes it: stricter than the parser behind it.
  *
- * Owns:      the syntax that heapd refuses although llhttp would take it, the limits of a head, and the rules of
- *            how a body is framed.
- * Knows not: sockets, which hosts are ours (doors.h), what a request means.
+ * Owns:      the syntax that heapd refuses although llhttp would take it, the limits of a head, and the rules
+ * of how a body is framed. Knows not: sockets, which hosts are ours (doors.h), what a request means.
  *
  * Two machines that disagree about where a request ends let an attacker write the next one (RFC 9112, section
- * 11.2). So a head is accepted in one spelling only: visible bytes, one blank where the grammar has one, CR LF
- * at the end of a line and nowhere else. The first half of this file sees single bytes and keeps its state
+ * 11.2). So a head is accepted in one spelling only: visible bytes, one blank where the grammar has one, CR
+ * LF at the end of a line and nowhere else. The first half of this file sees single bytes and keeps its state
  * across reads: cut anywhere, a head gets the verdict it gets whole. The second half sees whole heads.
  */
 #pragma once
@@ -21,17 +20,17 @@
 /* ---- bytes ---- */
 
 enum guard_state {
-    GUARD_START,    /* before a request line; empty lines are passed over (RFC 9112, 2.2) */
+    GUARD_START, /* before a request line; empty lines are passed over (RFC 9112, 2.2) */
     GUARD_START_LF,
     GUARD_LINE,
     GUARD_LINE_LF,
-    GUARD_FIELD,    /* at the start of a field line, or of the empty line that ends the section */
+    GUARD_FIELD, /* at the start of a field line, or of the empty line that ends the section */
     GUARD_NAME,
     GUARD_VALUE,
     GUARD_VALUE_LF,
     GUARD_END_LF,
-    GUARD_WHOLE,    /* the section has ended */
-    GUARD_BROKEN,   /* refused; nothing that follows is looked at */
+    GUARD_WHOLE,  /* the section has ended */
+    GUARD_BROKEN, /* refused; nothing that follows is looked at */
 };
 
 /* Where the scan of a section stands. */
@@ -51,13 +50,14 @@ void guard_begin_trailer(struct guard *g);
 /* Look at the next bytes of the section. *ret_used is how many of them belong to it: all for GUARD_MORE; for
  * GUARD_END what follows is not its business. GUARD_REFUSED: *why says what is wrong, ERR_BAD_REQUEST or the
  * limit that was passed, and the guard stays broken. O(bytes). */
-enum guard_verdict guard_scan(struct guard *g, const struct settings *limits, struct slice bytes, size_t *ret_used,
-                              struct why *why);
+enum guard_verdict guard_scan(struct guard *g, const struct settings *limits, struct slice bytes,
+                              size_t *ret_used, struct why *why);
 
 /* ---- whole heads ---- */
 
-/* METHOD SP TARGET SP HTTP/1.x, without the CR LF. ERR_NOT_IMPLEMENTED (method), ERR_VERSION, ERR_BAD_REQUEST:
- * anything but two single blanks, and a target that begins with '/' (for OPTIONS also "*") and has no fragment. */
+/* METHOD SP TARGET SP HTTP/1.x, without the CR LF. ERR_NOT_IMPLEMENTED (method), ERR_VERSION,
+ * ERR_BAD_REQUEST: anything but two single blanks, and a target that begins with '/' (for OPTIONS also "*")
+ * and has no fragment. */
 enum err guard_request_line(struct slice line, enum method *ret_method, struct why *why);
 
 /* The headers that decide where a message ends, who is meant and who asks, picked out while they pass by. */

@@ -1,14 +1,16 @@
 /*
  * http.c - see http.h: requests in. What goes out is in http_write.c.
  *
- * llhttp calls back; here that only notes what was seen, in a struct that lives for one call of http_next(). To
- * hand out one thing at a time, a callback pauses the parser, which stands exactly behind what was reported.
+ * llhttp calls back; here that only notes what was seen, in a struct that lives for one call of http_next().
+ * To hand out one thing at a time, a callback pauses the parser, which stands exactly behind what was
+ * reported.
  */
 #include "daemon/http.h"
 #include "heap/base/check.h"
 
 _Static_assert(LLHTTP_VERSION_MAJOR >= 8, "older ones lack callbacks that the limits need");
-_Static_assert(LLHTTP_VERSION_MAJOR > 8 || LLHTTP_STRICT_MODE == 1, "a loose llhttp 8 lets smuggled requests in");
+_Static_assert(LLHTTP_VERSION_MAJOR > 8 || LLHTTP_STRICT_MODE == 1,
+               "a loose llhttp 8 lets smuggled requests in");
 
 #define CALL_MAGIC 0xca110001u
 
@@ -48,7 +50,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
     struct call *c = call_of(parser->data);
 
     if (c->head == NULL)
-        return 0; /* a trailer: nothing there is for us */
+        return 0;                                           /* a trailer: nothing there is for us */
     CHECK(c->head->request.header_count < HTTP_FIELDS_MAX); /* the guard has counted */
     c->head->headers[c->head->request.header_count++] = (struct header){.name = {at, len}};
     return 0;
@@ -94,7 +96,8 @@ static int on_chunk_extension(llhttp_t *parser, const char *at, size_t len)
 
     (void)at;
     if (len > max || c->http->extension_bytes > max - len) {
-        why_limit(c->why, ERR_TOO_LARGE, "chunk_extension_bytes_max", max, "the chunk extensions are too long");
+        why_limit(c->why, ERR_TOO_LARGE, "chunk_extension_bytes_max", max,
+                  "the chunk extensions are too long");
         return HPE_USER;
     }
     c->http->extension_bytes += (uint32_t)len;
@@ -170,7 +173,8 @@ static enum err refusal_of(llhttp_errno_t e, const llhttp_t *parser, struct why 
         return why_set(why, ERR_NOT_IMPLEMENTED, "the method is not implemented");
     if (e == HPE_INVALID_VERSION)
         return why_set(why, ERR_VERSION, "this version of HTTP is not spoken here");
-    return why_set(why, ERR_BAD_REQUEST, "the request is not HTTP: %s", reason == NULL ? "bad syntax" : reason);
+    return why_set(why, ERR_BAD_REQUEST, "the request is not HTTP: %s",
+                   reason == NULL ? "bad syntax" : reason);
 }
 
 /* Let llhttp look at `bytes` until it is through or a callback pauses it; moves *bytes past what it used. */
@@ -268,8 +272,8 @@ static enum err parse_head(struct call *c, struct slice bytes)
     return guard_framing(&head->facts, head->http_1_1, c->why);
 }
 
-/* Pass the section that *in begins with to the guard. HTTP_NEEDS_MORE, HTTP_REFUSED, or HTTP_GOT_END: *ret is the whole
- * section, and *in stands behind it. */
+/* Pass the section that *in begins with to the guard. HTTP_NEEDS_MORE, HTTP_REFUSED, or HTTP_GOT_END: *ret is
+ * the whole section, and *in stands behind it. */
 static enum http_event scan_section(struct http *h, const struct settings *limits, struct slice *in,
                                     struct slice *ret, struct why *why)
 {
@@ -344,8 +348,8 @@ static enum http_event next_trailer(struct call *c, struct slice *in)
     return HTTP_NEEDS_MORE;
 }
 
-enum http_event http_next(struct http *h, const struct settings *limits, struct slice *in, struct http_head *head,
-                          struct slice *ret_body, struct why *why)
+enum http_event http_next(struct http *h, const struct settings *limits, struct slice *in,
+                          struct http_head *head, struct slice *ret_body, struct why *why)
 {
     struct call c = {.magic = CALL_MAGIC, .http = h, .limits = limits, .why = why};
     enum http_event seen = HTTP_NEEDS_MORE;

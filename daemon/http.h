@@ -1,13 +1,14 @@
 /*
- * http.h - bytes of a connection into requests and their bodies (llhttp behind the guard), replies into bytes.
+ * http.h - bytes of a connection into requests and their bodies (llhttp behind the guard), replies into
+ * bytes.
  *
  * Owns:      where in a request a connection's bytes stand.
  * Knows not: sockets, buffers, which hosts are ours, what a request means.
  *
  * A head is parsed only when it is whole and the guard has passed it, in one piece, straight from the
- * connection's buffer: so headers are slices that nobody copies, and the parser keeps no text. A body is handed
- * out in stretches as it comes. The parser stops at the end of each request; what follows is not looked at
- * before it is asked for.
+ * connection's buffer: so headers are slices that nobody copies, and the parser keeps no text. A body is
+ * handed out in stretches as it comes. The parser stops at the end of each request; what follows is not
+ * looked at before it is asked for.
  *
  *   HEAD --guard, llhttp--> BODY --last byte, or last chunk and TRAILER--> END --> HEAD
  *
@@ -56,8 +57,8 @@ void http_head_init(struct http_head *head);
 void http_init(struct http *h);
 
 /* The next thing in *in, which moves past what was used. */
-enum http_event http_next(struct http *h, const struct settings *limits, struct slice *in, struct http_head *head,
-                          struct slice *ret_body, struct why *why);
+enum http_event http_next(struct http *h, const struct settings *limits, struct slice *in,
+                          struct http_head *head, struct slice *ret_body, struct why *why);
 
 /* True between requests, with no byte of the next one seen. */
 bool http_is_idle(const struct http *h);
@@ -66,7 +67,7 @@ bool http_is_idle(const struct http *h);
 
 #define HTTP_WRITE_HEAD_MAX 1024 /* bytes of any head that http_write_head() writes */
 #define HTTP_CHUNK_LINE_MAX 20
-#define HTTP_INSTANCE_MAX 64
+#define HTTP_INSTANCE_MAX   64
 
 enum http_framing {
     HTTP_BY_LENGTH,
@@ -76,12 +77,12 @@ enum http_framing {
 
 /* What belongs to the connection and not to the reply. */
 struct http_answer {
-    bool http_1_1;            /* as the request was */
-    bool keep_alive;          /* the connection goes on */
+    bool http_1_1;   /* as the request was */
+    bool keep_alive; /* the connection goes on */
     enum http_framing framing;
-    uint64_t length;          /* HTTP_BY_LENGTH: of the body, sent or (HEAD) not */
-    const char *date;         /* CLOCK_HTTP_DATE_BYTES of text */
-    struct slice instance;    /* at most HTTP_INSTANCE_MAX */
+    uint64_t length;       /* HTTP_BY_LENGTH: of the body, sent or (HEAD) not */
+    const char *date;      /* CLOCK_HTTP_DATE_BYTES of text */
+    struct slice instance; /* at most HTTP_INSTANCE_MAX */
 };
 
 /* Write status line and headers, with the empty line; returns how many bytes. */

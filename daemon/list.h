@@ -1,7 +1,8 @@
 /*
  * list.h - a ring of structs that carry their own links: any member leaves in O(1), nothing is allocated.
  *
- * A `struct list` is either the head of a ring or one member of it. A member that is on no ring points at itself.
+ * A `struct list` is either the head of a ring or one member of it. A member that is on no ring points at
+ * itself.
  */
 #pragma once
 #include "heap/base/check.h"
@@ -11,7 +12,7 @@ struct list {
 };
 
 /* The struct of `type` whose `member` is at `link`. */
-#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {

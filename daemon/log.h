@@ -1,7 +1,8 @@
 /*
  * log.h - what heapd says about itself: one line a fact, to stderr, "heapd: LEVEL: TEXT".
  *
- * Whatever stands in the text, a line stays a line: control bytes and bytes that are not UTF-8 are shown as '?'.
+ * Whatever stands in the text, a line stays a line: control bytes and bytes that are not UTF-8 are shown as
+ * '?'.
  */
 #pragma once
 

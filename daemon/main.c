@@ -1,9 +1,9 @@
 /*
  * main.c - heapd from the first line to the last: what is made, in which order, and unmade in reverse.
  *
- * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not, so
- * that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the only
- * state here that is not on the stack of main().
+ * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not,
+ * so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
+ * only state here that is not on the stack of main().
  */
 #include "daemon/collector.h"
 #include "daemon/config.h"
@@ -100,7 +100,8 @@ static enum err make_service(struct heapd *d)
     struct settings *settings = &d->config.settings;
     enum err e;
 
-    session_set_limits(d->sessions, (uint32_t)settings->sessions_max, (uint32_t)settings->holds_per_session_max);
+    session_set_limits(d->sessions, (uint32_t)settings->sessions_max,
+                       (uint32_t)settings->holds_per_session_max);
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
                         &d->api)))
         return e;

@@ -10,12 +10,12 @@ struct piece {
     uint32_t magic;
     enum piece_kind kind;
     struct piece *next;
-    const char *data;      /* what is to be sent of it: [from, len) */
+    const char *data; /* what is to be sent of it: [from, len) */
     size_t from, len;
-    uint32_t answers;      /* that end within it */
-    struct buf buf;        /* PIECE_BUF */
+    uint32_t answers; /* that end within it */
+    struct buf buf;   /* PIECE_BUF */
     struct payload *payload;
-    char text[];           /* PIECE_TEXT: the rest of the block */
+    char text[]; /* PIECE_TEXT: the rest of the block */
 };
 
 #define TEXT_BYTES (OUTBOX_BLOCK_BYTES - sizeof(struct piece))
@@ -233,7 +233,8 @@ void outbox_end_answer(struct outbox *o)
 
 /* ---- sending ---- */
 
-size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size_t bytes_max, size_t *ret_bytes)
+size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size_t bytes_max,
+                     size_t *ret_bytes)
 {
     size_t n = 0, sum = 0;
 

@@ -1,14 +1,15 @@
 /*
  * outbox.h - what a connection has yet to send: bytes in order, copied, taken over or borrowed.
  *
- * Small text is copied into blocks that all connections share and give back, so that a connection with nothing to
- * say owns nothing. A large body is taken over with its memory; the bytes of a bytes object are sent from where
- * they are, under a reference of their own.
+ * Small text is copied into blocks that all connections share and give back, so that a connection with
+ * nothing to say owns nothing. A large body is taken over with its memory; the bytes of a bytes object are
+ * sent from where they are, under a reference of their own.
  *
- * A piece stays where it is until outbox_sent() passes it: a write may be under way in its first bytes while text
- * is added behind them.
+ * A piece stays where it is until outbox_sent() passes it: a write may be under way in its first bytes while
+ * text is added behind them.
  *
- * A memory refusal marks the outbox `broken`: the stream of answers has a hole, and the connection can only be cut.
+ * A memory refusal marks the outbox `broken`: the stream of answers has a hole, and the connection can only
+ * be cut.
  */
 #pragma once
 #include "heap/base/buf.h"
@@ -16,8 +17,8 @@
 #include <sys/uio.h>
 
 #define OUTBOX_BLOCK_BYTES 4096u /* of memory for one block of text */
-#define OUTBOX_COPY_MAX 2048u    /* up to this, copying beats taking over */
-#define OUTBOX_SPARE_MAX 64      /* blocks kept for the next that needs one */
+#define OUTBOX_COPY_MAX    2048u /* up to this, copying beats taking over */
+#define OUTBOX_SPARE_MAX   64    /* blocks kept for the next that needs one */
 
 struct piece;
 
@@ -31,10 +32,10 @@ struct outbox_pool {
 struct outbox {
     struct outbox_pool *pool;
     struct piece *first, *last;
-    size_t bytes;      /* not yet sent */
-    uint32_t answers;  /* whole ones among them */
+    size_t bytes;     /* not yet sent */
+    uint32_t answers; /* whole ones among them */
     bool broken;
-    bool muted;        /* nobody listens: what is added is thrown away */
+    bool muted; /* nobody listens: what is added is thrown away */
 };
 
 void outbox_pool_init(struct outbox_pool *p, struct mem *mem);
@@ -57,9 +58,10 @@ void outbox_lend(struct outbox *o, struct payload *p, size_t from, size_t len);
 /* All that belongs to one answer has been added. */
 void outbox_end_answer(struct outbox *o);
 
-/* Up to `max` stretches of what is to be sent first, together at most `bytes_max` and at least 1 byte if there is
- * any; *ret_bytes is their length. */
-size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size_t bytes_max, size_t *ret_bytes);
+/* Up to `max` stretches of what is to be sent first, together at most `bytes_max` and at least 1 byte if
+ * there is any; *ret_bytes is their length. */
+size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size_t bytes_max,
+                     size_t *ret_bytes);
 /* The first n bytes have been sent. */
 void outbox_sent(struct outbox *o, size_t n);
 /* Throw away what is added from now on. */

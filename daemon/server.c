@@ -1,7 +1,8 @@
 /*
  * server.c - see server.h.
  *
- *   LISTENING --server_stop()--> DRAINING --no connection is left, or too long, or server_stop() again--> stopped
+ *   LISTENING --server_stop()--> DRAINING --no connection is left, or too long, or server_stop() again-->
+ * stopped
  *
  * A stale Unix socket, which a killed process leaves behind, is removed only when nobody answers at it.
  */
@@ -15,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SERVER_MAGIC 0x5e7e0001u
-#define LISTENER_MAGIC 0x115e0001u
-#define BACKLOG 1024
+#define SERVER_MAGIC     0x5e7e0001u
+#define LISTENER_MAGIC   0x115e0001u
+#define BACKLOG          1024
 #define UNIX_SOCKET_MODE 0660
 #define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + 9) /* "[", "]:65535" and a NUL */
 
@@ -153,8 +154,9 @@ static int bind_tcp(struct listener *l)
         uv_ip6_name((const struct sockaddr_in6 *)&a, host, sizeof(host));
     else
         uv_ip4_name((const struct sockaddr_in *)&a, host, sizeof(host));
-    snprintf(l->address, sizeof(l->address), v6 ? "[%s]:%u" : "%s:%u", host,
-             (unsigned)ntohs(v6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port));
+    snprintf(
+        l->address, sizeof(l->address), v6 ? "[%s]:%u" : "%s:%u", host,
+        (unsigned)ntohs(v6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port));
     return 0;
 }
 
@@ -186,8 +188,8 @@ static enum err refuse_listener(const struct listener *l, int error, struct why 
                    (unsigned)ntohs(((const struct sockaddr_in *)a)->sin_port), uv_strerror(error));
 }
 
-/* The names by which a listener may be called: its address, and localhost at the same port; port 80 may be left
- * out. Every TCP listener is at loopback as long as there are no tokens (config.c). */
+/* The names by which a listener may be called: its address, and localhost at the same port; port 80 may be
+ * left out. Every TCP listener is at loopback as long as there are no tokens (config.c). */
 static void add_own_doors(struct doors *d, const char *address)
 {
     const char *port = strrchr(address, ':');

@@ -29,8 +29,8 @@ enum err server_listen(struct server *s, struct why *why);
 /* One line a listener on stdout: requests are answered from now on. */
 void server_say_ready(const struct server *s);
 
-/* Stop listening, let what has begun end for at most drain_timeout_ms, then stop the loop. Called a second time:
- * stop at once. */
+/* Stop listening, let what has begun end for at most drain_timeout_ms, then stop the loop. Called a second
+ * time: stop at once. */
 void server_stop(struct server *s);
 /* False while it stops; *ret_why_not then says so. */
 bool server_ready(const struct server *s, struct slice *ret_why_not);

@@ -1,8 +1,8 @@
 /*
  * world.c - see world.h.
  *
- * Time in milliseconds is the loop's: one reading for everything that one event brings. What /proc does not say
- * reads as 0.
+ * Time in milliseconds is the loop's: one reading for everything that one event brings. What /proc does not
+ * say reads as 0.
  */
 #include "daemon/world.h"
 #include "daemon/clock.h"

@@ -12,7 +12,7 @@ struct world {
     uv_loop_t *loop;
     const struct server *server; /* set once there is one */
     double start_unix_s;
-    struct histogram pauses;     /* of the collector */
+    struct histogram pauses; /* of the collector */
 };
 
 void world_init(struct world *w, uv_loop_t *loop);

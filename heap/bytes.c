@@ -51,6 +51,7 @@ static void set_payload(struct heap *h, slot_t slot, struct payload *p)
     int64_t before = (int64_t)bytes_storage_bytes(h, slot);
 
     memcpy(object_at(h, slot)->word, &p, sizeof p);
+    object_at(h, slot)->word[BYTES_OWN_WORDS - 1]++;
     h->stats.large_bytes += (uint64_t)((int64_t)bytes_storage_bytes(h, slot) - before);
     object_resized(h, slot, (int64_t)bytes_storage_bytes(h, slot) - before);
     payload_release(&old);
@@ -66,6 +67,11 @@ uint64_t bytes_storage_bytes(const struct heap *h, slot_t slot)
 uint64_t bytes_length(const struct heap *h, slot_t slot)
 {
     return payload_of(h, slot)->len;
+}
+
+uint32_t bytes_version(const struct heap *h, slot_t slot)
+{
+    return object_at(h, slot)->word[BYTES_OWN_WORDS - 1];
 }
 
 void bytes_release(struct heap *h, slot_t slot)

@@ -7,8 +7,9 @@
 #pragma once
 #include "heap/heap.h"
 
-#define BYTES_OWN_WORDS 2u /* where the payload is */
+#define BYTES_OWN_WORDS 3u /* where the payload is, and how often it was replaced */
 
 uint64_t bytes_storage_bytes(const struct heap *h, slot_t slot);
 uint64_t bytes_length(const struct heap *h, slot_t slot);
+uint32_t bytes_version(const struct heap *h, slot_t slot);
 void bytes_release(struct heap *h, slot_t slot); /* let go of the payload */

@@ -226,7 +226,7 @@ enum err heap_etag(const struct heap *h, obj_id id, uint64_t *ret, struct why *w
         struct payload *p;
 
         CHECK(heap_get_bytes(h, id, &p, NULL) == ERR_OK);
-        hash = hash_u64(hash, p->len < 65536 ? hash_bytes(h->seed, p->data, p->len) : (uint64_t)(uintptr_t)p);
+        hash = hash_u64(hash, p->len < 65536 ? hash_bytes(h->seed, p->data, p->len) : bytes_version(h, slot));
         payload_release(&p);
     } else if (part_count(h, slot) > ETAG_PARTS_MAX) {
         hash = hash_u64(hash, large_version(h, slot));

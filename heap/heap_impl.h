@@ -11,6 +11,7 @@
 #define HEAP_MAGIC 0x48454150u /* HEAP */
 #define HEAP_WATCHES_MAX 4
 
+struct keys;
 struct shape;
 struct class;
 struct name_table;
@@ -32,11 +33,15 @@ struct heap {
     struct shape *shapes;     /* reserved, by number; 0 is none */
     uint32_t shape_end, shape_free;
     uint32_t idle_head, idle_tail, idle_count; /* shapes without users, oldest first */
-    struct map *transitions;  /* hash of (parent, name) -> shape */
-    struct map *bases;        /* hash of (class, site) -> shape */
+    struct map *shape_by_parts; /* hash of (class, site, keys) -> shape */
     struct class *classes;    /* reserved, by number; 0 is none */
     uint32_t class_end, class_free;
     struct map *class_by_name; /* slot of the name -> class */
+
+    /* keys.c */
+    struct keys *keys;        /* reserved, by number; 0 is the empty one */
+    uint32_t keys_end, keys_free;
+    struct map *keys_by_step; /* hash of (parent, name) -> keys */
 
     /* root.c, weak.c */
     struct name_table *roots, *weak_names;

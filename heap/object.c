@@ -13,11 +13,11 @@ slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint3
         return 0;
 
     struct object *o = object_at(h, slot);
-    uint32_t turn = o->turn;
+    uint32_t turn = object_turn(o);
 
     CHECK(o->state == STATE_FREE);
     memset(o, 0, words * sizeof(uint32_t));
-    o->turn = turn & OBJECT_TURN_MAX;
+    object_set_turn(o, turn);
     o->state = STATE_LIVE;
     o->kind = kind;
     o->count = 1;
@@ -128,7 +128,7 @@ void object_free(struct heap *h, slot_t slot)
 {
     struct object *o = object_at(h, slot);
     struct pool *pool = &h->pools.pool[pool_of(slot)];
-    uint32_t next_turn = o->turn + 1u;
+    uint32_t next_turn = object_turn(o) + 1;
 
     CHECK(o->state == STATE_DEAD);
     h->stats.doomed--;
@@ -140,6 +140,7 @@ void object_free(struct heap *h, slot_t slot)
         pool_retire(&h->pools, slot);
         return;
     }
-    *o = (struct object){.turn = next_turn & OBJECT_TURN_MAX, .state = STATE_FREE};
+    *o = (struct object){.state = STATE_FREE};
+    object_set_turn(o, next_turn);
     pool_free(&h->pools, slot);
 }

@@ -1,8 +1,8 @@
 /*
  * object.h - the cell of one object: its header, and the numbered life it leads.
  *
- *     word 0   count 20 | state 2 | kind 2 | layout 2 | generation 2 | window 2 | weak 1 | big 1
- *     word 1   turn 12 | shape 20
+ *     word 0   count 16 | state 2 | kind 2 | layout 2 | generation 2 | window 2 | weak 1 | big 1 | turn 4
+ *     word 1   turn 8 | shape 24
  *     word 2.. its own: values of a record, root and length of a list, payload of bytes
  *
  * Life of an object:
@@ -14,7 +14,7 @@
  * heap_is_alive()). DEAD never answers again; its memory returns in steps. What a dead object needs no more,
  * its count and its shape, holds the doomed list together, so dying never needs memory.
  *
- * count: exact. At 2^20 - 1 half of it moves into a table (ref.c), so it cannot wrap.
+ * count: exact. At 2^16 - 1 half of it moves into a table (ref.c), so it cannot wrap.
  * turn:  of this slot within the life of its pool (slot.h).
  * window: the collector's: which open collection has this object among those not yet reached.
  */
@@ -37,7 +37,7 @@ enum object_layout {
 enum object_window { WINDOW_NONE, WINDOW_YOUNG, WINDOW_FULL };
 
 struct object {
-    uint32_t count : 20;
+    uint32_t count : 16;     /* of a free cell: the pool's */
     uint32_t state : 2;
     uint32_t kind : 2;
     uint32_t layout : 2;
@@ -45,30 +45,44 @@ struct object {
     uint32_t window : 2;
     uint32_t has_weak : 1;  /* a weak cell knows it */
     uint32_t has_big : 1;   /* part of its count is in the table of big counts */
-    uint32_t turn : 12;
-    uint32_t shape : 20;
+    uint32_t turn_low : 4;
+    uint32_t turn_high : 8;
+    uint32_t shape : 24;
     uint32_t word[];        /* object_words() of them */
 };
 
 #define OBJECT_HEADER_WORDS 2u
-#define OBJECT_COUNT_MAX ((1u << 20) - 1)
+#define OBJECT_COUNT_BITS 16
+#define OBJECT_COUNT_MAX ((1u << OBJECT_COUNT_BITS) - 1)
 #define OBJECT_TURN_MAX ((1u << 12) - 1)
 #define OBJECT_TABLE_BYTES 8u /* a cell's share of tables, rounded up: what heap_info() adds for it */
 
 _Static_assert(sizeof(struct object) == OBJECT_HEADER_WORDS * sizeof(uint32_t), "an object header is 8 bytes");
+
+static inline uint32_t object_turn(const struct object *o)
+{
+    return (uint32_t)o->turn_low | (uint32_t)o->turn_high << 4;
+}
+
+static inline void object_set_turn(struct object *o, uint32_t turn)
+{
+    CHECK(turn <= OBJECT_TURN_MAX);
+    o->turn_low = turn & 0xf;
+    o->turn_high = (turn >> 4) & 0xff;
+}
 
 /* The doomed list runs through dead objects: the slot of the next one, in count and shape. */
 static inline void object_set_next_dead(struct object *o, slot_t next)
 {
     CHECK(o->state == STATE_DEAD);
     o->count = next & OBJECT_COUNT_MAX;
-    o->shape = (next >> 20) & ((1u << (SLOT_BITS - 20)) - 1);
+    o->shape = (next >> OBJECT_COUNT_BITS) & ((1u << (SLOT_BITS - OBJECT_COUNT_BITS)) - 1);
 }
 
 static inline slot_t object_next_dead(const struct object *o)
 {
     CHECK(o->state == STATE_DEAD);
-    return (slot_t)o->count | (slot_t)o->shape << 20;
+    return (slot_t)o->count | (slot_t)o->shape << OBJECT_COUNT_BITS;
 }
 
 /* ---- inside heap/ ---- */

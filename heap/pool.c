@@ -350,9 +350,10 @@ uint32_t pool_data_words(uint32_t words)
     return (words + 7) & ~7u;
 }
 
-static uint32_t *cell_at(const struct pools *p, uint32_t n, uint32_t place)
+/* Where a free cell keeps the place of the next: its first two bytes. */
+static uint16_t *link_at(const struct pools *p, uint32_t n, uint32_t place)
 {
-    return pool_cell(p, n << POOL_SHIFT | place);
+    return (uint16_t *)(void *)pool_cell(p, n << POOL_SHIFT | place);
 }
 
 /* First in, first out; a cell never used before only when none is free. */
@@ -363,7 +364,7 @@ static uint32_t take_place(const struct pools *p, uint32_t n)
 
     if (place == NO_PLACE)
         return pool->carved++;
-    pool->free_head = (uint16_t)*cell_at(p, n, place);
+    pool->free_head = *link_at(p, n, place);
     if (pool->free_head == NO_PLACE)
         pool->free_tail = NO_PLACE;
     return place;
@@ -406,11 +407,11 @@ void pool_free(struct pools *p, slot_t slot)
     struct pool *pool = &p->pool[n];
 
     CHECK(pool->words != 0 && pool->used > pool->retired && place < pool->carved);
-    *cell_at(p, n, place) = NO_PLACE;
+    *link_at(p, n, place) = NO_PLACE;
     if (pool->free_tail == NO_PLACE)
         pool->free_head = (uint16_t)place;
     else
-        *cell_at(p, n, pool->free_tail) = place;
+        *link_at(p, n, pool->free_tail) = (uint16_t)place;
     pool->free_tail = (uint16_t)place;
     pool->used--;
     class_of(p, pool)->used--;
@@ -447,7 +448,7 @@ static uint32_t free_list_length(const struct pools *p, uint32_t n)
     uint32_t length = 0;
 
     for (uint32_t place = p->pool[n].free_head; place != NO_PLACE && length <= POOL_CELLS; length++)
-        place = *cell_at(p, n, place);
+        place = *link_at(p, n, place);
     return length;
 }
 

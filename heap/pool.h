@@ -2,7 +2,7 @@
  * pool.h - cells: where every object and every small piece of storage lies.
  *
  * Owns:      arenas (4 MiB, from the system) > pools (1,024 cells of one size) > cells.
- * Knows not: what a cell contains, but for this: a free cell's first word is below 2^20.
+ * Knows not: what a cell contains; of a free one it uses the first two bytes.
  *
  * A pool has exactly 1,024 cells, so a cell of n words makes a pool of n pages and no byte is lost, and the
  * number of a cell, its *slot*, is pool number * 1,024 + place: eight bytes of table for 1,024 cells say
@@ -45,7 +45,7 @@ enum pool_kind { POOL_OBJECTS, POOL_DATA, POOL_KINDS };
 struct pool {
     uint16_t used;      /* cells handed out */
     uint16_t carved;    /* cells ever handed out: those above were never touched */
-    uint16_t free_head; /* places, POOL_CELLS: none; threaded through the cells' first words */
+    uint16_t free_head; /* places, POOL_CELLS: none; threaded through the cells' first bytes */
     uint16_t free_tail;
     uint16_t words;     /* of a cell; 0: this number is no pool now */
     uint16_t first_page;
@@ -104,7 +104,7 @@ uint32_t pool_data_words(uint32_t words);
  * refused. O(1). */
 slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t words);
 
-/* Give a cell back. Its first word becomes the free list's; the rest stays. */
+/* Give a cell back. Its first two bytes become the free list's; the rest stays. */
 void pool_free(struct pools *p, slot_t slot);
 
 /* Let a cell be neither used nor free for as long as its pool lives (its turns have run out). */

@@ -220,20 +220,6 @@ static bool layout_edit(struct layout *l, const struct planned *edit, int number
     return true;
 }
 
-/* The shape of a layout, along the shapes of its prefixes. 0 with OK: there is none to be had. */
-static uint32_t layout_shape(struct heap *h, const struct layout *l, uint32_t shape, enum err *ret_err)
-{
-    const struct shape *s = &h->shapes[shape];
-    bool longer = s->field_count <= l->count;
-
-    *ret_err = ERR_OK;
-    if (s->field_count > 0 && (!longer || memcmp(s->names, l->names, s->field_count * sizeof(slot_t)) != 0))
-        shape = shape_base_of(h, shape);
-    for (uint32_t i = h->shapes[shape].field_count; i < l->count && shape != 0; i++)
-        shape = shape_with(h, shape, l->names[i], ret_err);
-    return shape;
-}
-
 /* Lay `plan` over the fields of `shape`, whose values are `words`. OK with l->shape 0: it has to become a
  * dictionary. ERR_NOMEM. The plan is only read. */
 static enum err layout_make(struct heap *h, uint32_t shape, const word_t *words, const struct plan *p, struct layout *l)
@@ -250,7 +236,7 @@ static enum err layout_make(struct heap *h, uint32_t shape, const word_t *words,
     for (size_t i = 0; i < p->count; i++)
         if (!layout_edit(l, &p->items[i], (int)i))
             return ERR_OK;
-    l->shape = layout_shape(h, l, shape, &e);
+    l->shape = shape_of_fields(h, shape, l->names, l->count, &e);
     return e;
 }
 
@@ -350,19 +336,31 @@ static enum err edit_slots(struct heap *h, slot_t record, struct plan *p, struct
 
 /* ---- dictionaries ---- */
 
+/* A dictionary with room for `count` fields; 0: no memory. */
+static slot_t new_dictionary(struct heap *h, uint32_t count)
+{
+    slot_t dict = dict_create(h);
+
+    if (dict == 0 || dict_reserve(h, dict, count) == ERR_OK)
+        return dict;
+    dict_destroy(h, dict);
+    return 0;
+}
+
 /* From slots to a dictionary. It shows nowhere, so it may stay when what it was for fails. ERR_NOMEM. */
 static enum err become_dictionary(struct heap *h, slot_t record)
 {
     struct object *o = object_at(h, record);
     const struct shape *s = &h->shapes[o->shape];
     uint64_t before = record_storage_bytes(h, record);
-    uint32_t room;
+    uint32_t room, base;
     const word_t *values = record_values(h, record, &room);
-    slot_t dict = dict_create(h);
+    slot_t dict = new_dictionary(h, s->field_count);
+    enum err e;
 
     if (dict == 0)
         return ERR_NOMEM;
-    if (dict_reserve(h, dict, s->field_count) != ERR_OK) {
+    if ((base = shape_of_fields(h, o->shape, NULL, 0, &e)) == 0) {
         dict_destroy(h, dict);
         return ERR_NOMEM;
     }
@@ -374,7 +372,7 @@ static enum err become_dictionary(struct heap *h, slot_t record)
         pool_free(&h->pools, o->word[0]);
     o->layout = LAYOUT_DICTIONARY;
     o->word[0] = dict;
-    change_shape(h, record, shape_base_of(h, o->shape));
+    change_shape(h, record, base);
     object_resized(h, record, (int64_t)(record_storage_bytes(h, record) - before));
     return ERR_OK;
 }

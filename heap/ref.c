@@ -10,7 +10,7 @@
 #include "heap/shape.h"
 #include "heap/weak.h"
 
-#define HALF (1u << 19)
+#define HALF (1u << (OBJECT_COUNT_BITS - 1))
 
 /* ---- counts too large for the cell ---- */
 

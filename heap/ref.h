@@ -1,7 +1,7 @@
 /*
  * ref.h - reference counts. ref.c is the only file that changes one.
  *
- * A count is exact and cannot wrap: the cell holds up to 2^20 - 1; beyond that, halves of 2^19 move into
+ * A count is exact and cannot wrap: the cell holds up to 2^16 - 1; beyond that, halves of 2^15 move into
  * a table and come back when they are needed. A count that reaches 0 makes its object dead at once and puts
  * it on the doomed list; heap_reap() returns its memory later, and what it held with it. No recursion: the
  * depth of a graph is in the hands of whoever wrote it.

@@ -6,6 +6,7 @@
 #include "heap/base/num.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
+#include "heap/keys.h"
 
 #define CLASSES_MAX SHAPES_MAX /* a class has at least one shape */
 
@@ -14,11 +15,10 @@ enum err shape_tables_create(struct heap *h)
     h->shape_end = h->class_end = 1; /* 0 is none */
     h->shapes = mem_reserve(h->mem, SHAPES_MAX * sizeof *h->shapes);
     h->classes = mem_reserve(h->mem, CLASSES_MAX * sizeof *h->classes);
-    h->transitions = map_create(h->mem, h->seed);
-    h->bases = map_create(h->mem, h->seed);
+    h->shape_by_parts = map_create(h->mem, h->seed);
     h->class_by_name = map_create(h->mem, h->seed);
-    if (h->shapes && h->classes && h->transitions && h->bases && h->class_by_name)
-        return ERR_OK;
+    if (h->shapes && h->classes && h->shape_by_parts && h->class_by_name)
+        return keys_create(h);
     return ERR_NOMEM;
 }
 
@@ -28,8 +28,9 @@ void shape_tables_destroy(struct heap *h)
 {
     while (h->idle_count > 0)
         free_oldest_idle(h);
-    map_destroy(&h->transitions);
-    map_destroy(&h->bases);
+    if (h->keys != NULL)
+        keys_destroy(h);
+    map_destroy(&h->shape_by_parts);
     map_destroy(&h->class_by_name);
     if (h->shape_end > 1)
         mem_uncharge(h->mem, (h->shape_end - 1) * sizeof *h->shapes);
@@ -153,64 +154,41 @@ void shape_use(struct heap *h, uint32_t s)
         idle_remove(h, s);
 }
 
-static void lose_user(struct heap *h, uint32_t s)
-{
-    CHECK(h->shapes[s].users > 0);
-    if (--h->shapes[s].users == 0)
-        idle_add(h, s);
-}
-
 void shape_unuse(struct heap *h, uint32_t s)
 {
-    lose_user(h, s);
-    for (uint32_t i = 0; i <= RECORD_SLOTS_MAX && h->idle_count > SHAPES_IDLE_MAX; i++)
-        free_oldest_idle(h); /* which may make its parent idle: at most a whole chain */
+    CHECK(h->shapes[s].users > 0);
+    if (--h->shapes[s].users > 0)
+        return;
+    idle_add(h, s);
+    if (h->idle_count > SHAPES_IDLE_MAX)
+        free_oldest_idle(h);
 }
 
-/* ---- finding one by its hash ---- */
+/* ---- finding one by its parts ---- */
 
-static uint32_t pair_hash(const struct heap *h, uint32_t a, uint32_t b)
+static uint32_t parts_hash(const struct heap *h, slot_t class_name, slot_t site, uint32_t keys)
 {
-    return (uint32_t)hash_u64(h->seed, (uint64_t)a << 32 | b);
+    return (uint32_t)hash_u64(hash_u64(h->seed, keys), (uint64_t)class_name << 32 | site);
 }
 
-static uint32_t base_hash(const struct heap *h, slot_t class_name, slot_t site)
+static uint32_t find_entry(const struct heap *h, slot_t class_name, slot_t site, uint32_t keys)
 {
-    return pair_hash(h, class_name, site);
-}
+    uint32_t e = map_find(h->shape_by_parts, parts_hash(h, class_name, site, keys));
 
-static uint32_t find_base(const struct heap *h, slot_t class_name, slot_t site)
-{
-    for (uint32_t e = map_find(h->bases, base_hash(h, class_name, site)); e != MAP_NONE; e = map_next(h->bases, e)) {
-        const struct shape *s = &h->shapes[map_value(h->bases, e)];
+    for (; e != MAP_NONE; e = map_next(h->shape_by_parts, e)) {
+        const struct shape *s = &h->shapes[map_value(h->shape_by_parts, e)];
 
-        if (s->site == site && h->classes[s->class].name == class_name)
-            return map_value(h->bases, e);
+        if (s->site == site && s->keys == keys && h->classes[s->class].name == class_name)
+            break;
     }
-    return 0;
+    return e;
 }
 
-static uint32_t find_child(const struct heap *h, uint32_t parent, slot_t name)
+static uint32_t find_shape(const struct heap *h, slot_t class_name, slot_t site, uint32_t keys)
 {
-    uint32_t e = map_find(h->transitions, pair_hash(h, parent, name));
+    uint32_t e = find_entry(h, class_name, site, keys);
 
-    for (; e != MAP_NONE; e = map_next(h->transitions, e)) {
-        const struct shape *s = &h->shapes[map_value(h->transitions, e)];
-
-        if (s->parent == parent && s->name == name)
-            return map_value(h->transitions, e);
-    }
-    return 0;
-}
-
-static void forget_hash(struct map *m, uint32_t hash, uint32_t shape)
-{
-    uint32_t e = map_find(m, hash);
-
-    while (e != MAP_NONE && map_value(m, e) != shape)
-        e = map_next(m, e);
-    CHECK(e != MAP_NONE);
-    map_remove(m, e);
+    return e == MAP_NONE ? 0 : map_value(h->shape_by_parts, e);
 }
 
 /* ---- making and freeing ---- */
@@ -221,31 +199,48 @@ static void free_oldest_idle(struct heap *h)
     struct shape shape = h->shapes[s];
 
     idle_remove(h, s);
-    if (shape.parent == 0)
-        forget_hash(h->bases, base_hash(h, h->classes[shape.class].name, shape.site), s);
-    else
-        forget_hash(h->transitions, pair_hash(h, shape.parent, shape.name), s);
+    map_remove(h->shape_by_parts, find_entry(h, h->classes[shape.class].name, shape.site, shape.keys));
     if (shape.site != 0)
         string_release(h, shape.site);
-    if (shape.name != 0)
-        string_release(h, shape.name);
-    mem_free(h->mem, shape.names, shape.field_count * sizeof *shape.names);
+    keys_unuse(h, shape.keys);
     h->stats.shapes--;
-    h->stats.shared_bytes -= shape.field_count * sizeof *shape.names;
     h->classes[shape.class].shapes--;
     drop_class_without_shapes(h, shape.class);
     return_shape_number(h, s);
-    if (shape.parent != 0)
-        lose_user(h, shape.parent);
 }
 
-static void add_shape(struct heap *h, uint32_t number, struct shape shape)
+/* Take over one reference on each string (site 0: none), whatever comes of it. 0: no memory, or no number. */
+static uint32_t new_shape(struct heap *h, slot_t class_name, slot_t site, uint32_t keys)
 {
-    h->shapes[number] = shape;
-    h->classes[shape.class].shapes++;
-    h->stats.shapes++;
-    h->stats.shared_bytes += shape.field_count * sizeof *shape.names;
-    idle_add(h, number);
+    uint32_t hash = parts_hash(h, class_name, site, keys), number = shape_number(h), class;
+
+    if (number != 0 && map_add(h->shape_by_parts, hash, number)) {
+        if ((class = take_class(h, class_name)) != 0) {
+            h->shapes[number] = (struct shape){.class = class, .site = site, .keys = keys,
+                                               .field_count = keys_count(h, keys), .names = keys_names(h, keys)};
+            keys_use(h, keys);
+            h->classes[class].shapes++;
+            h->stats.shapes++;
+            idle_add(h, number);
+            return number;
+        }
+        uint32_t e = map_find(h->shape_by_parts, hash);
+
+        while (map_value(h->shape_by_parts, e) != number)
+            e = map_next(h->shape_by_parts, e);
+        map_remove(h->shape_by_parts, e);
+    }
+    if (number != 0)
+        return_shape_number(h, number);
+    string_release(h, class_name);
+    if (site != 0)
+        string_release(h, site);
+    return 0;
+}
+
+static bool shapes_are_full(const struct heap *h)
+{
+    return h->shape_end == SHAPES_MAX && h->shape_free == 0;
 }
 
 static enum err no_memory(struct why *why)
@@ -253,98 +248,79 @@ static enum err no_memory(struct why *why)
     return why_set(why, ERR_NOMEM, "no memory for a class");
 }
 
-/* Takes over both strings, whatever comes of it. */
-static enum err new_base(struct heap *h, slot_t class_name, slot_t site, uint32_t *ret, struct why *why)
+static enum err new_base(struct heap *h, struct label label, uint32_t *ret, struct why *why)
 {
-    enum err e = ERR_NOMEM;
-    uint32_t class = 0, number;
+    slot_t name, site = 0;
+    enum err e;
 
-    if (h->shape_end == SHAPES_MAX && h->shape_free == 0)
-        e = why_limit(why, ERR_LIMIT, "shapes_max", SHAPES_MAX, "the heap has all the shapes it may have");
-    else if ((number = shape_number(h)) == 0)
-        e = no_memory(why);
-    else if (!map_add(h->bases, base_hash(h, class_name, site), number)) {
-        return_shape_number(h, number);
-        e = no_memory(why);
-    } else if ((class = take_class(h, class_name)) == 0) {
-        forget_hash(h->bases, base_hash(h, class_name, site), number);
-        return_shape_number(h, number);
-        e = no_memory(why);
-    } else {
-        add_shape(h, number, (struct shape){.class = class, .site = site});
-        *ret = number;
-        return ERR_OK;
+    if ((e = name_check(label.class, "class", why)) ||
+        (label.site.len > 0 && (e = name_check(label.site, "site", why))))
+        return e;
+    if (shapes_are_full(h))
+        return why_limit(why, ERR_LIMIT, "shapes_max", SHAPES_MAX, "the heap has all the shapes it may have");
+    if ((name = string_take(h, label.class)) == 0)
+        return no_memory(why);
+    if (label.site.len > 0 && (site = string_take(h, label.site)) == 0) {
+        string_release(h, name);
+        return no_memory(why);
     }
-    string_release(h, class_name);
-    if (site != 0)
-        string_release(h, site);
-    return e;
+    *ret = new_shape(h, name, site, 0);
+    return *ret != 0 ? ERR_OK : no_memory(why);
 }
 
 enum err shape_base(struct heap *h, struct label label, uint32_t *ret, struct why *why)
 {
-    enum err e;
     slot_t name = string_lookup(h, label.class), site = label.site.len > 0 ? string_lookup(h, label.site) : 0;
 
-    if (name != 0 && (site != 0 || label.site.len == 0) && (*ret = find_base(h, name, site)) != 0)
+    if (name != 0 && (site != 0 || label.site.len == 0) && (*ret = find_shape(h, name, site, 0)) != 0)
         return ERR_OK;
-    if ((e = name_check(label.class, "class", why)) ||
-        (label.site.len > 0 && (e = name_check(label.site, "site", why))))
-        return e;
-    name = string_take(h, label.class);
-    site = label.site.len > 0 ? string_take(h, label.site) : 0;
-    if (name != 0 && (site != 0 || label.site.len == 0))
-        return new_base(h, name, site, ret, why);
-    if (name != 0)
-        string_release(h, name);
-    return no_memory(why);
+    return new_base(h, label, ret, why);
 }
 
-uint32_t shape_base_of(const struct heap *h, uint32_t s)
+/* The keys for these names, going on from those of `shape` as far as they agree. 0: no memory. */
+static uint32_t keys_for(struct heap *h, const struct shape *s, const slot_t *names, uint32_t count)
 {
-    while (h->shapes[s].parent != 0)
-        s = h->shapes[s].parent;
-    return s;
-}
+    bool goes_on = s->field_count <= count &&
+                   (s->field_count == 0 || memcmp(s->names, names, s->field_count * sizeof *names) == 0);
+    uint32_t keys = goes_on ? s->keys : 0;
 
-static uint32_t new_child(struct heap *h, uint32_t parent, slot_t name)
-{
-    uint32_t count = h->shapes[parent].field_count + 1;
-    slot_t *names = mem_alloc(h->mem, count * sizeof *names);
-    uint32_t number = names != NULL ? shape_number(h) : 0;
+    for (uint32_t i = keys_count(h, keys); i < count; i++) {
+        uint32_t next = keys_with(h, keys, names[i]);
 
-    if (number == 0 || !map_add(h->transitions, pair_hash(h, parent, name), number)) {
-        if (number != 0)
-            return_shape_number(h, number);
-        mem_free(h->mem, names, count * sizeof *names);
-        return 0;
+        if (next == 0)
+            keys_trim(h, keys);
+        if (next == 0)
+            return 0;
+        keys = next;
     }
-    if (count > 1)
-        memcpy(names, h->shapes[parent].names, (count - 1) * sizeof *names);
-    names[count - 1] = name;
-    string_hold(h, name);
-    shape_use(h, parent);
-    add_shape(h, number, (struct shape){.class = h->shapes[parent].class, .site = h->shapes[parent].site,
-                                        .parent = parent, .name = name, .field_count = count, .names = names});
-    if (h->shapes[number].site != 0)
-        string_hold(h, h->shapes[number].site);
-    return number;
+    return keys;
 }
 
-uint32_t shape_with(struct heap *h, uint32_t s, slot_t name, enum err *ret_err)
+uint32_t shape_of_fields(struct heap *h, uint32_t like, const slot_t *names, uint32_t count, enum err *ret_err)
 {
-    uint32_t child = find_child(h, s, name);
+    struct shape s = h->shapes[like];
+    slot_t class_name = h->classes[s.class].name;
+    uint32_t keys = keys_for(h, &s, names, count), shape;
 
     *ret_err = ERR_OK;
-    if (child != 0)
-        return child;
-    if (h->shapes[s].field_count == RECORD_SLOTS_MAX || h->classes[h->shapes[s].class].shapes >= CLASS_SHAPES_MAX ||
-        (h->shape_end == SHAPES_MAX && h->shape_free == 0))
-        return 0;
-    child = new_child(h, s, name);
-    if (child == 0)
+    if (count > 0 && keys == 0) {
         *ret_err = ERR_NOMEM;
-    return child;
+        return 0;
+    }
+    if ((shape = find_shape(h, class_name, s.site, keys)) != 0)
+        return shape;
+    if (count > 0 && (h->classes[s.class].shapes >= CLASS_SHAPES_MAX || shapes_are_full(h))) {
+        keys_trim(h, keys);
+        return 0;
+    }
+    string_hold(h, class_name);
+    if (s.site != 0)
+        string_hold(h, s.site);
+    if ((shape = new_shape(h, class_name, s.site, keys)) == 0) {
+        keys_trim(h, keys);
+        *ret_err = ERR_NOMEM;
+    }
+    return shape;
 }
 
 /* ---- questions ---- */
@@ -414,13 +390,13 @@ bool heap_next_class(const struct heap *h, uint32_t *cursor, struct class_info *
 uint64_t shape_side_bytes(const struct heap *h)
 {
     return (h->shape_end - 1) * sizeof *h->shapes + (h->class_end - 1) * sizeof *h->classes +
-           map_bytes(h->transitions) + map_bytes(h->bases) + map_bytes(h->class_by_name);
+           map_bytes(h->shape_by_parts) + map_bytes(h->class_by_name) + keys_side_bytes(h);
 }
 
 size_t shape_validate(const struct heap *h)
 {
-    size_t broken = map_validate(h->transitions) + map_validate(h->bases) + map_validate(h->class_by_name);
-    uint64_t shapes = 0, of_classes = 0, objects = 0, users = 0, children = 0;
+    size_t broken = map_validate(h->shape_by_parts) + map_validate(h->class_by_name);
+    uint64_t shapes = 0, with_keys = 0, of_classes = 0, objects = 0, users = 0, idle = 0;
 
     for (uint32_t s = 1; s < h->shape_end; s++) {
         const struct shape *shape = &h->shapes[s];
@@ -428,14 +404,16 @@ size_t shape_validate(const struct heap *h)
         if (shape->class == 0)
             continue;
         shapes++;
+        with_keys += shape->keys != 0;
         users += shape->users;
-        children += shape->parent != 0;
-        broken += shape->field_count != (shape->parent == 0 ? 0 : h->shapes[shape->parent].field_count + 1);
+        idle += shape->users == 0;
+        broken += find_shape(h, h->classes[shape->class].name, shape->site, shape->keys) != s;
     }
     for (uint32_t c = 1; c < h->class_end; c++) {
         of_classes += h->classes[c].shapes;
         objects += h->classes[c].objects;
     }
-    broken += shapes != h->stats.shapes || of_classes != shapes || objects != h->stats.objects;
-    return broken + (users != h->stats.objects + children);
+    broken += shapes != h->stats.shapes || of_classes != shapes || idle != h->idle_count;
+    broken += objects != h->stats.objects || users != objects;
+    return broken + keys_validate(h, with_keys);
 }

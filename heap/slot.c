@@ -5,7 +5,7 @@
 
 obj_id heap_id(const struct heap *h, slot_t slot)
 {
-    obj_id turn = h->pools.turn_base[pool_of(slot)] + object_at(h, slot)->turn;
+    obj_id turn = h->pools.turn_base[pool_of(slot)] + object_turn(object_at(h, slot));
 
     return turn << SLOT_BITS | slot;
 }
@@ -32,8 +32,8 @@ static enum err look(const struct heap *h, obj_id id, slot_t *ret)
     const struct object *o = object_at(h, slot);
 
     turn -= h->pools.turn_base[number];
-    if (turn != o->turn)
-        return turn < o->turn ? ERR_COLLECTED : ERR_NO_OBJECT;
+    if (turn != object_turn(o))
+        return turn < object_turn(o) ? ERR_COLLECTED : ERR_NO_OBJECT;
     if (o->state == STATE_FREE)
         return ERR_NO_OBJECT; /* the id that the next object here will have */
     if (!heap_is_alive(h, o))

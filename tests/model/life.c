@@ -169,6 +169,16 @@ void life_must_not_refuse(struct life *life)
 
 /* ---- deaths ---- */
 
+/* No death so far was of an object that is held: what is reached holds none that is dead. */
+static void check_the_dead(struct life *life)
+{
+    uint32_t i;
+
+    gc_learn(life);
+    i = naive_reach(&life->naive);
+    AGREE(life, i == NAIVE_NONE, "object %" PRIu64 " (number %u) is dead and still held", naive_of(life, i)->id, i);
+}
+
 void life_learn_dead(struct life *life, uint32_t i)
 {
     const struct naive_object *o = naive_of(life, i);
@@ -176,15 +186,13 @@ void life_learn_dead(struct life *life, uint32_t i)
     if (o->dead)
         return;
     AGREE(life, life->mode != LIFE_STOP, "object %" PRIu64 " (number %u) is dead and should live", o->id, i);
-    gc_learn(life);
-    naive_reach(&life->naive);
-    AGREE(life, !naive_is_reached(&life->naive, i), "object %" PRIu64 " (number %u) is dead and still held", o->id, i);
     naive_kill(&life->naive, i);
+    check_the_dead(life);
 }
 
 void life_hear(struct life *life)
 {
-    bool reached = false;
+    uint32_t news = 0;
 
     for (uint32_t d = 0; d < life->dying_count; d++) {
         uint32_t i = naive_find(&life->naive, life->dying[d]);
@@ -193,16 +201,12 @@ void life_hear(struct life *life)
         if (naive_of(life, i)->dead)
             continue;
         AGREE(life, life->mode != LIFE_STOP, "object %" PRIu64 " (number %u) died and should live", life->dying[d], i);
-        if (!reached) {
-            gc_learn(life);
-            naive_reach(&life->naive);
-        }
-        reached = true; /* killing what is not reached does not change what is */
-        AGREE(life, !naive_is_reached(&life->naive, i), "object %" PRIu64 " (number %u) died and is still held",
-              life->dying[d], i);
         naive_kill(&life->naive, i);
+        news++;
     }
     life->dying_count = 0;
+    if (news > 0)
+        check_the_dead(life);
 }
 
 static void compare_population(struct life *life)

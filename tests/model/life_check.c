@@ -7,7 +7,7 @@
 void check_safety(struct life *life)
 {
     gc_learn(life);
-    naive_reach(&life->naive);
+    AGREE(life, naive_reach(&life->naive) == NAIVE_NONE, "a dead object is held");
     for (uint32_t a = 0; a < life->naive.alive_count; a++) {
         uint32_t i = life->naive.alive[a];
 

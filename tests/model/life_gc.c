@@ -167,9 +167,9 @@ static void clear_garbage(struct life *life)
     size_t units = life->mode == LIFE_STOP ? SIZE_MAX : 1 + roll(life, 60);
 
     (void)gc_clear_garbage(life->gc, units);
-    life_hear(life);
     learn_garbage(life);
     life_settle(life);
+    life_hear(life);
 }
 
 static void purge(struct life *life)

@@ -214,6 +214,8 @@ static void each_hold(struct naive *n, held_fn held)
 
 static void wait_if_new(struct naive *n, uint32_t i, uint32_t *waiting)
 {
+    if (n->objects[i].dead)
+        n->dead_reached = i;
     if (n->objects[i].dead || n->objects[i].mark == n->epoch)
         return;
     n->objects[i].mark = n->epoch;
@@ -245,6 +247,7 @@ static void reach_from_outside(struct naive *n, int oldest)
     uint32_t waiting = 0;
 
     n->epoch++;
+    n->dead_reached = NAIVE_NONE;
     each_hold(n, reach_held);
     for (uint32_t a = 0; a < n->alive_count; a++) {
         const struct naive_object *o = &n->objects[n->alive[a]];
@@ -255,9 +258,10 @@ static void reach_from_outside(struct naive *n, int oldest)
     flood(n, waiting);
 }
 
-void naive_reach(struct naive *n)
+uint32_t naive_reach(struct naive *n)
 {
     reach_from_outside(n, 2);
+    return n->dead_reached;
 }
 
 bool naive_is_reached(const struct naive *n, uint32_t i)

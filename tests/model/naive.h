@@ -66,6 +66,7 @@ struct naive {
     uint32_t by_id_room;
     uint32_t *waiting; /* stack of the flood fill */
     uint64_t epoch;
+    uint32_t dead_reached; /* by the last flood; NAIVE_NONE: none */
 
     uint32_t roots[NAIVE_ROOTS]; /* NAIVE_NONE: no such root */
     struct naive_set sessions[NAIVE_SESSIONS];
@@ -101,8 +102,9 @@ void naive_set_remove(struct naive_set *s, uint32_t i); /* one of it; it is ther
 
 /* ---- who lives ---- */
 
-/* Reach all that is held from outside or frozen, and all that those hold. */
-void naive_reach(struct naive *n);
+/* Reach all that is held from outside or frozen, and all that those hold. Returns a dead object that was come by
+ * on the way, which must not be; NAIVE_NONE: there was none. */
+uint32_t naive_reach(struct naive *n);
 /* By the last naive_reach(). */
 bool naive_is_reached(const struct naive *n, uint32_t i);
 /* Count the references to every living object. */

@@ -4,7 +4,7 @@
 
 START_TEST(a_slice_takes_a_quarter_of_what_requests_took)
 {
-    ck_assert_uint_eq(collector_budget_us(0, 500), 500);    /* nobody waits */
+    ck_assert_uint_eq(collector_budget_us(0, 500), 500); /* nobody waits */
     ck_assert_uint_eq(collector_budget_us(1, 500), COLLECTOR_SLICE_US_MIN);
     ck_assert_uint_eq(collector_budget_us(400, 500), 100);
     ck_assert_uint_eq(collector_budget_us(1000000, 500), 500);

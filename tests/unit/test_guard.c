@@ -1,13 +1,14 @@
 /*
- * test_guard.c - the guard lets one spelling of a request through; cut anywhere, a head gets the verdict it gets
- * whole.
+ * test_guard.c - the guard lets one spelling of a request through; cut anywhere, a head gets the verdict it
+ * gets whole.
  */
 #include "daemon/guard.h"
 #include "tests/unit/unit.h"
 
 static struct settings limits_of(uint64_t line, uint64_t bytes, uint64_t fields)
 {
-    return (struct settings){.request_line_bytes_max = line, .header_bytes_max = bytes, .header_fields_max = fields};
+    return (struct settings){
+        .request_line_bytes_max = line, .header_bytes_max = bytes, .header_fields_max = fields};
 }
 
 static const struct settings usual = {
@@ -125,26 +126,26 @@ END_TEST
 START_TEST(every_other_spelling_is_refused)
 {
     static const struct slice bad[] = {
-        SLICE("GET / HTTP/1.1\nHost: a\r\n\r\n"),         /* bare LF */
+        SLICE("GET / HTTP/1.1\nHost: a\r\n\r\n"), /* bare LF */
         SLICE("GET / HTTP/1.1\r\nHost: a\n\r\n"),
         SLICE("GET / HTTP/1.1\r\nHost: a\r\n\n"),
         SLICE("\nGET / HTTP/1.1\r\n\r\n"),
-        SLICE("GET / HTTP/1.1\rHost: a\r\n\r\n"),         /* bare CR */
+        SLICE("GET / HTTP/1.1\rHost: a\r\n\r\n"), /* bare CR */
         SLICE("GET /\r HTTP/1.1\r\n\r\n"),
         SLICE(HEAD("X: \rxTransfer-Encoding: chunked\r\n")),
         SLICE(HEAD("X: a\r\r\n")),
         SLICE(HEAD("\rX: a\r\n")),
         SLICE("\rGET / HTTP/1.1\r\n\r\n"),
-        SLICE(HEAD("Content-Length:\r\n 5\r\n")),         /* folded lines */
+        SLICE(HEAD("Content-Length:\r\n 5\r\n")), /* folded lines */
         SLICE(HEAD(" Content-Length: 5\r\n")),
         SLICE(HEAD("X: a\r\n\tb\r\n")),
-        SLICE(HEAD(": x\r\n")),                           /* empty name */
-        SLICE(HEAD("X : a\r\n")),                         /* blank before the colon */
-        SLICE(HEAD("X\r\n")),                             /* no colon */
+        SLICE(HEAD(": x\r\n")),   /* empty name */
+        SLICE(HEAD("X : a\r\n")), /* blank before the colon */
+        SLICE(HEAD("X\r\n")),     /* no colon */
         SLICE(HEAD("X y: a\r\n")),
         SLICE(HEAD("(X): a\r\n")),
         SLICE(HEAD("X\x80: a\r\n")),
-        SLICE(HEAD("X: a\x01\r\n")),                      /* control bytes */
+        SLICE(HEAD("X: a\x01\r\n")), /* control bytes */
         SLICE(HEAD("X: a\x00\r\n")),
         SLICE(HEAD("X: a\x7f\r\n")),
         SLICE(HEAD("X: a\x0b\r\n")),
@@ -308,10 +309,12 @@ START_TEST(the_only_transfer_coding_is_a_lone_chunked)
     ck_assert_int_eq(FRAMING(true, "Host", "a", "Transfer-Encoding", "gzip"), ERR_NOT_IMPLEMENTED);
     ck_assert_int_eq(FRAMING(true, "Host", "a", "Transfer-Encoding", "gzip, chunked"), ERR_NOT_IMPLEMENTED);
     ck_assert_int_eq(FRAMING(true, "Host", "a", "Transfer-Encoding", ",chunked"), ERR_NOT_IMPLEMENTED);
-    ck_assert_int_eq(FRAMING(true, "Host", "a", "Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"),
-                     ERR_NOT_IMPLEMENTED);
+    ck_assert_int_eq(
+        FRAMING(true, "Host", "a", "Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"),
+        ERR_NOT_IMPLEMENTED);
     ck_assert_int_eq(FRAMING(false, "Transfer-Encoding", "chunked"), ERR_BAD_REQUEST);
-    ck_assert_int_eq(FRAMING(true, "Host", "a", "Transfer-Encoding", "", "Content-Length", "1"), ERR_BAD_REQUEST);
+    ck_assert_int_eq(FRAMING(true, "Host", "a", "Transfer-Encoding", "", "Content-Length", "1"),
+                     ERR_BAD_REQUEST);
     ck_assert_int_eq(FRAMING(true, "Host", "a", "Content-Length", "1", "Transfer-Encoding", "chunked"),
                      ERR_BAD_REQUEST);
 }

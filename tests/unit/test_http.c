@@ -1,11 +1,12 @@
 /*
- * test_http.c - bytes become requests and bodies, whole or cut anywhere; replies become the bytes they should.
+ * test_http.c - bytes become requests and bodies, whole or cut anywhere; replies become the bytes they
+ * should.
  */
 #include "daemon/http.h"
 #include "daemon/clock.h"
 #include "tests/unit/unit.h"
 
-#define HOST "Host: a\r\n"
+#define HOST    "Host: a\r\n"
 #define LOG_MAX 4096
 
 static const struct settings limits = {.request_line_bytes_max = 8192,
@@ -37,10 +38,11 @@ static void note_head(struct reader *r)
 {
     const struct request *q = &r->head.request;
 
-    note(r, "[%d %.*s?%.*s", (int)q->method, (int)q->path.len, q->path.data, (int)q->query.len, q->query.data);
+    note(r, "[%d %.*s?%.*s", (int)q->method, (int)q->path.len, q->path.data, (int)q->query.len,
+         q->query.data);
     for (size_t i = 0; i < q->header_count; i++)
-        note(r, " %.*s=%.*s", (int)q->headers[i].name.len, q->headers[i].name.data, (int)q->headers[i].value.len,
-             q->headers[i].value.data);
+        note(r, " %.*s=%.*s", (int)q->headers[i].name.len, q->headers[i].name.data,
+             (int)q->headers[i].value.len, q->headers[i].value.data);
     note(r, "%s%s]", q->has_body ? " body" : "", r->head.keep_alive ? "" : " close");
 }
 
@@ -70,7 +72,7 @@ static bool read_on(struct reader *r, struct slice *in)
     }
 }
 
-/* Everything seen in `bytes`, given in two parts; bytes that were not used are given again with more behind. */
+/* Read `bytes` in two parts; what was not used of the first is given again with the second behind it. */
 static void read_cut(struct reader *r, struct slice bytes, size_t cut)
 {
     struct slice in = {bytes.data, cut};
@@ -106,8 +108,10 @@ START_TEST(a_body_is_as_long_as_its_length_or_its_chunks_say)
 {
     reads_as(SLICE("PUT /a HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhelloX"),
              "[3 /a? Host=a Content-Length=5 body]hello.");
-    reads_as(SLICE("PUT /a HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"), "[3 /a? Host=a Content-Length=0].");
-    reads_as(SLICE("POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n"
+    reads_as(SLICE("PUT /a HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"),
+             "[3 /a? Host=a Content-Length=0].");
+    reads_as(SLICE("POST /a HTTP/1.1\r\n" HOST
+                   "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n"
                    "0\r\nT: u\r\n\r\n"),
              "[2 /a? Host=a Transfer-Encoding=chunked body]abc0123456789abcdef.");
     reads_as(SLICE("POST /a HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
@@ -125,7 +129,8 @@ END_TEST
 
 START_TEST(the_client_says_whether_the_connection_goes_on)
 {
-    reads_as(SLICE("GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"), "[0 /? Host=a Connection=close close].");
+    reads_as(SLICE("GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"),
+             "[0 /? Host=a Connection=close close].");
     reads_as(SLICE("GET / HTTP/1.0\r\n\r\n"), "[0 /? close].");
     reads_as(SLICE("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), "[0 /? Connection=keep-alive].");
 }
@@ -133,9 +138,11 @@ END_TEST
 
 START_TEST(an_upgrade_is_ignored)
 {
-    reads_as(SLICE("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n"),
+    reads_as(SLICE("GET / HTTP/1.1\r\n" HOST
+                   "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n"),
              "[0 /? Host=a Connection=Upgrade Upgrade=h2c].[0 /2? Host=a].");
-    reads_as(SLICE("PUT / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\nxGET"),
+    reads_as(SLICE("PUT / HTTP/1.1\r\n" HOST
+                   "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\nxGET"),
              "[3 /? Host=a Connection=Upgrade Upgrade=h2c Content-Length=1 body]x.");
 }
 END_TEST
@@ -156,7 +163,8 @@ START_TEST(what_could_be_read_in_two_ways_is_refused)
         {SLICE("PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\nContent-Length: 1\r\n\r\nx"), "!BAD_REQUEST"},
         {SLICE("PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "!BAD_REQUEST"},
         {SLICE("PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n"), "!NOT_IMPLEMENTED"},
-        {SLICE("PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), "!NOT_IMPLEMENTED"},
+        {SLICE("PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+         "!NOT_IMPLEMENTED"},
         {SLICE("GET / HTTP/2.0\r\n" HOST "\r\n"), "!VERSION"},
         {SLICE("GET / HTTP/1.1\nHost: a\n\n"), "!BAD_REQUEST"},
     };
@@ -171,13 +179,20 @@ END_TEST
 START_TEST(bad_chunks_are_refused)
 {
     static const char *const bad[] = {
-        "x\r\n",                  "\r\n",
-        "1\nx\r\n",               "1\r\nxy\r\n",
-        "1\r\nx\n0\r\n\r\n",      "0x1\r\nx\r\n",
-        "-1\r\n",                 "1 \r\nx\r\n",
-        "5;a\rX\r\nhello\r\n",    "ffffffffffffffffff\r\nx",
-        "1;0123456789abcdef=y\r\nx\r\n", "0\r\nT : u\r\n\r\n",
-        "0\r\nT: u\n\r\n",        "0\r\n\n",
+        "x\r\n",
+        "\r\n",
+        "1\nx\r\n",
+        "1\r\nxy\r\n",
+        "1\r\nx\n0\r\n\r\n",
+        "0x1\r\nx\r\n",
+        "-1\r\n",
+        "1 \r\nx\r\n",
+        "5;a\rX\r\nhello\r\n",
+        "ffffffffffffffffff\r\nx",
+        "1;0123456789abcdef=y\r\nx\r\n",
+        "0\r\nT : u\r\n\r\n",
+        "0\r\nT: u\n\r\n",
+        "0\r\n\n",
         "0\r\n folded\r\n\r\n",
     };
 
@@ -211,7 +226,7 @@ END_TEST
 
 /* ---- replies ---- */
 
-#define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+#define DATE          "Sun, 06 Nov 1994 08:49:37 GMT"
 #define START(status) "HTTP/1.1 " status "\r\nDate: " DATE "\r\nHeapd-Instance: i1\r\n"
 
 static struct http_answer an_answer(uint64_t length)
@@ -293,7 +308,8 @@ START_TEST(the_end_of_the_connection_is_announced)
     writes(&r, &a, START("200 OK") "Content-Type: t/u\r\nConnection: close\r\n\r\n");
     a = an_answer(0);
     a.http_1_1 = false;
-    writes(&r, &a, START("200 OK") "Content-Type: t/u\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
+    writes(&r, &a,
+           START("200 OK") "Content-Type: t/u\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
 }
 END_TEST
 
@@ -302,7 +318,11 @@ START_TEST(a_chunk_begins_with_its_length)
     static const struct {
         size_t len;
         const char *line;
-    } cases[] = {{1, "1\r\n"}, {15, "f\r\n"}, {16, "10\r\n"}, {0xabcde, "abcde\r\n"}, {SIZE_MAX, "ffffffffffffffff\r\n"}};
+    } cases[] = {{1, "1\r\n"},
+                 {15, "f\r\n"},
+                 {16, "10\r\n"},
+                 {0xabcde, "abcde\r\n"},
+                 {SIZE_MAX, "ffffffffffffffff\r\n"}};
     struct http_answer a = an_answer(0);
     char out[HTTP_CHUNK_LINE_MAX + 1];
 

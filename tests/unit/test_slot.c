@@ -80,15 +80,15 @@ START_TEST(the_sentence_names_the_id)
 {
     struct world w = world_new();
     obj_id id = new_record(&w);
-    struct why why = {0};
+    struct why said = {0};
     char expected[WHY_TEXT_MAX];
 
     let_go(&w, id);
-    ck_assert_int_eq(heap_check(w.heap, id, &why), ERR_COLLECTED);
+    ck_assert_int_eq(heap_check(w.heap, id, &said), ERR_COLLECTED);
     snprintf(expected, sizeof expected, "object %" PRIu64 " was collected", id);
-    ck_assert_str_eq(why.text, expected);
-    ck_assert_int_eq(heap_check(w.heap, 424242, &why), ERR_NO_OBJECT);
-    ck_assert_str_eq(why.text, "object 424242 does not exist");
+    ck_assert_str_eq(said.text, expected);
+    ck_assert_int_eq(heap_check(w.heap, 424242, &said), ERR_NO_OBJECT);
+    ck_assert_str_eq(said.text, "object 424242 does not exist");
     world_free(&w);
 }
 END_TEST

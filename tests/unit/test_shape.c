@@ -1,0 +1,205 @@
+/* test_shape.c - classes and shapes: shared by those that grew alike, bounded, and given back when nobody has them. */
+#include "heap/shape.h"
+#include "heap/heap_impl.h"
+#include "tests/unit/world.h"
+
+static bool find_class(struct world *w, const char *name, struct class_info *ret)
+{
+    for (uint32_t cursor = 0; heap_next_class(w->heap, &cursor, ret);)
+        if (slice_is(ret->name, name))
+            return true;
+    return false;
+}
+
+START_TEST(a_class_counts_its_objects_and_their_bytes)
+{
+    struct world w = world_new();
+    struct class_info class;
+    obj_id ids[10];
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        ids[i] = new_record_of(&w, "Counted");
+        for (uint32_t k = 0; k < 20 * i; k++) {
+            char name[16];
+
+            snprintf(name, sizeof name, "f%u", k);
+            set(&w, ids[i], name, value_int(k));
+        }
+        bytes += info(&w, ids[i]).bytes;
+    }
+    ck_assert(find_class(&w, "Counted", &class));
+    ck_assert_uint_eq(class.objects, ARRAY_LEN(ids));
+    ck_assert_uint_eq(class.bytes, bytes);
+    ck_assert(!find_class(&w, "Never", &class));
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        let_go(&w, ids[i]);
+    ck_assert(find_class(&w, "Counted", &class)); /* kept for a while: the next object has it at once */
+    ck_assert(class.objects == 0 && class.bytes == 0);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(an_object_knows_its_class_and_site)
+{
+    struct world w = world_new();
+    obj_id id = 0;
+    struct label label = {SLICE("Klass"), SLICE("app/main.c:17")};
+
+    OK(heap_new_record(w.heap, label, NULL, 0, &id, &why));
+    owns(&w, id, 1);
+    for (uint32_t i = 0; i < 40; i++) { /* whatever form it takes */
+        char name[16];
+
+        ck_assert(slice_is(info(&w, id).class, "Klass"));
+        ck_assert(slice_is(info(&w, id).site, "app/main.c:17"));
+        snprintf(name, sizeof name, "f%u", i);
+        set(&w, id, name, value_int(i));
+    }
+    ck_assert_uint_eq(info(&w, new_list(&w)).site.len, 0);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_bad_label_is_refused)
+{
+    struct world w = world_new();
+    char long_name[NAME_BYTES_MAX + 1];
+    const struct slice bad[] = {{long_name, sizeof long_name}, {"a\0b", 3}, {"\xff", 1}};
+    struct label label = label_of("");
+    obj_id id;
+
+    memset(long_name, 'c', sizeof long_name);
+    REFUSED(ERR_BAD_VALUE, heap_new_record(w.heap, label, NULL, 0, &id, &why));
+    REFUSED(ERR_BAD_VALUE, heap_new_list(w.heap, label, NULL, 0, &id, &why));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        label = (struct label){.class = bad[i]};
+        REFUSED(ERR_BAD_VALUE, heap_new_record(w.heap, label, NULL, 0, &id, &why));
+        label = (struct label){.class = SLICE("C"), .site = bad[i]};
+        REFUSED(ERR_BAD_VALUE, heap_new_list(w.heap, label, NULL, 0, &id, &why));
+    }
+    ck_assert_uint_eq(world_stats(&w).created, 0);
+    ck_assert_uint_eq(world_stats(&w).strings, 0);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_class_past_its_shapes_makes_dictionaries)
+{
+    struct world w = world_new();
+    struct class_info class;
+    obj_id last = 0;
+    static obj_id ids[CLASS_SHAPES_MAX + 100];
+
+    for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "only%u", i);
+        struct field f = field(name, value_int(i));
+
+        ids[i] = last = new_record_with(&w, "Various", &f, 1);
+    }
+    ck_assert(find_class(&w, "Various", &class));
+    ck_assert_uint_eq(class.shapes, CLASS_SHAPES_MAX);
+    ck_assert_int_eq(object_at(w.heap, heap_slot(w.heap, ids[0]))->layout, LAYOUT_INLINE);
+    ck_assert_int_eq(object_at(w.heap, heap_slot(w.heap, last))->layout, LAYOUT_DICTIONARY);
+    for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "only%u", i);
+        MUST(get(&w, ids[i], name).integer == i);
+    }
+    ck_assert_int_eq(object_at(w.heap, heap_slot(w.heap, new_record_of(&w, "Other")))->layout, LAYOUT_INLINE);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(classes_that_come_and_go_leave_little)
+{
+    struct world w = world_new();
+    uint32_t n = scaled(100000, 20000);
+    size_t before = w.mem->used_bytes;
+
+    for (uint32_t i = 0; i < n; i++) {
+        char class[24], site[24], name[24];
+        obj_id id = 0;
+
+        snprintf(class, sizeof class, "Class%u", i);
+        snprintf(site, sizeof site, "site%u", i);
+        snprintf(name, sizeof name, "field%u", i);
+        struct field f[] = {field(name, value_int(1)), field("x", value_int(2))};
+        struct label label = {slice_of(class), slice_of(site)};
+
+        OK(heap_new_record(w.heap, label, f, 2, &id, &why));
+        heap_release(w.heap, id);
+        if (i % 16 == 0)
+            world_reap(&w);
+        if (i % 5000 == 0)
+            world_check(&w);
+    }
+    world_reap(&w);
+    ck_assert_uint_le(world_stats(&w).shapes, SHAPES_IDLE_MAX);
+    ck_assert_uint_le(world_stats(&w).classes, SHAPES_IDLE_MAX);
+    ck_assert_uint_le(world_stats(&w).strings, 4 * SHAPES_IDLE_MAX);
+    (void)heap_purge(w.heap);
+    ck_assert_uint_le(w.mem->used_bytes - before, 1u << 20);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(shapes_in_use_are_not_given_back_by_those_that_are_not)
+{
+    struct world w = world_new();
+    struct field f[] = {field("a", value_int(1)), field("b", value_int(2)), field("c", value_int(3))};
+    obj_id kept = new_record_with(&w, "Kept", f, 3);
+
+    for (uint32_t i = 0; i < 3 * SHAPES_IDLE_MAX; i++) {
+        char class[24];
+
+        snprintf(class, sizeof class, "Other%u", i);
+        let_go(&w, new_record_with(&w, class, f, 3));
+        world_reap(&w);
+    }
+    ck_assert_int_eq(get(&w, kept, "a").integer, 1);
+    ck_assert_int_eq(get(&w, kept, "c").integer, 3);
+    ck_assert(slice_is(info(&w, kept).class, "Kept"));
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_long_field_list_is_given_back_whole)
+{
+    struct world w = world_new();
+    static char names[RECORD_SLOTS_MAX][16];
+    struct field f[RECORD_SLOTS_MAX];
+
+    for (uint32_t i = 0; i < RECORD_SLOTS_MAX; i++)
+        snprintf(names[i], sizeof names[i], "n%u", i);
+    for (uint32_t class = 0; class < 100; class++) {
+        char name[24];
+
+        for (uint32_t i = 0; i < RECORD_SLOTS_MAX; i++)
+            f[i] = field(names[(i + class) % RECORD_SLOTS_MAX], value_int(i));
+        snprintf(name, sizeof name, "Long%u", class);
+        let_go(&w, new_record_with(&w, name, f, RECORD_SLOTS_MAX));
+        world_reap(&w);
+        world_check(&w);
+        ck_assert_uint_le(world_stats(&w).shapes, SHAPES_IDLE_MAX + RECORD_SLOTS_MAX + 1);
+    }
+    world_free(&w);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const struct unit_test tests[] = {
+        TEST(a_class_counts_its_objects_and_their_bytes),
+        TEST(an_object_knows_its_class_and_site),
+        TEST(a_bad_label_is_refused),
+        TEST(a_class_past_its_shapes_makes_dictionaries),
+        TEST(classes_that_come_and_go_leave_little),
+        TEST(shapes_in_use_are_not_given_back_by_those_that_are_not),
+        TEST(a_long_field_list_is_given_back_whole),
+    };
+    return unit_main(argc, argv, "shape", tests, ARRAY_LEN(tests));
+}
