@@ -202,8 +202,7 @@ enum heapd_result heapd_batch_wait(struct heapd_batch *b, int fd)
 
 static enum heapd_result prepare(struct heapd_batch *b, int flags, struct heapd_problem *p)
 {
-    static const char *const path[] = {"/v1/batch", "/v1/batch?atomic=true", "/v1/batch?reply=summary",
-                                       "/v1/batch?atomic=true&reply=summary"};
+    const char *path = flags & HEAPD_BATCH_SUMMARY ? "/v1/batch?reply=summary" : "/v1/batch";
     enum heapd_result r;
 
     b->multi = curl_multi_init();
@@ -211,7 +210,7 @@ static enum heapd_result prepare(struct heapd_batch *b, int flags, struct heapd_
     b->headers = transport_headers(b->h, WIRE_TYPE_NDJSON);
     if (b->multi == NULL || b->easy == NULL || b->headers == NULL)
         return problem_no_memory(p);
-    r = transport_prepare(b->h, b->easy, path[flags & 3], p);
+    r = transport_prepare(b->h, b->easy, path, p);
     if (r != HEAPD_OK)
         return r;
     curl_easy_setopt(b->easy, CURLOPT_HTTPHEADER, b->headers);

@@ -141,11 +141,21 @@ static void begin(struct heapd *d)
     CHECK(uv_loop_init(&d->loop) == 0);
     signals_init(&d->signals, &d->loop, on_stop, d);
     world_init(&d->world, &d->loop);
-    world_raise_file_limit();
     name_instance(d);
 }
 
 /* ---- running ---- */
+
+static void say_what_to_expect(const struct heapd *d)
+{
+    uint64_t files = world_raise_file_limit(), connections = d->config.settings.connections_max;
+
+    log_line(LOG_INFO, "heapd %s, pid %d, instance %s", HEAPD_VERSION, (int)getpid(), d->instance);
+    log_line(LOG_INFO, "no --data: nothing survives a restart");
+    if (files < connections)
+        log_line(LOG_WARN, "connections_max is %llu, but the system allows %llu open files",
+                 (unsigned long long)connections, (unsigned long long)files);
+}
 
 /* True if it was ready, until it was asked to stop. */
 static bool serve(struct heapd *d)
@@ -161,8 +171,7 @@ static bool serve(struct heapd *d)
         return false;
     }
     d->world.server = d->server;
-    log_line(LOG_INFO, "heapd %s, pid %d, instance %s", HEAPD_VERSION, (int)getpid(), d->instance);
-    log_line(LOG_INFO, "no --data: nothing survives a restart");
+    say_what_to_expect(d);
     server_say_ready(d->server);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     return true;

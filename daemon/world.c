@@ -63,14 +63,15 @@ static uint64_t max_open_files(void)
     return limit.rlim_cur;
 }
 
-void world_raise_file_limit(void)
+uint64_t world_raise_file_limit(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return max_open_files();
 }
 
 void world_random(void *out, size_t n)

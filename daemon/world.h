@@ -21,5 +21,5 @@ struct api_world world_for_api(struct world *w);
 
 /* Unguessable bytes from the kernel. */
 void world_random(void *out, size_t n);
-/* As many open files as this process may have. */
-void world_raise_file_limit(void);
+/* Allow this process as many open files as it may have; how many. */
+uint64_t world_raise_file_limit(void);

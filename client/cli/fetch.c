@@ -144,7 +144,7 @@ int fetch_all(struct cli *cli, const char *path, json_t **ret_answer)
     return code;
 }
 
-/* --- atomic ops --- */
+/* --- ops in order --- */
 
 static void keep_answer(void *arg, const char *line, size_t length)
 {
@@ -160,7 +160,7 @@ static enum heapd_result run_ops(struct cli *cli, const char *lines, size_t leng
                                  struct heapd_problem *p)
 {
     struct heapd_batch *batch;
-    enum heapd_result r = heapd_batch_open(cli->heapd, HEAPD_BATCH_ATOMIC, keep_answer, last, &batch, p);
+    enum heapd_result r = heapd_batch_open(cli->heapd, 0, keep_answer, last, &batch, p);
 
     if (r != HEAPD_OK)
         return r;
@@ -168,8 +168,8 @@ static enum heapd_result run_ops(struct cli *cli, const char *lines, size_t leng
     return heapd_batch_end(&batch, NULL, p);
 }
 
-/* Do `ops` (an array of ops, taken) all or nothing; *ret_last is the answer of the last one. */
-static int do_atomic_new(struct cli *cli, json_t *ops_new, json_t **ret_last)
+/* Do `ops` (an array of ops, taken) in order, until one is refused; *ret_last is the answer of the last one. */
+static int do_ops_new(struct cli *cli, json_t *ops_new, json_t **ret_last)
 {
     struct text last = {0}, lines = {0};
     struct heapd_problem p;
@@ -198,7 +198,7 @@ int fetch_change_new(struct cli *cli, uint64_t id, json_t *ops_new, fetch_show_f
     int code;
 
     json_array_append_new(ops_new, json_pack("[s,I]", "get", (json_int_t)id));
-    code = do_atomic_new(cli, ops_new, &document);
+    code = do_ops_new(cli, ops_new, &document);
     if (code == CLI_OK)
         code = cli->json ? fetch_print(cli, document) : show(cli, document);
     json_decref(document);

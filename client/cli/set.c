@@ -1,7 +1,7 @@
 /*
- * set.c - heapctl set: change fields of a record or items of a list, all or none.
+ * set.c - heapctl set: change fields of a record or items of a list, in order.
  *
- * An atomic batch, not a PATCH: there null would remove the field, and lists have no PATCH.
+ * A batch, not a PATCH: there null would remove the field, and lists have no PATCH.
  */
 #include "client/cli/args.h"
 #include "client/cli/fetch.h"
@@ -28,7 +28,7 @@ static int run(struct cli *cli, struct args *args)
 const struct verb verb_set = {
     .name = "set",
     .usage = "ID FIELD=VALUE ...",
-    .about = "set fields of an object, all or none",
-    .help = FIELDS_HELP "[3]=VALUE sets item 3 of a list.\n",
+    .about = "set fields of an object, in order",
+    .help = FIELDS_HELP "[3]=VALUE sets item 3 of a list. The first that is refused ends it; those before it stay set.\n",
     .run = run,
 };

@@ -89,13 +89,14 @@ class Verbs(HeapctlTest):
         self.assertIn("the far end", self.ctl("get", f"@{b}", "--depth", 1))
         self.assertEqual(self.ctl_json("get", b)["fields"]["next"], {"$ref": a})
 
-    def test_set_and_unset_change_all_or_nothing(self):
+    def test_set_and_unset_go_in_order_up_to_what_is_refused(self):
         i, items = self.new({"a": 1, "b": 2}), self.new(items=[1, 2, 3])
         self.assertEqual(self.ctl_json("set", i, "a=null", "c=x")["fields"], {"a": None, "b": 2, "c": "x"})
         self.assertEqual(self.ctl_json("unset", i, "a", "c")["fields"], {"b": 2})
-        self.refused(1, "set", i, "b=3", "d=@9007199254740001")
-        self.refused(1, "unset", i, "b", "nope")
-        self.assertEqual(self.doc(i)["fields"], {"b": 2})
+        self.refused(1, "set", i, "b=3", "d=@9007199254740001", "e=1")
+        self.assertEqual(self.doc(i)["fields"], {"b": 3})
+        self.refused(1, "unset", i, "nope", "b")
+        self.assertEqual(self.doc(i)["fields"], {"b": 3})
         self.assertEqual(self.ctl_json("set", items, "[1]=two")["items"], [1, "two", 3])
 
     def test_hold_and_drop(self):
