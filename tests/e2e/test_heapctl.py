@@ -158,7 +158,7 @@ class Verbs(HeapctlTest):
         self.assertEqual((code, json.loads(out.splitlines()[-1])["failed"]), (1, 1))
         self.assertIn("op 1", err)
         self.assertEqual(len(self.ctl("batch", "--summary", stdin=ops.encode()).splitlines()), 1)
-        self.refused(1, "batch", "--atomic", stdin=b'["root","z",1]\n["get",0]\n')
+        self.refused(1, "batch", stdin=b'["root","z",1]\n["get",0]\n')
 
 
 class Manners(HeapctlTest):
