@@ -8,11 +8,7 @@
 #include "daemon/clock.h"
 
 #define COLLECTOR_MAGIC    0xc0110001u
-#define UNITS_PER_US_FIRST 4.0
-#define UNITS_PER_US_MIN   0.01
-#define UNITS_PER_US_MAX   1000.0
-#define SLICE_UNITS_MIN    16
-#define RATE_RISE_PART     8    /* how much of a higher rate is believed */
+#define STEP_UNITS 128         /* between two looks at the clock: 3 us, or 30 where every object is a miss */
 #define LOOK_MS            1000 /* how often the age of possible cycles is looked at */
 #define LOOK_MS_MIN        5    /* between two looks at leases */
 #define HOUSEKEEPING_UNITS 256  /* for leases and scopes, before the collector has the rest */
@@ -25,7 +21,6 @@ struct collector {
     uv_timer_t look;  /* the next lease that ends, or LOOK_MS */
     uint64_t look_at_ms;
     uint64_t cycles_since_ms; /* when possible cycles were first seen; 0: none are */
-    double units_per_us;
 };
 
 static struct collector *collector_of(void *data)
@@ -47,41 +42,18 @@ uint64_t collector_budget_us(uint64_t turn_us, uint64_t pause_budget_us)
     return turn_us == 0 || us > pause_budget_us ? pause_budget_us : us;
 }
 
-static size_t units_for(const struct collector *c, uint64_t us)
-{
-    double units = c->units_per_us * (double)us;
-
-    return units < SLICE_UNITS_MIN ? SLICE_UNITS_MIN : (size_t)units;
-}
-
-static double clamp(double x, double min, double max)
-{
-    return x < min ? min : x > max ? max : x;
-}
-
-static void learn_rate(struct collector *c, size_t units, uint64_t us)
-{
-    double seen = clamp((double)units / (double)(us == 0 ? 1 : us), UNITS_PER_US_MIN, UNITS_PER_US_MAX);
-
-    if (seen < c->units_per_us)
-        c->units_per_us = seen;
-    else
-        c->units_per_us += (seen - c->units_per_us) / RATE_RISE_PART;
-}
-
-/* Work about `budget_us`. */
+/* Work about `budget_us`, looking at the clock every few steps: one may be ten times as dear as the next. */
 static void run_slice(struct collector *c, uint64_t budget_us)
 {
     uint64_t began = clock_us(), us;
-    size_t units = units_for(c, budget_us);
-    size_t left = gc_step(c->world.gc, units);
+    size_t left;
 
-    us = clock_us() - began;
-    CHECK(left <= units);
+    do {
+        left = gc_step(c->world.gc, STEP_UNITS);
+        us = clock_us() - began;
+    } while (left == 0 && us < budget_us);
     gc_note_slice(c->world.gc, us);
     histogram_add(c->world.pauses, us);
-    if (left < units)
-        learn_rate(c, units - left, us);
 }
 
 static void set_awake(struct collector *c, bool awake);
@@ -176,7 +148,6 @@ enum err collector_create(const struct collector_world *world, struct collector 
         return ERR_NOMEM;
     c->magic = COLLECTOR_MAGIC;
     c->world = *world;
-    c->units_per_us = UNITS_PER_US_FIRST;
     CHECK(uv_check_init(loop, &c->check) == 0 && uv_idle_init(loop, &c->idle) == 0 &&
           uv_timer_init(loop, &c->look) == 0);
     c->check.data = c->idle.data = c->look.data = c;

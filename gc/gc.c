@@ -246,8 +246,6 @@ static void step_window(struct gc *gc, struct window *w, size_t *units)
 
     gc->last_run = &w->run;
     gc->last_generation = w->generation;
-    w->run.slices += w->last_step != gc->step_number;
-    w->last_step = gc->step_number;
     *units = phase_of(w)(gc, w, *units);
     w->run.units += before - *units;
     if (*units > 0)
@@ -373,8 +371,6 @@ static bool step_once(struct gc *gc, size_t *units)
 
 size_t gc_step(struct gc *gc, size_t units)
 {
-    gc->last_run = NULL;
-    gc->step_number++;
     while (units > 0 && step_once(gc, &units))
         ;
     charge_tables(gc);
@@ -391,11 +387,13 @@ void gc_note_slice(struct gc *gc, uint64_t us)
 {
     if (gc->last_run == NULL)
         return;
+    gc->last_run->slices++;
     gc->last_run->us += us;
     if (us > gc->last_run->max_slice_us)
         gc->last_run->max_slice_us = us;
     if (!gc->last_run->dry_run)
         gc->generations[gc->last_generation].us += us;
+    gc->last_run = NULL;
 }
 
 /* ---- asking ---- */

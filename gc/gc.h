@@ -76,8 +76,8 @@ struct gc_run {
     uint64_t candidates;     /* tracked objects looked at */
     uint64_t collected;      /* unreached: collected, saved, or (dry run) what would be */
     uint64_t units;
-    uint64_t slices;         /* calls of gc_step() that worked on it */
-    uint64_t us, max_slice_us; /* time spent, by gc_note_slice() */
+    uint64_t slices;         /* as gc_note_slice() was told */
+    uint64_t us, max_slice_us;
 };
 
 enum err gc_create(struct heap *h, struct gc **ret);
@@ -97,7 +97,8 @@ bool gc_is_due(const struct gc *gc);
 size_t gc_step(struct gc *gc, size_t units);
 /* Step until nothing is left; for tests. */
 void gc_finish(struct gc *gc);
-/* The caller measured the last gc_step(): put it on the account of the collection it worked on. */
+/* The caller has measured one or more gc_step() in a row, a slice: it goes on the account of the collection that
+ * was worked on last. */
 void gc_note_slice(struct gc *gc, uint64_t us);
 
 /* Ask for a collection of `generation` (0..2, else ERR_BAD_VALUE). The dead are reaped first. *ret_ticket is

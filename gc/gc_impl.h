@@ -31,7 +31,6 @@ struct window {
     uint32_t grey_count;
     struct gc_run run;
     uint64_t ticket;
-    uint64_t last_step;        /* number of the gc_step() that last worked on it */
 };
 
 /* Collections asked for, started and finished, by generation and dry or not. */
@@ -69,9 +68,8 @@ struct gc {
     struct requests requests[GC_GENERATIONS][2];
     struct logged_run log[GC_LOG_MAX];
     uint64_t run_count;        /* ever */
-    struct gc_run *last_run;   /* what the last gc_step() worked on; NULL: none */
+    struct gc_run *last_run;   /* last worked on since gc_note_slice(); NULL: none */
     int last_generation;
-    uint64_t step_number;
 
     struct map *garbage;       /* object -> 0 */
     bool freezing;             /* asked for and not done */

@@ -557,6 +557,15 @@ enum err heap_seek_field(const struct heap *h, obj_id id, struct slice name, str
 
 /* ---- the end of a record ---- */
 
+/* Its values are gone from elsewhere: what its own cell kept from before they moved there must not show again. */
+static void empty_own_words(struct heap *h, slot_t record)
+{
+    struct object *o = object_at(h, record);
+
+    o->layout = LAYOUT_INLINE;
+    memset(o->word, 0, (pool_words(&h->pools, record) - OBJECT_HEADER_WORDS) * sizeof *o->word);
+}
+
 static size_t release_dictionary(struct heap *h, slot_t record, size_t units)
 {
     slot_t dict = record_dict(h, record);
@@ -572,8 +581,7 @@ static size_t release_dictionary(struct heap *h, slot_t record, size_t units)
     if (dict_first(h, dict) != 0 || units == 0)
         return 0;
     object_resized(h, record, -(int64_t)dict_bytes(h, dict));
-    object_at(h, record)->layout = LAYOUT_INLINE;
-    object_at(h, record)->word[0] = WORD_ABSENT;
+    empty_own_words(h, record);
     dict_destroy(h, dict);
     return units;
 }
@@ -597,8 +605,7 @@ size_t record_release(struct heap *h, slot_t record, size_t units)
     if (o->layout == LAYOUT_EXTENDED) {
         object_resized(h, record, -(int64_t)record_storage_bytes(h, record));
         pool_free(&h->pools, o->word[0]);
-        o->layout = LAYOUT_INLINE;
-        o->word[0] = WORD_ABSENT;
+        empty_own_words(h, record);
     }
     return units;
 }

@@ -4,7 +4,7 @@
 #include "heap/weak.h"
 #include <stdio.h>
 
-#define CROWD ((1u << 20) + 3u) /* references: more than a cell counts */
+#define CROWD (OBJECT_COUNT_MAX + 3u) /* references: more than a cell counts */
 
 /* ---- names ---- */
 
@@ -226,7 +226,7 @@ static void take_crowd(struct life *life)
 {
     uint32_t i = life_pick_alive(life);
 
-    if (i == NAIVE_NONE || roll(life, 30) != 0 || dice_is_over(&life->dice))
+    if (i == NAIVE_NONE || roll(life, 8) != 0 || dice_is_over(&life->dice))
         return;
     for (uint32_t n = 0; n < CROWD; n++)
         if (!life_judge(life, heap_hold(life->heap, life_id(life, i), NULL), i, NULL, 0))
