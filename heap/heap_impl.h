@@ -16,6 +16,11 @@ struct shape;
 struct class;
 struct name_table;
 
+/* Entries of a name_table, chained. */
+struct name_chain {
+    uint32_t newest, oldest; /* numbers; 0: empty */
+};
+
 struct heap {
     uint32_t magic;
     struct mem *mem;
@@ -47,7 +52,7 @@ struct heap {
     struct name_table *roots, *weak_names;
     struct map *weak_cells;   /* slot of an object -> slot of its weak cell */
     uint64_t weak_deaths;     /* weakly referenced objects that died; part of etags */
-    uint32_t notice_head, notice_tail;
+    struct name_chain notices; /* weak names whose objects died, in the order they will be told */
 
     /* scope.c */
     struct scope *scopes;

@@ -9,8 +9,9 @@
 struct name_entry {
     slot_t name;     /* string; 0: this number is free */
     slot_t target;   /* the owner's: an object, a weak cell; a free entry: number of the next free one */
-    uint32_t link;   /* the owner's: next weak name of the same object */
-    uint32_t notice; /* the owner's: next entry with a notice */
+    uint32_t newer;  /* the owner's: weak names of one object, or waiting notices, are chained */
+    uint32_t older;
+    bool told;       /* the owner's: the notice of its object's death has been taken */
     obj_id id;       /* the owner's: what the name was put for */
 };
 

@@ -11,9 +11,9 @@
 #include "heap/slot.h"
 
 struct weak_cell {
-    slot_t object;   /* 0: dead */
-    uint32_t refs;   /* weak links and weak names */
-    uint32_t newest; /* number of the newest weak name of the object; 0: none */
+    slot_t object;         /* 0: dead */
+    uint32_t refs;         /* weak links and weak names */
+    struct name_chain names; /* that refer to the object; empty once it is dead */
 };
 
 #define WEAK_CELL_WORDS (sizeof(struct weak_cell) / sizeof(uint32_t))
@@ -99,50 +99,62 @@ uint64_t weak_count(const struct heap *h, slot_t object)
     return object_at(h, object)->has_weak ? cell_at(h, find_cell(h, object))->refs : 0;
 }
 
-/* ---- notices ---- */
+/* ---- chains of names ---- */
 
-#define NOTICE_LAST UINT32_MAX /* the notice link of the last in the queue; 0: not in it */
-
-static void add_notice(struct heap *h, uint32_t number)
+static void chain_add_newest(struct heap *h, struct name_chain *c, uint32_t number)
 {
-    names_at(h->weak_names, number)->notice = NOTICE_LAST;
-    if (h->notice_tail != 0)
-        names_at(h->weak_names, h->notice_tail)->notice = number;
+    names_at(h->weak_names, number)->newer = 0;
+    names_at(h->weak_names, number)->older = c->newest;
+    if (c->newest != 0)
+        names_at(h->weak_names, c->newest)->newer = number;
     else
-        h->notice_head = number;
-    h->notice_tail = number;
+        c->oldest = number;
+    c->newest = number;
 }
 
-/* O(notices waiting): a name is seldom changed between a death and its notice. */
-static void remove_notice(struct heap *h, uint32_t number)
+static void chain_remove(struct heap *h, struct name_chain *c, uint32_t number)
 {
-    uint32_t after = names_at(h->weak_names, number)->notice, before = 0;
+    struct name_entry *e = names_at(h->weak_names, number);
 
-    if (after == 0)
+    if (e->newer != 0)
+        names_at(h->weak_names, e->newer)->older = e->older;
+    else
+        c->newest = e->older;
+    if (e->older != 0)
+        names_at(h->weak_names, e->older)->newer = e->newer;
+    else
+        c->oldest = e->newer;
+    e->newer = e->older = 0;
+}
+
+/* All of `from`, in its order, behind the oldest of `to`. O(1): so is the death of an object with many names. */
+static void chain_append(struct heap *h, struct name_chain *to, struct name_chain *from)
+{
+    if (from->newest == 0)
         return;
-    for (uint32_t n = h->notice_head; n != number; n = names_at(h->weak_names, n)->notice)
-        before = n;
-    if (after == NOTICE_LAST) {
-        h->notice_tail = before;
-        after = before != 0 ? NOTICE_LAST : 0;
+    if (to->oldest != 0) {
+        names_at(h->weak_names, to->oldest)->older = from->newest;
+        names_at(h->weak_names, from->newest)->newer = to->oldest;
+    } else {
+        to->newest = from->newest;
     }
-    if (before != 0)
-        names_at(h->weak_names, before)->notice = after;
-    else
-        h->notice_head = after;
-    names_at(h->weak_names, number)->notice = 0;
+    to->oldest = from->oldest;
+    *from = (struct name_chain){0, 0};
 }
+
+/* ---- notices ---- */
 
 bool weak_take_notice(struct heap *h, struct weak_notice *ret)
 {
-    uint32_t number = h->notice_head;
-    const struct name_entry *e;
+    uint32_t number = h->notices.newest; /* the front of the queue: deaths in their order, names newest first */
+    struct name_entry *e;
 
     if (number == 0)
         return false;
+    chain_remove(h, &h->notices, number);
     e = names_at(h->weak_names, number);
+    e->told = true;
     *ret = (struct weak_notice){.name = string_slice(h, e->name), .id = e->id};
-    remove_notice(h, number);
     return true;
 }
 
@@ -151,28 +163,24 @@ void weak_died(struct heap *h, slot_t object)
     slot_t cell = find_cell(h, object);
 
     CHECK(cell != 0);
-    for (uint32_t n = cell_at(h, cell)->newest; n != 0; n = names_at(h->weak_names, n)->link)
-        add_notice(h, n);
+    chain_append(h, &h->notices, &cell_at(h, cell)->names);
     map_remove(h->weak_cells, map_find(h->weak_cells, object));
-    *cell_at(h, cell) = (struct weak_cell){.refs = cell_at(h, cell)->refs};
+    cell_at(h, cell)->object = 0;
     object_at(h, object)->has_weak = 0;
     h->weak_deaths++;
 }
 
 /* ---- names ---- */
 
-/* Take the entry out of its object's list of names, and let go of the weak cell. */
+/* Take the entry out of the chain it is in, and let go of the weak cell. */
 static void detach(struct heap *h, uint32_t number)
 {
     struct name_entry *e = names_at(h->weak_names, number);
-    uint32_t *at = &cell_at(h, e->target)->newest;
 
-    remove_notice(h, number);
-    if (cell_at(h, e->target)->object != 0) {
-        while (*at != number)
-            at = &names_at(h->weak_names, *at)->link;
-        *at = e->link;
-    }
+    if (cell_at(h, e->target)->object != 0)
+        chain_remove(h, &cell_at(h, e->target)->names, number);
+    else if (!e->told)
+        chain_remove(h, &h->notices, number);
     weak_cell_release(h, e->target);
 }
 
@@ -204,8 +212,8 @@ enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
 
     entry->target = cell;
     entry->id = id;
-    entry->link = cell_at(h, cell)->newest;
-    cell_at(h, cell)->newest = number;
+    entry->told = false;
+    chain_add_newest(h, &cell_at(h, cell)->names, number);
     if (ret_new != NULL)
         *ret_new = is_new;
     return ERR_OK;
