@@ -6,6 +6,7 @@
  * over and over.
  */
 #pragma once
+#include "heap/base/bits.h"
 #include "heap/heap_gc.h"
 
 #define COPIES_KEEP_POOLS 4096u /* pages that stay between collections: 16 MiB */
@@ -22,11 +23,8 @@ void copies_fini(struct copies *c, struct mem *mem);
 
 static inline void copies_set(struct copies *c, slot_t slot, uint32_t count)
 {
-    uint32_t n = pool_of(slot);
-    uint64_t bit = 1ull << (n % 64);
-
-    c->pool_count += (c->pools[n / 64] & bit) == 0;
-    c->pools[n / 64] |= bit;
+    c->pool_count += !bits_has(c->pools, pool_of(slot));
+    bits_add(c->pools, pool_of(slot));
     c->count[slot] = count;
 }
 

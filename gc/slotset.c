@@ -1,5 +1,6 @@
 /* slotset.c - see slotset.h. */
 #include "gc/slotset.h"
+#include "heap/base/bits.h"
 
 #define POOL_WORDS (POOL_CELLS / 64)
 #define BITS_BYTES ((size_t)POOLS_MAX * POOL_WORDS * sizeof(uint64_t))
@@ -27,7 +28,7 @@ void slotset_add(struct slotset *s, slot_t slot)
 
     s->count += (*word & bit) == 0;
     *word |= bit;
-    s->pools[pool_of(slot) / 64] |= 1ull << (pool_of(slot) % 64);
+    bits_add(s->pools, pool_of(slot));
 }
 
 static bool pool_is_empty(const struct slotset *s, uint32_t pool)
@@ -48,33 +49,18 @@ void slotset_remove(struct slotset *s, slot_t slot)
     *word &= ~bit;
     s->count--;
     if (*word == 0 && pool_is_empty(s, pool))
-        s->pools[pool / 64] &= ~(1ull << (pool % 64));
-}
-
-/* The first set bit at or after `from`, below `end`; `end`: none. */
-static uint32_t next_bit(const uint64_t *words, uint32_t from, uint32_t end)
-{
-    while (from < end) {
-        uint64_t word = words[from / 64] >> (from % 64);
-
-        if (word != 0) {
-            from += (uint32_t)__builtin_ctzll(word);
-            return from < end ? from : end;
-        }
-        from = (from | 63) + 1;
-    }
-    return end;
+        bits_remove(s->pools, pool);
 }
 
 slot_t slotset_next(const struct slotset *s, slot_t from, slot_t end)
 {
     uint32_t pool_end = (end + POOL_CELLS - 1) >> POOL_SHIFT, place = from & (POOL_CELLS - 1);
 
-    for (uint32_t n = next_bit(s->pools, pool_of(from), pool_end); n < pool_end;
-         n = next_bit(s->pools, n + 1, pool_end), place = 0) {
+    for (uint32_t n = bits_next(s->pools, pool_of(from), pool_end); n < pool_end;
+         n = bits_next(s->pools, n + 1, pool_end), place = 0) {
         if (n != pool_of(from))
             place = 0;
-        place = next_bit(s->bits[n], place, POOL_CELLS);
+        place = bits_next(s->bits[n], place, POOL_CELLS);
         if (place < POOL_CELLS)
             return (n << POOL_SHIFT | place) < end ? n << POOL_SHIFT | place : 0;
     }

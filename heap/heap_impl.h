@@ -41,6 +41,7 @@ struct heap {
     struct map *shape_by_parts; /* hash of (class, site, keys) -> shape */
     struct class *classes;    /* reserved, by number; 0 is none */
     uint32_t class_end, class_free;
+    uint64_t *classes_used;   /* bit c: class number c is in use */
     struct map *class_by_name; /* slot of the name -> class */
 
     /* keys.c */

@@ -1,12 +1,16 @@
 /* names.c - see names.h. The entries stand in a table that is reserved once and never moves. */
 #include "heap/names.h"
+#include "heap/base/bits.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
+
+#define USED_BYTES (NAMES_MAX / 8)
 
 struct name_table {
     struct heap *heap;
     struct map *by_name; /* string -> number */
     struct name_entry *entries;
+    uint64_t *used;      /* bit n: number n has a name */
     uint32_t end;        /* numbers below it have been used; 0 is none */
     uint32_t free;
 };
@@ -21,7 +25,8 @@ struct name_table *names_create(struct heap *h)
     t->end = 1;
     t->by_name = map_create(h->mem, h->seed);
     t->entries = mem_reserve(h->mem, NAMES_MAX * sizeof *t->entries);
-    if (t->by_name == NULL || t->entries == NULL)
+    t->used = mem_reserve(h->mem, USED_BYTES);
+    if (t->by_name == NULL || t->entries == NULL || t->used == NULL)
         names_destroy(&t);
     return t;
 }
@@ -38,6 +43,7 @@ void names_destroy(struct name_table **at)
     if (t->end > 1)
         mem_uncharge(t->heap->mem, (t->end - 1) * sizeof *t->entries);
     mem_unreserve(t->heap->mem, t->entries, NAMES_MAX * sizeof *t->entries);
+    mem_unreserve(t->heap->mem, t->used, USED_BYTES);
     mem_free(t->heap->mem, t, sizeof *t);
 }
 
@@ -86,6 +92,7 @@ enum err names_add(struct name_table *t, struct slice name, uint32_t *ret, struc
         return why_set(why, ERR_NOMEM, "no memory for a name");
     }
     t->entries[n] = (struct name_entry){.name = string};
+    bits_add(t->used, n);
     *ret = n;
     return ERR_OK;
 }
@@ -96,6 +103,7 @@ void names_remove(struct name_table *t, uint32_t n)
 
     CHECK(string != 0);
     map_remove(t->by_name, map_find(t->by_name, string));
+    bits_remove(t->used, n);
     return_number(t, n);
     string_release(t->heap, string);
 }
@@ -108,10 +116,9 @@ struct name_entry *names_at(const struct name_table *t, uint32_t n)
 
 uint32_t names_next(const struct name_table *t, uint32_t from)
 {
-    for (uint32_t n = from > 0 ? from : 1; n < t->end; n++)
-        if (t->entries[n].name != 0)
-            return n;
-    return 0;
+    uint32_t n = bits_next(t->used, from > 0 ? from : 1, t->end);
+
+    return n < t->end ? n : 0;
 }
 
 uint32_t names_count(const struct name_table *t)

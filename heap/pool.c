@@ -5,6 +5,7 @@
  * a page is charged when it enters a pool and stays so while it is free and dirty.
  */
 #include "heap/pool.h"
+#include "heap/base/bits.h"
 #include <string.h>
 
 #define NO_PLACE POOL_CELLS
@@ -67,15 +68,10 @@ static void return_number(struct pools *p, uint32_t n)
 
 /* ---- pages of an arena ---- */
 
-static bool bit(const uint64_t *set, uint32_t i)
-{
-    return (set[i / 64] >> (i % 64)) & 1;
-}
-
 static void set_bits(uint64_t *set, uint32_t from, uint32_t count, bool on)
 {
     for (uint32_t i = from; i < from + count; i++)
-        set[i / 64] = on ? set[i / 64] | (1ull << (i % 64)) : set[i / 64] & ~(1ull << (i % 64));
+        (on ? bits_add : bits_remove)(set, i);
 }
 
 static uint32_t count_bits(const uint64_t *set, uint32_t from, uint32_t count)
@@ -83,7 +79,7 @@ static uint32_t count_bits(const uint64_t *set, uint32_t from, uint32_t count)
     uint32_t n = 0;
 
     for (uint32_t i = from; i < from + count; i++)
-        n += bit(set, i);
+        n += bits_has(set, i);
     return n;
 }
 
@@ -97,7 +93,7 @@ static uint32_t find_run(struct arena *a, uint32_t count)
             i |= 63; /* a full word: nothing free until the next */
             continue;
         }
-        run = bit(a->free, i) ? run + 1 : 0;
+        run = bits_has(a->free, i) ? run + 1 : 0;
         longest = run > longest ? run : longest;
         if (run == count)
             return i + 1 - count;
@@ -177,7 +173,7 @@ static bool take_pages(struct pools *p, uint32_t count, uint16_t *ret_arena, uin
     if (!mem_charge(p->mem, (size_t)(count - dirty) * MEM_PAGE_BYTES))
         return false;
     for (uint32_t i = page; dirty > 0 && i < page + count; i++)
-        if (bit(a->dirty, i))
+        if (bits_has(a->dirty, i))
             memset(a->base + (size_t)i * MEM_PAGE_BYTES, 0, MEM_PAGE_BYTES);
     set_bits(a->free, page, count, false);
     set_bits(a->dirty, page, count, false);
@@ -221,9 +217,9 @@ uint64_t pools_purge(struct pools *p)
         if (a->base == NULL || a->dirty_pages == 0)
             continue;
         for (uint32_t from = 0, to; from < ARENA_PAGES; from = to) {
-            for (to = from + 1; to < ARENA_PAGES && bit(a->dirty, to) == bit(a->dirty, from); to++)
+            for (to = from + 1; to < ARENA_PAGES && bits_has(a->dirty, to) == bits_has(a->dirty, from); to++)
                 ;
-            if (bit(a->dirty, from))
+            if (bits_has(a->dirty, from))
                 mem_discard(a->base + (size_t)from * MEM_PAGE_BYTES, (size_t)(to - from) * MEM_PAGE_BYTES);
         }
         memset(a->dirty, 0, sizeof a->dirty);

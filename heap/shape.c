@@ -3,6 +3,7 @@
  * number that was used is on the account.
  */
 #include "heap/shape.h"
+#include "heap/base/bits.h"
 #include "heap/base/num.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
@@ -15,9 +16,10 @@ enum err shape_tables_create(struct heap *h)
     h->shape_end = h->class_end = 1; /* 0 is none */
     h->shapes = mem_reserve(h->mem, SHAPES_MAX * sizeof *h->shapes);
     h->classes = mem_reserve(h->mem, CLASSES_MAX * sizeof *h->classes);
+    h->classes_used = mem_reserve(h->mem, CLASSES_MAX / 8);
     h->shape_by_parts = map_create(h->mem, h->seed);
     h->class_by_name = map_create(h->mem, h->seed);
-    if (h->shapes && h->classes && h->shape_by_parts && h->class_by_name)
+    if (h->shapes && h->classes && h->classes_used && h->shape_by_parts && h->class_by_name)
         return keys_create(h);
     return ERR_NOMEM;
 }
@@ -38,6 +40,7 @@ void shape_tables_destroy(struct heap *h)
         mem_uncharge(h->mem, (h->class_end - 1) * sizeof *h->classes);
     mem_unreserve(h->mem, h->shapes, SHAPES_MAX * sizeof *h->shapes);
     mem_unreserve(h->mem, h->classes, CLASSES_MAX * sizeof *h->classes);
+    mem_unreserve(h->mem, h->classes_used, CLASSES_MAX / 8);
 }
 
 /* ---- classes ---- */
@@ -80,6 +83,7 @@ static uint32_t take_class(struct heap *h, slot_t name)
         return 0;
     }
     h->classes[c] = (struct class){.name = name};
+    bits_add(h->classes_used, c);
     h->stats.classes++;
     return c;
 }
@@ -94,6 +98,7 @@ static void drop_class_without_shapes(struct heap *h, uint32_t c)
     map_remove(h->class_by_name, map_find(h->class_by_name, class->name));
     string_release(h, class->name);
     *class = (struct class){.next_free = h->class_free};
+    bits_remove(h->classes_used, c);
     h->class_free = c;
     h->stats.classes--;
 }
@@ -373,10 +378,8 @@ struct slice shape_site(const struct heap *h, uint32_t s)
 
 bool heap_next_class(const struct heap *h, uint32_t *cursor, struct class_info *ret)
 {
-    uint32_t c = *cursor == 0 ? 1 : *cursor;
+    uint32_t c = bits_next(h->classes_used, *cursor == 0 ? 1 : *cursor, h->class_end);
 
-    while (c < h->class_end && h->classes[c].name == 0)
-        c++;
     *cursor = c + 1;
     if (c >= h->class_end)
         return false;

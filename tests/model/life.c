@@ -28,6 +28,8 @@ bool life_is_over(const struct life *life)
 
 /* ---- beginning and end ---- */
 
+#define WORN_SLOTS (1u << 16)
+
 static void on_dying(void *ctx, slot_t slot)
 {
     struct life *life = ctx;
@@ -55,19 +57,39 @@ static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to
 
 static void choose_habits(struct life *life)
 {
-    static const uint32_t sizes[] = {12, 60, 200, 500}, items[] = {8, 40, 300, 900}, steps[] = {1, 3, 10, 30};
+    static const uint32_t sizes[] = {12, 60, 200, 500}, items[] = {8, 40, 300, 1500}, steps[] = {1, 3, 10, 30};
     struct habits *h = &life->habits;
 
     h->objects = sizes[roll(life, ARRAY_LEN(sizes))];
     h->list_items = items[roll(life, ARRAY_LEN(items))];
     h->steps = steps[roll(life, ARRAY_LEN(steps))];
     h->links_pct = 25 + roll(life, 60);
+    h->many = one_in(life, 4);
     h->automatic = roll(life, 3) != 0;
     h->refuses = one_in(life, 4);
     h->freezes = roll(life, 2) == 0;
     h->saves = roll(life, 2) == 0;
     h->check_every = life->paranoid ? 1 : h->objects < 100 ? 100 : 400;
     h->rest_every = 600 + roll(life, 3000);
+}
+
+/* Use up the turns of the slots of some pools (slot.h), so that slots are retired during the life. Ids of a slot must
+ * keep growing. */
+static void wear_slots(struct life *life, uint32_t count)
+{
+    static const struct label label = {{"worn", 4}, {NULL, 0}};
+    obj_id *last = calloc(WORN_SLOTS, sizeof *last), id;
+
+    CHECK(last != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK(heap_new_record(life->heap, label, NULL, 0, &id, NULL) == ERR_OK);
+        heap_release(life->heap, id);
+        (void)heap_reap(life->heap, 2);
+        AGREE(life, (id & SLOT_MAX) < WORN_SLOTS && id > last[id & SLOT_MAX], "id %" PRIu64 " was used before", id);
+        last[id & SLOT_MAX] = id;
+    }
+    free(last);
+    life->worn_ids = count;
 }
 
 struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, const char *name)
@@ -88,6 +110,8 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     CHECK(heap_create(&life->mem, UINT64_C(0x5eed) + roll(life, 256), &life->heap) == ERR_OK);
     CHECK(gc_create(life->heap, &life->gc) == ERR_OK);
     CHECK(session_set_create(life->heap, &life->sessions) == ERR_OK);
+    if (life->dice.bytes == NULL && one_in(life, 40))
+        wear_slots(life, OBJECT_TURN_MAX * POOL_CELLS - 2000);
     life->watch = (struct heap_watch){.ctx = life, .dying = on_dying, .recount = on_recount};
     heap_add_watch(life->heap, &life->watch);
     hold_begin(life);

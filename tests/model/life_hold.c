@@ -190,7 +190,7 @@ static void take_ref(struct life *life)
         naive_of(life, i)->own_refs++;
 }
 
-static void give_ref(struct life *life, uint32_t i)
+void hold_give(struct life *life, uint32_t i)
 {
     heap_release(life->heap, life_id(life, i));
     naive_of(life, i)->own_refs--;
@@ -217,7 +217,7 @@ static void give_refs(struct life *life)
     if (i == NAIVE_NONE)
         return;
     for (uint64_t n = naive_of(life, i)->own_refs > 100 ? naive_of(life, i)->own_refs : 1; n > 0; n--)
-        give_ref(life, i);
+        hold_give(life, i);
     life_settle(life);
 }
 
@@ -302,7 +302,7 @@ void hold_newborn(struct life *life, uint32_t i)
     default:
         write_link_somewhere(life, i);
     }
-    give_ref(life, i);
+    hold_give(life, i);
     life_settle(life);
 }
 

@@ -30,6 +30,7 @@ struct habits {
     uint32_t list_items;  /* a list has about as many at most */
     uint32_t steps;       /* of the collector between two operations, at most */
     uint32_t links_pct;   /* of values */
+    bool many;            /* now and then thousands are made at once */
     bool automatic;       /* collections start by themselves */
     bool refuses;         /* memory is refused now and then */
     bool freezes, saves;
@@ -63,6 +64,8 @@ struct life {
     obj_id *dying; /* told by the heap and not yet looked at */
     uint32_t dying_count, dying_room;
     bool refused; /* memory may have been refused during this call */
+
+    uint64_t worn_ids; /* made and dropped without the naive heap */
 
     uint64_t now_ms;
     struct life_session session[NAIVE_SESSIONS];
@@ -157,6 +160,8 @@ void hold_begin(struct life *life);
 void hold_drain(struct life *life, size_t units); /* a step of everything that is ending */
 /* The life's own reference on a new object goes to something random, or nowhere. */
 void hold_newborn(struct life *life, uint32_t i);
+/* Give one reference of the life's own back. */
+void hold_give(struct life *life, uint32_t i);
 void hold_take_notices(struct life *life, size_t max);
 void hold_compare(struct life *life);
 void hold_end(struct life *life);

@@ -285,18 +285,37 @@ static void new_bytes(struct life *life)
     hold_newborn(life, bytes);
 }
 
+/* Contents changed plainly: so must the etag. */
+static void check_etag(struct life *life, obj_id id, uint64_t before, bool is_change)
+{
+    uint64_t after;
+
+    if (is_change && heap_etag(life->heap, id, &after, NULL) == ERR_OK)
+        AGREE(life, before != after, "object %" PRIu64 " changed and its etag did not", id);
+}
+
+static uint64_t etag_of(struct life *life, obj_id id)
+{
+    uint64_t etag = 0;
+
+    (void)heap_etag(life->heap, id, &etag, NULL);
+    return etag;
+}
+
 static void set_bytes(struct life *life)
 {
     uint32_t bytes = life_pick_kind(life, HEAP_BYTES), len;
-    uint64_t content;
+    uint64_t content, before;
     struct payload *p;
 
     if (bytes == NAIVE_NONE)
         return;
+    before = etag_of(life, life_id(life, bytes));
     p = random_payload(life, &len, &content);
     CHECK(p != NULL);
     life_may_refuse(life);
     if (life_judge(life, heap_set_bytes(life->heap, life_id(life, bytes), &p, NULL), bytes, NULL, 0)) {
+        check_etag(life, life_id(life, bytes), before, len != naive_of(life, bytes)->length);
         naive_of(life, bytes)->length = len;
         naive_of(life, bytes)->content = content;
     }
@@ -329,13 +348,12 @@ static void set_field_to(struct life *life, uint32_t record, uint32_t name, stru
     uint32_t p = naive_field(&life->naive, record, name);
     bool is_change = p == o->part_count || differs(&o->parts[p].value, &v);
     struct edits e = {.count = 0};
-    uint64_t before = 0, after = 0;
     obj_id id = o->id;
+    uint64_t before = etag_of(life, id);
 
-    (void)heap_etag(life->heap, id, &before, NULL);
     add_edit(life, &e, name, v, false);
-    if (edit(life, record, &e) && heap_etag(life->heap, id, &after, NULL) == ERR_OK)
-        AGREE(life, !is_change || before != after, "object %" PRIu64 " changed and its etag did not", id);
+    if (edit(life, record, &e))
+        check_etag(life, id, before, is_change);
 }
 
 static void set_field(struct life *life)
@@ -401,17 +419,49 @@ static void unset_field(struct life *life)
     life_settle(life);
 }
 
+/* From a place within, the walk goes on with the same value that reading it gives. */
+static void compare_seek(struct life *life, obj_id id, struct part_cursor *cursor, enum err e, struct value v)
+{
+    struct part part;
+
+    AGREE(life, e == ERR_OK && heap_next_part(life->heap, id, cursor, &part) && value_eq(part.value, v),
+          "object %" PRIu64 ": a walk from a place within does not begin there", id);
+}
+
 static void get_field(struct life *life)
 {
     uint32_t record = life_pick_kind(life, HEAP_RECORD), name;
+    struct part_cursor cursor = {0};
     struct value v;
 
     if (record == NAIVE_NONE)
         return;
     name = name_in(life, record);
-    if (judge_field(life, heap_get_field(life->heap, life_id(life, record), name_of(life, name), &v, NULL), record, name))
-        AGREE(life, value_matches(life, v, &naive_of(life, record)->parts[naive_field(&life->naive, record, name)].value),
-              "object %" PRIu64 ": field f%u has another value", life_id(life, record), name);
+    if (!judge_field(life, heap_get_field(life->heap, life_id(life, record), name_of(life, name), &v, NULL), record, name))
+        return;
+    AGREE(life, value_matches(life, v, &naive_of(life, record)->parts[naive_field(&life->naive, record, name)].value),
+          "object %" PRIu64 ": field f%u has another value", life_id(life, record), name);
+
+    enum err e = heap_seek_field(life->heap, life_id(life, record), name_of(life, name), &cursor, NULL);
+
+    compare_seek(life, life_id(life, record), &cursor, e, v);
+}
+
+/* Many fields at once, the collector going on in between: from the first on, or here and there. */
+static void unset_many(struct life *life)
+{
+    uint32_t record = life_pick_kind(life, HEAP_RECORD), count = roll(life, 40);
+    bool run = roll(life, 2) == 0;
+    struct naive_object *o;
+
+    for (; record != NAIVE_NONE && count > 0 && (o = naive_of(life, record))->part_count > 8; count--) {
+        struct edits e = {.count = 0};
+
+        add_edit(life, &e, o->parts[run ? 0 : roll(life, o->part_count)].name, (struct naive_value){.kind = VALUE_NULL}, true);
+        if (!edit(life, record, &e))
+            return;
+        gc_breathe(life);
+    }
 }
 
 /* ---- lists ---- */
@@ -475,10 +525,12 @@ static void set_item(struct life *life)
 
     struct naive_value v = random_value(life);
     struct value item = real_value(life, &v);
+    uint64_t before = etag_of(life, life_id(life, list));
 
     life_may_refuse(life);
     if (!judge_item(life, heap_set_item(life->heap, life_id(life, list), index, &item, NULL), list, index, &v, 1))
         return;
+    check_etag(life, life_id(life, list), before, differs(&naive_of(life, list)->parts[index].value, &v));
     naive_of(life, list)->parts[index].value = v;
     life_settle(life);
 }
@@ -520,14 +572,78 @@ static void delete_many(struct life *life)
 static void get_item(struct life *life)
 {
     uint32_t list = life_pick_kind(life, HEAP_LIST), index;
+    struct part_cursor cursor = {0};
     struct value v;
+    enum err e;
 
     if (list == NAIVE_NONE)
         return;
     index = index_in(life, list);
-    if (judge_item(life, heap_get_item(life->heap, life_id(life, list), index, &v, NULL), list, index, NULL, 0))
-        AGREE(life, value_matches(life, v, &naive_of(life, list)->parts[index].value),
-              "object %" PRIu64 ": item %u has another value", life_id(life, list), index);
+    if (!judge_item(life, heap_get_item(life->heap, life_id(life, list), index, &v, NULL), list, index, NULL, 0))
+        return;
+    AGREE(life, value_matches(life, v, &naive_of(life, list)->parts[index].value), "object %" PRIu64 ": item %u has another value",
+          life_id(life, list), index);
+    e = heap_seek_item(life->heap, life_id(life, list), index, &cursor, NULL);
+    compare_seek(life, life_id(life, list), &cursor, e, v);
+}
+
+/* ---- many objects at once ---- */
+
+/* A record that links to `next`, or to nothing; the life owns a reference of it. NAIVE_NONE: it was not made. */
+static uint32_t link_in_chain(struct life *life, uint32_t class, uint32_t next)
+{
+    struct edits e = {.count = 0};
+    obj_id id;
+    uint32_t record;
+
+    if (next != NAIVE_NONE)
+        add_edit(life, &e, 0, link_to(next), false);
+    if (!life_judge(life, heap_new_record(life->heap, label_of(class), e.fields, e.count, &id, NULL), NAIVE_NONE, e.values,
+                    e.count))
+        return NAIVE_NONE;
+    record = add_newborn(life, id, HEAP_RECORD, class);
+    apply_edits(life, record, &e);
+    return record;
+}
+
+/* A chain of records, which may be closed to a ring: it grows pools, and they go again when it dies. */
+static void new_chain(struct life *life)
+{
+    uint32_t count = life->habits.many && one_in(life, 6) ? 1000 + roll(life, 3000) : 2 + roll(life, 40);
+    uint32_t class = random_class(life), head = NAIVE_NONE, tail = NAIVE_NONE;
+
+    while (count-- > 0 && !life_is_over(life)) {
+        uint32_t next = head;
+
+        head = link_in_chain(life, class, next);
+        tail = next == NAIVE_NONE ? head : tail;
+        if (next != NAIVE_NONE)
+            hold_give(life, next);
+    }
+    if (head == NAIVE_NONE)
+        return;
+    if (roll(life, 2) == 0)
+        set_field_to(life, tail, 1, link_to(head));
+    hold_newborn(life, head);
+}
+
+/* Many records that one list holds: more than fit on the stack of those waiting to be looked through. */
+static void new_fan(struct life *life)
+{
+    uint32_t count = life->habits.many && one_in(life, 8) ? 4500 : 2 + roll(life, 40), class = random_class(life);
+    uint32_t list;
+    obj_id id;
+
+    if (!life_judge(life, heap_new_list(life->heap, label_of(class), NULL, 0, &id, NULL), NAIVE_NONE, NULL, 0))
+        return;
+    list = add_newborn(life, id, HEAP_LIST, class);
+    while (count-- > 0 && !life_is_over(life)) {
+        uint32_t record = link_in_chain(life, class, one_in(life, 2) ? list : NAIVE_NONE);
+
+        (void)push_to(life, list, link_to(record));
+        hold_give(life, record);
+    }
+    hold_newborn(life, list);
 }
 
 /* ---- any object ---- */
@@ -553,9 +669,32 @@ static void ask_for_any(struct life *life)
         write_compare(life, i);
 }
 
+/* Operations on an object of another kind are refused, and nothing happens. */
+static void ask_for_wrong_kind(struct life *life)
+{
+    uint32_t i = life_pick_alive(life);
+    struct value v = value_null();
+    enum heap_kind kind;
+    obj_id id;
+
+    if (i == NAIVE_NONE)
+        return;
+    id = life_id(life, i);
+    kind = naive_of(life, i)->kind;
+    if (!heap_has(life->heap, id))
+        return;
+    if (kind != HEAP_LIST)
+        AGREE(life, heap_push_item(life->heap, id, &v, NULL, NULL) == ERR_WRONG_KIND, "an item in what is no list");
+    if (kind != HEAP_RECORD)
+        AGREE(life, heap_get_field(life->heap, id, SLICE("f0"), &v, NULL) == ERR_WRONG_KIND, "a field of what is no record");
+    write_compare(life, i);
+}
+
 const struct op write_ops[] = {
     {"new record", new_record, 60, 1},
-    {"new wide record", new_wide_record, 3, 1},
+    {"new wide record", new_wide_record, 5, 1},
+    {"new chain", new_chain, 2, 1},
+    {"new fan", new_fan, 2, 1},
     {"new list", new_list, 15, 1},
     {"new bytes", new_bytes, 8, 1},
     {"set bytes", set_bytes, 3, 0},
@@ -563,6 +702,7 @@ const struct op write_ops[] = {
     {"link itself", link_itself, 8, 0},
     {"edit many", edit_many, 12, 0},
     {"unset field", unset_field, 30, -1},
+    {"unset many", unset_many, 4, -1},
     {"get field", get_field, 8, 0},
     {"push item", push_item, 12, 0},
     {"push many", push_many, 3, 0},
@@ -571,5 +711,6 @@ const struct op write_ops[] = {
     {"delete many", delete_many, 3, -1},
     {"get item", get_item, 8, 0},
     {"ask for any", ask_for_any, 6, 0},
+    {"ask for the wrong kind", ask_for_wrong_kind, 3, 0},
 };
 const size_t write_op_count = ARRAY_LEN(write_ops);

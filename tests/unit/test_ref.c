@@ -38,7 +38,7 @@ END_TEST
 
 /* ---- a hub ---- */
 
-#define CELL_FULL ((1u << 20) - 1)
+#define CELL_FULL OBJECT_COUNT_MAX
 
 START_TEST(a_count_beyond_what_the_cell_holds_is_exact_up_and_down)
 {
