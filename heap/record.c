@@ -1,81 +1,14 @@
 /*
- * record.c - see record.h.
- *
- * An edit goes through three stages, so that it happens whole or not at all:
- *   plan     names interned, values encoded, references taken: all that the client's input can spoil;
- *   prepare  the shape it will have, room for it: all that memory can refuse; nothing shows yet;
- *   commit   cannot fail. What the edit displaced is let go of last, since that may kill objects.
+ * record.c - see record.h: where a record keeps its fields, reading them, and letting go of them.
+ * Changing them is record_edit.c.
  */
 #include "heap/record.h"
 #include "heap/dict.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/object.h"
-#include "heap/ref.h"
 #include "heap/shape.h"
 #include "heap/slot.h"
-
-#define PLAN_INLINE 8 /* edits that need no memory to plan */
-
-/* ---- plan ---- */
-
-struct planned {
-    slot_t name;  /* one reference */
-    word_t word;  /* its references; WORD_ABSENT: unset */
-};
-
-struct plan {
-    size_t count;
-    struct planned *items;
-    struct planned few[PLAN_INLINE];
-};
-
-static void plan_end(struct heap *h, struct plan *p, bool release)
-{
-    for (size_t i = 0; i < p->count && release; i++) {
-        string_release(h, p->items[i].name);
-        word_release(h, p->items[i].word);
-    }
-    if (p->items != p->few)
-        mem_free(h->mem, p->items, p->count * sizeof *p->items);
-}
-
-static enum err plan_one(struct heap *h, const struct field *f, struct planned *ret, struct why *why)
-{
-    enum err e = name_check(f->name, "field name", why);
-    slot_t name;
-
-    if (e != ERR_OK)
-        return e;
-    if ((name = string_take(h, f->name)) == 0)
-        return why_set(why, ERR_NOMEM, "no memory for a field name");
-    ret->name = name;
-    ret->word = WORD_ABSENT;
-    if (!f->unset && (e = word_encode(h, &f->value, &ret->word, why)) != ERR_OK)
-        string_release(h, name);
-    return e;
-}
-
-static enum err plan_begin(struct heap *h, const struct field *fields, size_t count, struct plan *p, struct why *why)
-{
-    enum err e;
-
-    p->items = count <= PLAN_INLINE ? p->few : mem_alloc(h->mem, count * sizeof *p->items);
-    p->count = count;
-    if (p->items == NULL)
-        return why_set(why, ERR_NOMEM, "no memory to plan %zu fields", count);
-    for (size_t i = 0; i < count; i++) {
-        if ((e = plan_one(h, &fields[i], &p->items[i], why)) == ERR_OK)
-            continue;
-        for (size_t done = 0; done < i; done++) {
-            string_release(h, p->items[done].name);
-            word_release(h, p->items[done].word);
-        }
-        plan_end(h, p, false);
-        return e;
-    }
-    return ERR_OK;
-}
 
 /* ---- where values are ---- */
 
@@ -170,349 +103,15 @@ bool record_get(const struct heap *h, slot_t record, slot_t name, word_t *ret)
     return record_seek(h, record, name, &position) && record_next(h, record, &position, &name, ret);
 }
 
-/* ---- prepare: the fields a record will have, in slots ---- */
+/* ---- the public queries ---- */
 
-#define FROM_OLD(i) (-1 - (int)(i))
-
-struct layout {
-    uint32_t count;
-    uint32_t shape;
-    slot_t names[RECORD_SLOTS_MAX];
-    word_t words[RECORD_SLOTS_MAX];
-    int origin[RECORD_SLOTS_MAX]; /* number of the edit it comes from, or FROM_OLD(place) */
-};
-
-static uint32_t place_of(const struct layout *l, slot_t name)
-{
-    uint32_t i = 0;
-
-    while (i < l->count && l->names[i] != name)
-        i++;
-    return i;
-}
-
-static void layout_remove(struct layout *l, uint32_t i)
-{
-    uint32_t behind = l->count - i - 1;
-
-    memmove(&l->names[i], &l->names[i + 1], behind * sizeof *l->names);
-    memmove(&l->words[i], &l->words[i + 1], behind * sizeof *l->words);
-    memmove(&l->origin[i], &l->origin[i + 1], behind * sizeof *l->origin);
-    l->count--;
-}
-
-/* False: too many fields for slots. */
-static bool layout_edit(struct layout *l, const struct planned *edit, int number)
-{
-    uint32_t i = place_of(l, edit->name);
-
-    if (edit->word == WORD_ABSENT) {
-        if (i < l->count)
-            layout_remove(l, i);
-        return true;
-    }
-    if (i == RECORD_SLOTS_MAX)
-        return false;
-    l->names[i] = edit->name;
-    l->words[i] = edit->word;
-    l->origin[i] = number;
-    l->count += i == l->count;
-    return true;
-}
-
-/* Lay `plan` over the fields of `shape`, whose values are `words`. OK with l->shape 0: it has to become a
- * dictionary. ERR_NOMEM. The plan is only read. */
-static enum err layout_make(struct heap *h, uint32_t shape, const word_t *words, const struct plan *p, struct layout *l)
-{
-    enum err e;
-
-    l->shape = 0;
-    l->count = h->shapes[shape].field_count;
-    for (uint32_t i = 0; i < l->count; i++) {
-        l->names[i] = h->shapes[shape].names[i];
-        l->words[i] = words[i];
-        l->origin[i] = FROM_OLD(i);
-    }
-    for (size_t i = 0; i < p->count; i++)
-        if (!layout_edit(l, &p->items[i], (int)i))
-            return ERR_OK;
-    l->shape = shape_of_fields(h, shape, l->names, l->count, &e);
-    return e;
-}
-
-/* A cell with room for `count` values, if the record's own or its extension has not; 0 with OK: it has. */
-static enum err room_make(struct heap *h, slot_t record, uint32_t count, slot_t *ret)
-{
-    uint32_t room;
-
-    *ret = 0;
-    record_values(h, record, &room);
-    if (count <= room)
-        return ERR_OK;
-    *ret = pool_alloc(&h->pools, POOL_DATA, pool_data_words(count));
-    return *ret != 0 ? ERR_OK : ERR_NOMEM;
-}
-
-/* ---- commit, in slots ---- */
-
-static void move_to(struct heap *h, slot_t record, slot_t room)
-{
-    struct object *o = object_at(h, record);
-    uint64_t before = record_storage_bytes(h, record);
-
-    if (room == 0)
-        return;
-    if (o->layout == LAYOUT_EXTENDED)
-        pool_free(&h->pools, o->word[0]);
-    o->layout = LAYOUT_EXTENDED;
-    o->word[0] = room;
-    object_resized(h, record, (int64_t)(record_storage_bytes(h, record) - before));
-}
-
-static void change_shape(struct heap *h, slot_t record, uint32_t shape)
-{
-    struct object *o = object_at(h, record);
-    uint32_t old = o->shape;
-
-    if (shape == old)
-        return;
-    shape_use(h, shape);
-    o->shape = shape & (SHAPES_MAX - 1);
-    shape_unuse(h, old);
-}
-
-static void store(struct heap *h, slot_t record, const struct layout *l)
-{
-    uint32_t room;
-    word_t *values = record_values(h, record, &room);
-
-    CHECK(l->count <= room);
-    memcpy(values, l->words, l->count * sizeof *values);
-    memset(values + l->count, 0, (room - l->count) * sizeof *values);
-}
-
-/* Edits that are in the layout have given their references away: there is nothing left to release. */
-static void settle(const struct layout *l, struct plan *p)
-{
-    for (uint32_t i = 0; i < l->count; i++)
-        if (l->origin[i] >= 0)
-            p->items[l->origin[i]].word = WORD_ABSENT;
-}
-
-static uint32_t kept_of(const struct layout *l)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < l->count; i++)
-        if (l->origin[i] < 0)
-            kept |= 1u << FROM_OLD(l->origin[i]);
-    return kept;
-}
-
-_Static_assert(RECORD_SLOTS_MAX <= 32, "kept_of() has a bit for each");
-
-static enum err edit_slots(struct heap *h, slot_t record, struct plan *p, struct layout *l)
-{
-    uint32_t room, old_count = h->shapes[object_at(h, record)->shape].field_count;
-    word_t old[RECORD_SLOTS_MAX];
-    slot_t larger;
-    enum err e = room_make(h, record, l->count, &larger);
-
-    if (e != ERR_OK)
-        return e;
-    if (old_count > 0)
-        memcpy(old, record_values(h, record, &room), old_count * sizeof *old);
-    shape_use(h, l->shape); /* it must not be freed as idle on the way */
-    move_to(h, record, larger);
-    change_shape(h, record, l->shape);
-    shape_unuse(h, l->shape);
-    store(h, record, l);
-    settle(l, p);
-    for (uint32_t i = 0, kept = kept_of(l); i < old_count; i++)
-        if (((kept >> i) & 1) == 0)
-            word_release(h, old[i]);
-    return ERR_OK;
-}
-
-/* ---- dictionaries ---- */
-
-/* A dictionary with room for `count` fields; 0: no memory. */
-static slot_t new_dictionary(struct heap *h, uint32_t count)
-{
-    slot_t dict = dict_create(h);
-
-    if (dict == 0 || dict_reserve(h, dict, count) == ERR_OK)
-        return dict;
-    dict_destroy(h, dict);
-    return 0;
-}
-
-/* From slots to a dictionary. It shows nowhere, so it may stay when what it was for fails. ERR_NOMEM. */
-static enum err become_dictionary(struct heap *h, slot_t record)
-{
-    struct object *o = object_at(h, record);
-    const struct shape *s = &h->shapes[o->shape];
-    uint64_t before = record_storage_bytes(h, record);
-    uint32_t room, base;
-    const word_t *values = record_values(h, record, &room);
-    slot_t dict = new_dictionary(h, s->field_count);
-    enum err e;
-
-    if (dict == 0)
-        return ERR_NOMEM;
-    if ((base = shape_of_fields(h, o->shape, NULL, 0, &e)) == 0) {
-        dict_destroy(h, dict);
-        return ERR_NOMEM;
-    }
-    for (uint32_t i = 0; i < s->field_count; i++) {
-        string_hold(h, s->names[i]);
-        dict_add(h, dict, s->names[i], values[i]);
-    }
-    if (o->layout == LAYOUT_EXTENDED)
-        pool_free(&h->pools, o->word[0]);
-    o->layout = LAYOUT_DICTIONARY;
-    o->word[0] = dict;
-    change_shape(h, record, base);
-    object_resized(h, record, (int64_t)(record_storage_bytes(h, record) - before));
-    return ERR_OK;
-}
-
-static void move_scans(struct heap *h, slot_t record, slot_t entry)
-{
-    for (struct edge_scan *s = h->scans; s != NULL; s = s->next)
-        if (s->slot == record && s->position == entry)
-            s->position = dict_next(h, entry) != 0 ? dict_next(h, entry) : DICT_END;
-}
-
-static void dict_edit(struct heap *h, slot_t record, slot_t dict, struct planned *edit)
-{
-    slot_t entry = dict_find(h, dict, edit->name);
-
-    if (edit->word == WORD_ABSENT && entry != 0) {
-        move_scans(h, record, entry);
-        edit->word = dict_remove(h, dict, entry);
-    } else if (edit->word != WORD_ABSENT && entry != 0) {
-        edit->word = dict_replace(h, dict, entry, edit->word);
-    } else if (edit->word != WORD_ABSENT) {
-        string_hold(h, edit->name);
-        dict_add(h, dict, edit->name, edit->word);
-        edit->word = WORD_ABSENT;
-    }
-}
-
-static enum err edit_dictionary(struct heap *h, slot_t record, struct plan *p)
-{
-    slot_t dict = record_dict(h, record);
-    uint64_t before = dict_bytes(h, dict);
-    uint32_t sets = 0;
-    bool unsets = false; /* what is there now may be gone when it is set */
-    enum err e;
-
-    for (size_t i = 0; i < p->count; i++) {
-        unsets |= p->items[i].word == WORD_ABSENT;
-        sets += p->items[i].word != WORD_ABSENT && (unsets || dict_find(h, dict, p->items[i].name) == 0);
-    }
-    e = dict_reserve(h, dict, sets);
-    for (size_t i = 0; i < p->count && e == ERR_OK; i++)
-        dict_edit(h, record, dict, &p->items[i]);
-    dict_settle(h, dict);
-    object_resized(h, record, (int64_t)(dict_bytes(h, dict) - before));
-    return e;
-}
-
-/* ---- the public operations ---- */
-
-static enum err find_record(const struct heap *h, obj_id id, slot_t *ret, struct why *why)
+enum err record_find(const struct heap *h, obj_id id, slot_t *ret, struct why *why)
 {
     enum err e = slot_find(h, id, ret, why);
 
     if (e == ERR_OK && object_at(h, *ret)->kind != KIND_RECORD)
         return why_set(why, ERR_WRONG_KIND, "object %llu is not a record", (unsigned long long)id);
     return e;
-}
-
-static enum err edit(struct heap *h, slot_t record, struct plan *p)
-{
-    struct layout l;
-    uint32_t room;
-    enum err e;
-
-    if (object_at(h, record)->layout == LAYOUT_DICTIONARY)
-        return edit_dictionary(h, record, p);
-    if ((e = layout_make(h, object_at(h, record)->shape, record_values(h, record, &room), p, &l)) != ERR_OK)
-        return e;
-    if (l.shape != 0)
-        return edit_slots(h, record, p, &l);
-    if ((e = become_dictionary(h, record)) != ERR_OK)
-        return e;
-    return edit_dictionary(h, record, p);
-}
-
-static enum err no_memory(enum err e, struct why *why)
-{
-    return e == ERR_OK ? ERR_OK : why_set(why, e, "no memory for the fields of a record");
-}
-
-enum err heap_edit_record(struct heap *h, obj_id id, const struct field *edits, size_t count, struct why *why)
-{
-    struct plan p;
-    slot_t record;
-    enum err e;
-
-    if ((e = find_record(h, id, &record, why)) || (e = plan_begin(h, edits, count, &p, why)))
-        return e;
-    object_changing(h, record);
-    e = edit(h, record, &p);
-    plan_end(h, &p, true); /* last: it may kill objects, this one among them */
-    return no_memory(e, why);
-}
-
-/* A newborn with the planned fields: in slots if they fit, else in a dictionary. */
-static enum err give_birth(struct heap *h, uint32_t base, struct plan *p, slot_t *ret)
-{
-    struct layout l;
-    enum err e = layout_make(h, base, NULL, p, &l);
-    uint32_t shape = l.shape != 0 ? l.shape : base;
-    uint32_t own = l.shape != 0 && l.count > RECORD_OWN_WORDS_MIN ? l.count : RECORD_OWN_WORDS_MIN;
-
-    if (e != ERR_OK)
-        return e;
-    *ret = object_birth(h, KIND_RECORD, OBJECT_HEADER_WORDS + own, shape);
-    if (*ret == 0)
-        return ERR_NOMEM;
-    if (l.shape != 0) {
-        store(h, *ret, &l);
-        settle(&l, p);
-        return ERR_OK;
-    }
-    if ((e = become_dictionary(h, *ret)) == ERR_OK)
-        e = edit_dictionary(h, *ret, p);
-    if (e != ERR_OK)
-        object_unbirth(h, *ret);
-    return e;
-}
-
-enum err heap_new_record(struct heap *h, struct label label, const struct field *fields, size_t count, obj_id *ret,
-                         struct why *why)
-{
-    struct plan p;
-    uint32_t base;
-    slot_t record = 0;
-    enum err e;
-
-    if ((e = shape_base(h, label, &base, why)))
-        return e;
-    shape_use(h, base);
-    if ((e = plan_begin(h, fields, count, &p, why)) == ERR_OK) {
-        e = no_memory(give_birth(h, base, &p, &record), why);
-        plan_end(h, &p, true);
-    }
-    shape_unuse(h, base);
-    if (e != ERR_OK)
-        return e;
-    object_born(h, record);
-    *ret = heap_id(h, record);
-    return ERR_OK;
 }
 
 static enum err no_field(struct slice name, struct why *why)
@@ -524,7 +123,7 @@ enum err heap_get_field(const struct heap *h, obj_id id, struct slice name, stru
 {
     slot_t record, field;
     word_t word;
-    enum err e = find_record(h, id, &record, why);
+    enum err e = record_find(h, id, &record, why);
 
     if (e != ERR_OK)
         return e;
@@ -534,19 +133,10 @@ enum err heap_get_field(const struct heap *h, obj_id id, struct slice name, stru
     return ERR_OK;
 }
 
-enum err heap_unset_field(struct heap *h, obj_id id, struct slice name, struct why *why)
-{
-    struct field unset = {.name = name, .unset = true};
-    struct value old;
-    enum err e = heap_get_field(h, id, name, &old, why);
-
-    return e != ERR_OK ? e : heap_edit_record(h, id, &unset, 1, why);
-}
-
 enum err heap_seek_field(const struct heap *h, obj_id id, struct slice name, struct part_cursor *cursor, struct why *why)
 {
     slot_t record, field;
-    enum err e = find_record(h, id, &record, why);
+    enum err e = record_find(h, id, &record, why);
 
     if (e != ERR_OK)
         return e;
@@ -566,6 +156,14 @@ static void empty_own_words(struct heap *h, slot_t record)
     memset(o->word, 0, (pool_words(&h->pools, record) - OBJECT_HEADER_WORDS) * sizeof *o->word);
 }
 
+/* An open scan that stands at the entry goes on behind it. */
+void record_pass_scans(struct heap *h, slot_t record, slot_t entry)
+{
+    for (struct edge_scan *s = h->scans; s != NULL; s = s->next)
+        if (s->slot == record && s->position == entry)
+            s->position = dict_next(h, entry) != 0 ? dict_next(h, entry) : DICT_END;
+}
+
 static size_t release_dictionary(struct heap *h, slot_t record, size_t units)
 {
     slot_t dict = record_dict(h, record);
@@ -573,7 +171,7 @@ static size_t release_dictionary(struct heap *h, slot_t record, size_t units)
     while (units > 0 && dict_first(h, dict) != 0) {
         uint64_t before = dict_bytes(h, dict);
 
-        move_scans(h, record, dict_first(h, dict));
+        record_pass_scans(h, record, dict_first(h, dict));
         word_release(h, dict_remove(h, dict, dict_first(h, dict)));
         object_resized(h, record, (int64_t)(dict_bytes(h, dict) - before));
         units--;

@@ -11,6 +11,9 @@
 
 #define RECORD_OWN_WORDS_MIN 1u /* room to say where the values went */
 
+/* slot_find(), and ERR_WRONG_KIND unless it is a record. */
+enum err record_find(const struct heap *h, obj_id id, slot_t *ret, struct why *why);
+
 /* Visit the fields in order: the cursor is a place, or an entry of a dictionary. */
 bool record_next(const struct heap *h, slot_t record, uint64_t *position, slot_t *ret_name, word_t *ret_word);
 /* The position just before a field. False: no such field. */
@@ -24,6 +27,9 @@ uint64_t record_storage_bytes(const struct heap *h, slot_t record);
 word_t *record_values(const struct heap *h, slot_t record, uint32_t *ret_room);
 /* The dictionary of one that is. */
 slot_t record_dict(const struct heap *h, slot_t record);
+
+/* An entry of its dictionary is about to be removed: an open scan that stands at it goes on behind it. */
+void record_pass_scans(struct heap *h, slot_t record, slot_t entry);
 
 /* Let go of everything in it, at most about `units` values; returns the units left; 0: call again. */
 size_t record_release(struct heap *h, slot_t record, size_t units);

@@ -165,6 +165,10 @@ uint32_t life_pick(struct life *life)
 
 uint32_t life_pick_kind(struct life *life, enum heap_kind kind)
 {
+    uint32_t scanned = one_in(life, 3) ? gc_looked_at(life) : NAIVE_NONE;
+
+    if (scanned != NAIVE_NONE && naive_of(life, scanned)->kind == kind)
+        return scanned;
     for (int tries = 0; tries < 12; tries++) {
         uint32_t i = life_pick(life);
 

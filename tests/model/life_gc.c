@@ -1,4 +1,5 @@
 /* life_gc.c - operations of a random life on the collector, and what it does between two operations. */
+#include "gc/gc_impl.h"
 #include "tests/model/life_impl.h"
 
 /* ---- what happened meanwhile ---- */
@@ -59,6 +60,14 @@ void gc_quiet(struct life *life)
     gc_finish(life->gc);
     AGREE(life, !gc_has_work(life->gc), "the collector has finished and still has work");
     note_runs(life);
+}
+
+uint32_t gc_looked_at(struct life *life)
+{
+    slot_t young = life->gc->young.scan.slot, full = life->gc->full.scan.slot;
+    slot_t slot = young != 0 && (full == 0 || roll(life, 2) == 0) ? young : full;
+
+    return slot != 0 ? naive_find(&life->naive, heap_id(life->heap, slot)) : NAIVE_NONE;
 }
 
 /* ---- between two operations ---- */

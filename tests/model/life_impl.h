@@ -169,6 +169,8 @@ void hold_end(struct life *life);
 /* life_gc.c */
 void gc_between(struct life *life);   /* what happens between two operations */
 void gc_breathe(struct life *life);   /* and within a long one */
+/* An object that the collector is in the middle of looking through, worth disturbing; NAIVE_NONE: none. */
+uint32_t gc_looked_at(struct life *life);
 void gc_learn(struct life *life);     /* which objects are on the garbage list */
 void gc_quiet(struct life *life);     /* gc_finish(), and what it did */
 void gc_random_tuning(struct life *life);
