@@ -125,7 +125,7 @@ enum err post_sessions(struct api *api, struct task *task, struct why *why)
     json_auto_t *body = NULL;
     char text[SESSION_TOKEN_BYTES];
     struct slice token = {text, sizeof text};
-    session_id id;
+    session_id id = 0;
     enum err e;
 
     if ((e = task_json_object(task, &body, why)) || (e = read_wish(body, &wish, why)))
@@ -179,7 +179,7 @@ static enum err path_session(const struct task *task, session_id *ret, struct wh
  * 2} */
 enum err get_session(struct api *api, struct task *task, struct why *why)
 {
-    session_id id;
+    session_id id = 0;
     enum err e;
 
     (void)api;
@@ -191,7 +191,7 @@ enum err get_session(struct api *api, struct task *task, struct why *why)
 /* PUT /v1/sessions/{session}  ->  200, the session, its lease begun anew */
 enum err put_session(struct api *api, struct task *task, struct why *why)
 {
-    session_id id;
+    session_id id = 0;
     enum err e;
 
     if ((e = path_session(task, &id, why)) || (e = session_renew(api->sessions, id, api_now_ms(api), why)))
@@ -203,7 +203,7 @@ enum err put_session(struct api *api, struct task *task, struct why *why)
  * holds. */
 enum err delete_session(struct api *api, struct task *task, struct why *why)
 {
-    session_id id;
+    session_id id = 0;
     enum err e;
 
     if ((e = path_session(task, &id, why)) || (e = session_end(api->sessions, id, why)))
@@ -226,7 +226,7 @@ static bool next_hold(struct api *api, uint64_t session, uint64_t *cursor, obj_i
 enum err get_session_holds(struct api *api, struct task *task, struct why *why)
 {
     struct session_info info;
-    session_id id;
+    session_id id = 0;
     enum err e;
 
     if ((e = path_session(task, &id, why)) || (e = session_info(api->sessions, id, &info, why)))

@@ -9,7 +9,7 @@
 #include "heap/base/bits.h"
 #include "heap/heap_gc.h"
 
-#define COPIES_KEEP_POOLS 4096u /* pages that stay between collections: 16 MiB */
+#define COPIES_KEEP_POOLS 1024u /* pages that stay between collections: 4 MiB */
 
 struct copies {
     uint32_t *count;      /* by slot */

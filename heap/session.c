@@ -422,7 +422,7 @@ static enum err find_hold(const struct session_set *ss, session_id session, obj_
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
 {
     struct session *s;
-    uint32_t entry;
+    uint32_t entry = MAP_NONE;
     slot_t slot;
     enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
 
@@ -440,7 +440,7 @@ enum err session_hold(struct session_set *ss, session_id session, obj_id id, str
 enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why)
 {
     struct session *s;
-    uint32_t entry;
+    uint32_t entry = MAP_NONE;
     slot_t slot;
     enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #define OP_BYTES_MAX 256
 #define ANSWER_BYTES_MAX 8192
 #define SMALL_INTS 128
+#define PATIENCE_S 60
 
 struct stream {
     int fd;
@@ -123,7 +125,7 @@ static void send_batch(struct stream *s, int port, const struct shape *shape, ui
 
     send_all(s, head, (size_t)snprintf(head, sizeof(head),
                                        "POST /v1/batch?reply=summary HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-                                       "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n", port));
+                                       "Transfer-Encoding: chunked\r\n\r\n", port));
     for (uint64_t i = 0; i < count && !s->cut; i++) {
         s->used += (size_t)shape->write(s->chunk + s->used, i);
         if (s->used > CHUNK_BYTES - OP_BYTES_MAX)
@@ -136,15 +138,20 @@ static void send_batch(struct stream *s, int port, const struct shape *shape, ui
     send_all(s, "0\r\n\r\n", 5);
 }
 
-/* Until the other side closes, or there is no more room. */
+/* Until the summary, the end of the connection, no more room, or no more patience. */
 static void read_answer(int fd, char *answer)
 {
+    struct timeval patience = {.tv_sec = PATIENCE_S};
     size_t used = 0;
     ssize_t n;
 
-    while (used < ANSWER_BYTES_MAX - 1 && (n = recv(fd, answer + used, ANSWER_BYTES_MAX - 1 - used, 0)) > 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    answer[0] = '\0';
+    while (strstr(answer, "{\"done\":") == NULL && used < ANSWER_BYTES_MAX - 1 &&
+           (n = recv(fd, answer + used, ANSWER_BYTES_MAX - 1 - used, 0)) > 0) {
         used += (size_t)n;
-    answer[used] = '\0';
+        answer[used] = '\0';
+    }
 }
 
 int main(int argc, char **argv)
