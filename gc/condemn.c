@@ -12,6 +12,7 @@
  */
 #include "gc/gc_impl.h"
 #include "heap/base/map.h"
+#include <stdlib.h>
 #include <string.h>
 
 void condemn_begin(struct gc *gc, struct window *w)
@@ -46,10 +47,13 @@ size_t condemn_release(struct gc *gc, struct window *w, size_t units)
             w->releasing = window_next_member(gc, w, &units);
         if (w->releasing == 0)
             return units;
-        units = heap_release_condemned(gc->heap, w->releasing, units > 0 ? units : 1);
-        if (units == 0)
+
+        size_t left = heap_release_condemned(gc->heap, w->releasing, units > 0 ? units : 1);
+
+        if (left == 0)
             return 0;
         w->releasing = 0;
+        units = units > 0 ? left : 0; /* one that was found with the last unit is released all the same */
     }
     return 0;
 }
@@ -141,12 +145,24 @@ static struct gc_class_count *class_row(struct gc *gc, struct slice name)
     return row;
 }
 
+/* For qsort(): the largest count first, then by name. */
+static int compare_rows(const void *left, const void *right)
+{
+    const struct gc_class_count *a = left, *b = right;
+
+    if (a->objects != b->objects)
+        return a->objects > b->objects ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
 /* Count what would go, by class, and put the members back where they were. */
 size_t condemn_tally(struct gc *gc, struct window *w, size_t units)
 {
     while (units > 0) {
         slot_t slot = window_next_member(gc, w, &units);
 
+        if (slot == 0 && units > 0)
+            qsort(gc->dry, gc->dry_count, sizeof *gc->dry, compare_rows);
         if (slot == 0)
             return units;
 

@@ -23,6 +23,7 @@ struct window {
     uint64_t reached;
     enum walk_source source;
     slot_t cursor;             /* the walk goes on here */
+    slot_t end;                /* of the heap when it opened: what is born behind it is no member */
     slot_t releasing;          /* RELEASE: object in the middle of it; 0: none */
     struct edge_scan scan;     /* object in the middle of being looked through */
     bool done_walking;         /* SPREAD: only grey objects are left */

@@ -66,13 +66,11 @@ void window_rewind(struct window *w)
  * chosen, pool by pool. */
 static slot_t next_in_source(struct gc *gc, const struct window *w, size_t *units)
 {
-    slot_t end = gc_heap_end(gc);
-
     if (w->source == WALK_NURSERY)
-        return slotset_next(&gc->nursery[w->run.dry_run ? gc->nursery_now : !gc->nursery_now], w->cursor, end);
+        return slotset_next(&gc->nursery[w->run.dry_run ? gc->nursery_now : !gc->nursery_now], w->cursor, w->end);
     if (w->source == WALK_MIDDLE)
-        return slotset_next(&gc->middle, w->cursor, end);
-    for (slot_t s = w->cursor; s < end; s = (s | (POOL_CELLS - 1)) + 1) {
+        return slotset_next(&gc->middle, w->cursor, w->end);
+    for (slot_t s = w->cursor; s < w->end; s = (s | (POOL_CELLS - 1)) + 1) {
         if (pool_is_objects(gc->pools, pool_of(s)))
             return s;
         *units -= *units > 1; /* a pool that is none of ours */
@@ -123,6 +121,7 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     CHECK(w->phase == GC_IDLE && w->scan.slot == 0 && w->grey_count == 0 && w->grey_rest.count == 0);
     w->phase = GC_CLOSE;
     w->generation = generation;
+    w->end = gc_heap_end(gc);
     w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
     w->reached = 0;
     w->releasing = 0;
@@ -225,6 +224,15 @@ static size_t look_through(struct look *l, slot_t slot, size_t units)
     return units > count ? units - count : 1;
 }
 
+/* One that was found with the last unit is looked at all the same, as far as another unit goes. */
+static size_t look_at(struct look *l, slot_t slot, size_t units)
+{
+    if (units > 0)
+        return look_through(l, slot, units);
+    (void)look_through(l, slot, 1);
+    return 0;
+}
+
 static size_t finish_scan(struct look *l, size_t units)
 {
     return heap_scan(l->gc->heap, &l->w->scan, units, found_link, l);
@@ -248,7 +256,7 @@ static size_t subtract_members(struct look *l, size_t units)
 
         if (slot == 0)
             return units;
-        units = look_through(l, slot, units > 0 ? units : 1); /* one that was found is looked at */
+        units = look_at(l, slot, units);
     }
     return 0;
 }
@@ -335,7 +343,7 @@ static size_t spread_grey(struct look *l, size_t units)
         }
         units--;
         if (holds_links(l->gc, slot))
-            units = look_through(l, slot, units > 0 ? units : 1);
+            units = look_at(l, slot, units);
     }
     return 0;
 }

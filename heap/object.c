@@ -136,7 +136,8 @@ void object_free(struct heap *h, slot_t slot)
     if (next_turn > pool->turn_max)
         pool->turn_max = (uint16_t)next_turn;
     if (next_turn > OBJECT_TURN_MAX) {
-        o->state = STATE_RETIRED;
+        *o = (struct object){.state = STATE_RETIRED}; /* a member of no window any more */
+        object_set_turn(o, OBJECT_TURN_MAX);
         pool_retire(&h->pools, slot);
         return;
     }

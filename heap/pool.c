@@ -24,10 +24,7 @@ enum err pools_init(struct pools *p, struct mem *mem)
     p->pool = mem_reserve(mem, POOLS_MAX * sizeof *p->pool);
     p->turn_base = mem_reserve(mem, POOLS_MAX * sizeof *p->turn_base);
     p->arena = mem_reserve(mem, ARENAS_MAX * sizeof *p->arena);
-    if (p->table && p->pool && p->turn_base && p->arena)
-        return ERR_OK;
-    pools_fini(p);
-    return ERR_NOMEM;
+    return p->table && p->pool && p->turn_base && p->arena ? ERR_OK : ERR_NOMEM;
 }
 
 void pools_fini(struct pools *p)

@@ -93,6 +93,7 @@ struct pools {
 #define POOL_TABLE_WORDS 0xffu
 #define POOL_TABLE_OBJECTS 0x100u
 
+/* ERR_NOMEM: pools_fini() it all the same. */
 enum err pools_init(struct pools *p, struct mem *mem);
 void pools_fini(struct pools *p); /* whatever is in use goes too */
 

@@ -30,8 +30,7 @@ void shape_tables_destroy(struct heap *h)
 {
     while (h->idle_count > 0)
         free_oldest_idle(h);
-    if (h->keys != NULL)
-        keys_destroy(h);
+    keys_destroy(h);
     map_destroy(&h->shape_by_parts);
     map_destroy(&h->class_by_name);
     if (h->shape_end > 1)

@@ -1,12 +1,13 @@
 /*
  * batch_stream.c - send one long batch, as fast as heapd takes it.
  *
- *   batch_stream PORT chain COUNT      {next}: each links to the one made before it; the root is the last one
- *   batch_stream PORT records COUNT    {left, right, val}: the same, with a second link to the one at half its number
- *   batch_stream PORT loose COUNT      {left, right, val} without links and without a root: creates alone
+ *   batch_stream PORT chain COUNT     {next}: each links to the one made before it
+ *   batch_stream PORT records COUNT   {left, right, val}: to the one before, and to that of half its number
+ *   batch_stream PORT loose COUNT     {left, right, val} without links: creates alone
  *
- * The body is chunked and never whole in memory, the root is called "bench", and the answer is the summary line.
- * Prints one line of JSON, the seconds from the first byte to the summary; exit status 1 if an op failed.
+ * The root "bench" is the last object of a chain or of records; loose ones have none, and die with the batch.
+ * The body is chunked and never whole in memory; the answer is the summary line. Prints one line of JSON, the
+ * seconds from the first byte to the summary; exit status 1 if an op failed.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -20,15 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES 65536
-#define OP_BYTES_MAX 256
+#define CHUNK_BYTES      65536
+#define OP_BYTES_MAX     256
 #define ANSWER_BYTES_MAX 8192
-#define SMALL_INTS 128
-#define PATIENCE_S 60
+#define SMALL_INTS       128
+#define PATIENCE_S       60
 
 struct stream {
     int fd;
-    bool cut;      /* the other side has stopped reading: its answer says why */
+    bool cut; /* the other side has stopped reading: its answer says why */
     size_t used;
     char chunk[CHUNK_BYTES + OP_BYTES_MAX];
 };
@@ -91,7 +92,8 @@ static int write_chain(char *op, uint64_t i)
 
 static int write_loose(char *op, uint64_t i)
 {
-    return snprintf(op, OP_BYTES_MAX, "[\"new\",\"Node\",{\"left\":null,\"right\":null,\"val\":%" PRIu64 "}]\n",
+    return snprintf(op, OP_BYTES_MAX,
+                    "[\"new\",\"Node\",{\"left\":null,\"right\":null,\"val\":%" PRIu64 "}]\n",
                     i % SMALL_INTS);
 }
 
@@ -123,17 +125,19 @@ static void send_batch(struct stream *s, int port, const struct shape *shape, ui
 {
     char head[256];
 
-    send_all(s, head, (size_t)snprintf(head, sizeof(head),
-                                       "POST /v1/batch?reply=summary HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-                                       "Transfer-Encoding: chunked\r\n\r\n", port));
+    send_all(s, head,
+             (size_t)snprintf(head, sizeof(head),
+                              "POST /v1/batch?reply=summary HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n",
+                              port));
     for (uint64_t i = 0; i < count && !s->cut; i++) {
         s->used += (size_t)shape->write(s->chunk + s->used, i);
         if (s->used > CHUNK_BYTES - OP_BYTES_MAX)
             flush(s);
     }
     if (shape->rooted)
-        s->used += (size_t)snprintf(s->chunk + s->used, OP_BYTES_MAX, "[\"root\",\"bench\",\"@%" PRIu64 "\"]\n",
-                                    count - 1);
+        s->used += (size_t)snprintf(s->chunk + s->used, OP_BYTES_MAX,
+                                    "[\"root\",\"bench\",\"@%" PRIu64 "\"]\n", count - 1);
     flush(s);
     send_all(s, "0\r\n\r\n", 5);
 }

@@ -3,9 +3,9 @@
  *
  *   record_memory COUNT     one line of JSON
  *
- * COUNT records {left: link, right: link, val: small integer} in one rooted list, collected as they are made, as
- * the daemon would. The price is what the process grew by, less the list's own bytes, by COUNT. Nothing is kept
- * beside the heap: targets of links are read back from the list.
+ * COUNT records {left: link, right: link, val: small integer} in one rooted list, collected as they are made,
+ * as the daemon would. The price is what the process grew by, less the list's own bytes, by COUNT. Nothing is
+ * kept beside the heap: targets of links are read back from the list.
  */
 #include "gc/gc.h"
 #include "heap/base/check.h"
@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CREATES_A_STEP 256  /* as many ops as a batch runs before it yields */
-#define UNITS_A_STEP 100000 /* nobody waits here */
-#define SMALL_INTS 128      /* CPython keeps one object each for these, so that neither side pays for integers */
+#define CREATES_A_STEP 256    /* as many ops as a batch runs before it yields */
+#define UNITS_A_STEP   100000 /* nobody waits here */
+#define SMALL_INTS     128 /* CPython keeps one object each for these, so that neither side pays for integers */
 
 static uint64_t resident_bytes(void)
 {

@@ -57,7 +57,7 @@ static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to
 
 static void choose_habits(struct life *life)
 {
-    static const uint32_t sizes[] = {12, 60, 200, 500}, items[] = {8, 40, 300, 1500}, steps[] = {1, 3, 10, 30};
+    static const uint32_t sizes[] = {12, 60, 200, 500}, items[] = {8, 40, 300, 1500}, steps[] = {2, 8, 30, 100};
     struct habits *h = &life->habits;
 
     h->objects = sizes[roll(life, ARRAY_LEN(sizes))];
@@ -65,6 +65,8 @@ static void choose_habits(struct life *life)
     h->steps = steps[roll(life, ARRAY_LEN(steps))];
     h->links_pct = 25 + roll(life, 60);
     h->many = one_in(life, 4);
+    h->wide = one_in(life, 3);
+    h->reaps = one_in(life, 3);
     h->automatic = roll(life, 3) != 0;
     h->refuses = one_in(life, 4);
     h->freezes = roll(life, 2) == 0;
@@ -165,7 +167,7 @@ uint32_t life_pick(struct life *life)
 
 uint32_t life_pick_kind(struct life *life, enum heap_kind kind)
 {
-    uint32_t scanned = one_in(life, 3) ? gc_looked_at(life) : NAIVE_NONE;
+    uint32_t scanned = roll(life, 2) == 0 ? gc_looked_at(life) : NAIVE_NONE;
 
     if (scanned != NAIVE_NONE && naive_of(life, scanned)->kind == kind)
         return scanned;

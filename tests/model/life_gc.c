@@ -78,8 +78,13 @@ void gc_breathe(struct life *life)
 
     if (life->mode == LIFE_STOP)
         return;
-    for (steps = roll(life, life->habits.steps + 1); steps > 0; steps--)
+    for (steps = roll(life, life->habits.steps + 1); steps > 0; steps--) {
         (void)gc_step(life->gc, life->mode == LIFE_UNIT ? 1 : 500 + roll(life, 1000));
+        if (gc_looked_at(life) != NAIVE_NONE)
+            break; /* an object is looked through by half: let something happen to it */
+    }
+    if (life->gc->young.phase == GC_CONDEMN || life->gc->full.phase == GC_CONDEMN)
+        hold_compare_weak(life); /* some are dead and do not know it yet */
     note_runs(life);
 }
 
@@ -93,7 +98,7 @@ void gc_between(struct life *life)
     gc_breathe(life);
     if (one_in(life, 3))
         hold_drain(life, 1 + roll(life, 4));
-    if (one_in(life, 5))
+    if (life->habits.reaps && one_in(life, 5))
         (void)heap_reap(life->heap, 1 + roll(life, 4));
     life_hear(life);
 }
@@ -188,7 +193,8 @@ static void purge(struct life *life)
 
 static void reap(struct life *life)
 {
-    (void)heap_reap(life->heap, 1 + roll(life, 50));
+    if (life->habits.reaps)
+        (void)heap_reap(life->heap, 1 + roll(life, 50));
 }
 
 /* ---- at rest ---- */

@@ -408,6 +408,12 @@ void hold_drain(struct life *life, size_t units)
             (void)scope_close(&life->closing[c], units);
 }
 
+void hold_compare_weak(struct life *life)
+{
+    for (uint32_t w = 0; w < NAIVE_WEAK_NAMES; w++)
+        compare_weak_name(life, w);
+}
+
 /* All that the heap tells of roots, sessions and weak names, against what is known. */
 void hold_compare(struct life *life)
 {
@@ -431,8 +437,7 @@ void hold_compare(struct life *life)
         for (uint32_t e = 0; e < set->count; e++)
             AGREE(life, session_holds(life->sessions, info.id, life_id(life, set->items[e])), "a hold is missing");
     }
-    for (uint32_t w = 0; w < NAIVE_WEAK_NAMES; w++)
-        compare_weak_name(life, w);
+    hold_compare_weak(life);
 }
 
 void hold_end(struct life *life)

@@ -31,6 +31,8 @@ struct habits {
     uint32_t steps;       /* of the collector between two operations, at most */
     uint32_t links_pct;   /* of values */
     bool many;            /* now and then thousands are made at once */
+    bool wide;            /* many records are dictionaries */
+    bool reaps;           /* memory of the dead is given back by others than the collector, too */
     bool automatic;       /* collections start by themselves */
     bool refuses;         /* memory is refused now and then */
     bool freezes, saves;
@@ -163,6 +165,7 @@ void hold_newborn(struct life *life, uint32_t i);
 /* Give one reference of the life's own back. */
 void hold_give(struct life *life, uint32_t i);
 void hold_take_notices(struct life *life, size_t max);
+void hold_compare_weak(struct life *life);
 void hold_compare(struct life *life);
 void hold_end(struct life *life);
 

@@ -219,12 +219,28 @@ static void make_record(struct life *life, uint32_t count, bool in_order)
 
 static void new_record(struct life *life)
 {
-    make_record(life, roll(life, 6), !one_in(life, 10));
+    if (life->habits.wide && one_in(life, 3))
+        make_record(life, RECORD_SLOTS_MAX + roll(life, LIFE_EDITS_MAX - RECORD_SLOTS_MAX), true);
+    else
+        make_record(life, roll(life, 6), !one_in(life, 10));
 }
 
 static void new_wide_record(struct life *life)
 {
     make_record(life, 20 + roll(life, LIFE_EDITS_MAX - 20), one_in(life, 2));
+}
+
+static bool push_to(struct life *life, uint32_t list, struct naive_value v)
+{
+    struct value item = real_value(life, &v);
+    uint64_t index;
+
+    life_may_refuse(life);
+    if (!life_judge(life, heap_push_item(life->heap, life_id(life, list), &item, &index, NULL), list, &v, 1))
+        return false;
+    AGREE(life, index == naive_of(life, list)->part_count, "an item was pushed to place %" PRIu64, index);
+    naive_push(&life->naive, list, v);
+    return true;
 }
 
 static void new_list(struct life *life)
@@ -246,6 +262,9 @@ static void new_list(struct life *life)
 
     for (uint32_t i = 0; i < count; i++)
         naive_push(&life->naive, list, values[i]);
+    if (life->habits.list_items >= 300 && one_in(life, 3)) /* longer than a leaf, so that looking through it pauses */
+        for (uint32_t i = 100 + roll(life, 300); i > 0 && !life_is_over(life); i--)
+            (void)push_to(life, list, random_value(life));
     hold_newborn(life, list);
 }
 
@@ -465,19 +484,6 @@ static void unset_many(struct life *life)
 }
 
 /* ---- lists ---- */
-
-static bool push_to(struct life *life, uint32_t list, struct naive_value v)
-{
-    struct value item = real_value(life, &v);
-    uint64_t index;
-
-    life_may_refuse(life);
-    if (!life_judge(life, heap_push_item(life->heap, life_id(life, list), &item, &index, NULL), list, &v, 1))
-        return false;
-    AGREE(life, index == naive_of(life, list)->part_count, "an item was pushed to place %" PRIu64, index);
-    naive_push(&life->naive, list, v);
-    return true;
-}
 
 static void push_item(struct life *life)
 {
@@ -705,7 +711,7 @@ const struct op write_ops[] = {
     {"unset many", unset_many, 4, -1},
     {"get field", get_field, 8, 0},
     {"push item", push_item, 12, 0},
-    {"push many", push_many, 3, 0},
+    {"push many", push_many, 6, 0},
     {"set item", set_item, 20, 0},
     {"delete item", delete_item, 20, -1},
     {"delete many", delete_many, 3, -1},

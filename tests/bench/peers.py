@@ -1,0 +1,201 @@
+"""
+peers.py - the servers that are measured, each started here on a free port of 127.0.0.1 and ended here, by its pid.
+
+Two cores where there are two: servers run on the first, what asks them on the second, so that one never waits for the
+other's time slice. It is the same for every server, so it favours none.
+"""
+import http.client
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WAIT = 60
+
+
+@dataclass
+class Row:
+    what: str
+    ours: str
+    theirs: str = ""
+    ratio: float | None = None
+    bar: str = ""
+    met: bool | None = None
+    note: str = ""
+    measured: dict = field(default_factory=dict)
+
+
+class Failed(SystemExit):
+    """Something could not be measured: says what, and ends the run with status 1."""
+
+    def __init__(self, sentence):
+        super().__init__(f"bench: {sentence}")
+
+
+median = statistics.median
+
+
+def in_turn(rounds, *actions):
+    """Each action once a round, in turn; for each the list of what it answered."""
+    said = [[action() for action in actions] for _ in range(rounds)]
+    return list(zip(*said))
+
+
+class Place:
+    """Where the programs are, how large things are, a folder for what peers write, and the cores."""
+
+    def __init__(self, build, quick):
+        self.build, self.quick, self.stack = Path(build).resolve(), quick, ExitStack()
+        cores = sorted(os.sched_getaffinity(0))
+        self.server_core, self.client_core = cores[0], cores[-1]
+
+    def __enter__(self):
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="heapd-bench-")))
+        return self
+
+    def __exit__(self, *error):
+        self.stack.close()
+
+    def size(self, whole, quick):
+        return quick if self.quick else whole
+
+    def client(self, *command):
+        """Run a program on the client's core; what it printed."""
+        done = subprocess.run([str(c) for c in command], text=True, timeout=300, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {self.client_core}))
+        if done.returncode != 0:
+            raise Failed(f"{Path(command[0]).name} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        return done.stdout
+
+    def program(self, name, *args):
+        """One of our C programs: the JSON it printed."""
+        return json.loads(self.client(self.build / "tests/bench" / name, *args))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """A process on the server's core, from `with` to its end."""
+
+    def __init__(self, place, command, port):
+        self.port = port
+        self.log = open(place.folder / f"{Path(command[0]).name}.log", "ab")
+        self.process = subprocess.Popen(
+            [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+            preexec_fn=lambda: os.sched_setaffinity(0, {place.server_core}))
+        self.worker = self.process.pid
+
+    def wait_until_it_listens(self):
+        end = time.monotonic() + WAIT
+        while not listens(self.port):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise Failed(f"{self.process.args[0]} does not listen: {Path(self.log.name).read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.terminate()
+        try:
+            self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def cpu_seconds(self):
+        """User and system time of the process that serves."""
+        after_name = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Heapd(Server):
+    def __init__(self, place):
+        super().__init__(place, [place.build / "daemon/heapd", "--listen", "127.0.0.1:0"], 0)
+        ready = self.process.stdout.readline().decode()
+        if not (m := re.fullmatch(r"heapd ready http://127\.0\.0\.1:(\d+)\n", ready)):
+            self.__exit__()
+            raise Failed(f"heapd did not start: {Path(self.log.name).read_text()[-2000:]}")
+        self.port = int(m[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+
+    def ask(self, method, path, body=None):
+        self.http.request(method, path, None if body is None else json.dumps(body))
+        answer = self.http.getresponse()
+        text = answer.read()
+        if answer.status >= 400:
+            raise Failed(f"{method} {path}: {answer.status} {text.decode()}")
+        return json.loads(text) if text else None
+
+    def settle(self):
+        """Until the batch before has let go of all but the root, and the collector has nothing to do."""
+        end = time.monotonic() + WAIT
+        root = self.ask("GET", "/v1/roots/bench")["$ref"]
+        while not self.is_at_rest(root):
+            if time.monotonic() > end:
+                raise Failed("heapd does not come to rest")
+            time.sleep(0.05)
+
+    def is_at_rest(self, root):
+        gc = self.ask("GET", "/v1/gc")
+        return gc["phase"] == "idle" and gc["doomed"] == 0 and self.ask("GET", f"/v1/objects/{root}")["refs"] == 1
+
+
+class Nginx(Server):
+    """One worker that answers every request with the same `body_bytes` bytes."""
+
+    def __init__(self, place, body_bytes):
+        port, folder = free_port(), place.folder / "nginx"
+        folder.mkdir(exist_ok=True)
+        (folder / "nginx.conf").write_text(self.config(folder, port, "x" * body_bytes))
+        super().__init__(place, ["/usr/sbin/nginx", "-p", folder, "-e", folder / "error.log", "-c", "nginx.conf"], port)
+        self.url = f"http://127.0.0.1:{port}/"
+        self.wait_until_it_listens()
+        self.worker = self.only_child()
+
+    def only_child(self):
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+    @staticmethod
+    def config(folder, port, body):
+        user = "user root;" if os.geteuid() == 0 else ""
+        temp = "".join(f"{t}_temp_path {folder}/{t};" for t in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        return (f"daemon off; {user} worker_processes 1; pid {folder}/pid; events {{ worker_connections 1024; }}\n"
+                f"http {{ access_log off; {temp} keepalive_requests 1000000000; default_type application/json;\n"
+                f'  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{body}"; }} }} }}\n')
+
+
+class Redis(Server):
+    def __init__(self, place):
+        port = free_port()
+        super().__init__(place, ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
+                                 "--dir", place.folder, "--logfile", place.folder / "redis.log"], port)
+        self.wait_until_it_listens()
+
+    def used_memory(self):
+        with socket.create_connection(("127.0.0.1", self.port), WAIT) as s:
+            s.sendall(b"INFO memory\r\n")
+            said = b""
+            while b"used_memory_human" not in said:
+                said += s.recv(65536)
+        return int(re.search(rb"used_memory:(\d+)", said)[1])
