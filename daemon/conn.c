@@ -310,8 +310,10 @@ static enum progress serve(struct conn *c)
 
 static bool wants_bytes(const struct conn *c)
 {
-    if (c->peer_done || c->last || !has_room(c))
-        return false;
+    bool between = c->task == NULL || !c->now.body_open;
+
+    if (c->peer_done || (c->last && between) || !has_room(c))
+        return false; /* the last request gets its body to the end, and nothing behind it is read */
     if (c->task != NULL && c->now.body_open && !task_wants_body(c->task))
         return false;
     return c->in.len == 0 || c->starved;

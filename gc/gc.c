@@ -65,7 +65,7 @@ static void on_dying(void *ctx, slot_t slot)
     slotset_remove(&gc->nursery[1], slot);
     slotset_remove(&gc->middle, slot);
     if (o->window != WINDOW_NONE)
-        window_lose(window_of(gc, slot), slot);
+        window_of(gc, slot)->reached++; /* not collected: it died by counting */
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)

@@ -104,8 +104,6 @@ size_t window_subtract(struct gc *gc, struct window *w, size_t units);
 size_t window_spread(struct gc *gc, struct window *w, size_t units);
 /* A member is reached: it leaves the window, a generation older, and waits to be looked through. */
 void window_reach(struct gc *gc, struct window *w, slot_t slot);
-/* A member died by counting: it is not collected, and what it still links counts as reached. */
-void window_lose(struct window *w, slot_t slot);
 /* The next member that is still in the window, the walk's cursor moved behind it; 0 at the end, and 0 with
  * *units 0 when they ran out on the way. */
 slot_t window_next_member(struct gc *gc, struct window *w, size_t *units);

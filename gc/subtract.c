@@ -12,7 +12,7 @@
  * the same links to it all along, so its copy is exact. A newborn is no member. Roots, holds and scopes need not
  * be visited: whatever they hold has a count that no member explains.
  *
- * A member that dies by counting meanwhile keeps its links until it is reaped; they are spread from as well.
+ * A member that dies by counting meanwhile keeps its links until it is reaped: so the dead are reaped before the end.
  *
  * A link must not be subtracted twice, nor missed while spreading. Records are looked at whole; a list or
  * dictionary in the middle of being looked at is moved along when something is removed below the cursor
@@ -306,29 +306,14 @@ void window_reach(struct gc *gc, struct window *w, slot_t slot)
     push_grey(w, slot);
 }
 
-/* It died by counting, and its memory waits to return: until then its links still count, and they may have been
- * subtracted. So what it links is taken as reached; the rest of it dies by counting too, when its turn comes. */
-void window_lose(struct window *w, slot_t slot)
-{
-    w->reached++;
-    push_grey(w, slot);
-}
-
 static void spread_link(struct gc *gc, struct window *w, slot_t target)
 {
     if (gc_object(gc, target)->window == w->mark)
         window_reach(gc, w, target);
 }
 
-static bool holds_links(const struct gc *gc, slot_t slot)
-{
-    return pool_is_objects(gc->pools, pool_of(slot)) &&
-           (gc_object(gc, slot)->state == STATE_LIVE || gc_object(gc, slot)->state == STATE_DEAD);
-}
-
-/* Grey objects first, so that few wait. A grey object may be dead and partly released: what it has let go of was
- * told as a changed count. Or its slot may be another's by now: looking through that one reaches too much,
- * never too little. */
+/* Grey objects first, so that few wait. One that was grey may have died, or died and given its slot to another:
+ * looking through that one reaches too much, never too little. */
 static size_t spread_grey(struct look *l, size_t units)
 {
     units = finish_scan(l, units);
@@ -342,7 +327,7 @@ static size_t spread_grey(struct look *l, size_t units)
             continue;
         }
         units--;
-        if (holds_links(l->gc, slot))
+        if (pool_is_objects(l->gc->pools, pool_of(slot)) && gc_object(l->gc, slot)->state == STATE_LIVE)
             units = look_at(l, slot, units);
     }
     return 0;

@@ -36,7 +36,7 @@ enum err session_set_create(struct heap *h, struct session_set **ret);
 void session_set_destroy(struct session_set **ss);
 
 /* Open a session. `token` is SESSION_TOKEN_BYTES of secret text that the caller made. ERR_BAD_VALUE (ttl not
- * within (0, SESSION_TTL_S_MAX], label too long), ERR_TOO_MANY (sessions_max), ERR_NOMEM. */
+ * within [1, SESSION_TTL_S_MAX], label too long), ERR_TOO_MANY (sessions_max), ERR_NOMEM. */
 enum err session_open(struct session_set *ss, double ttl_s, struct slice label, struct slice token,
                       uint64_t now_ms, session_id *ret, struct why *why);
 

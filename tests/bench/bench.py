@@ -65,7 +65,7 @@ def arguments():
     p.add_argument("--quick", action="store_true", help="smaller graphs, shorter runs")
     p.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     p.add_argument("--only", action="append", choices=PARTS, help="one part; may be given several times")
-    p.add_argument("--build", type=Path, required=True, help="where heapd and the programs were built")
+    p.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     return p.parse_args()
 
 

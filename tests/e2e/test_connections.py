@@ -213,6 +213,12 @@ class Framing(Edge):
         self.assertEqual(len(said.raw.splitlines()), 3001)
         self.assertTrue(w.at_end())
 
+    def test_the_last_request_of_a_connection_may_go_on_streaming(self):
+        stream = self.stream("Connection: close")
+        for n in range(600):                    # more than a batch does in one turn
+            self.assertIn("id", stream.op("new", "N", {"n": n}))
+        self.assertEqual(stream.end(), {"done": 600, "failed": 0})
+
     def test_http_1_0_may_keep_the_connection(self):
         w = self.wire()
         for _ in range(3):

@@ -209,17 +209,6 @@ static void check_the_dead(struct life *life)
     AGREE(life, i == NAIVE_NONE, "object %" PRIu64 " (number %u) is dead and still held", naive_of(life, i)->id, i);
 }
 
-void life_learn_dead(struct life *life, uint32_t i)
-{
-    const struct naive_object *o = naive_of(life, i);
-
-    if (o->dead)
-        return;
-    AGREE(life, life->mode != LIFE_STOP, "object %" PRIu64 " (number %u) is dead and should live", o->id, i);
-    naive_kill(&life->naive, i);
-    check_the_dead(life);
-}
-
 void life_hear(struct life *life)
 {
     uint32_t news = 0;
@@ -237,6 +226,18 @@ void life_hear(struct life *life)
     life->dying_count = 0;
     if (news > 0)
         check_the_dead(life);
+}
+
+void life_learn_dead(struct life *life, uint32_t i)
+{
+    const struct naive_object *o = naive_of(life, i);
+
+    life_hear(life); /* what it was held by may be dead too */
+    if (o->dead)
+        return;
+    AGREE(life, life->mode != LIFE_STOP, "object %" PRIu64 " (number %u) is dead and should live", o->id, i);
+    naive_kill(&life->naive, i);
+    check_the_dead(life);
 }
 
 static void compare_population(struct life *life)

@@ -41,15 +41,19 @@ static void root_put_op(struct life *life)
     put_root(life, roll(life, NAIVE_ROOTS), life_pick(life));
 }
 
-static void root_delete_op(struct life *life)
+static void delete_root(struct life *life, uint32_t r)
 {
-    uint32_t r = roll(life, NAIVE_ROOTS);
     struct short_name name = name_at("root", r);
     enum err e = root_delete(life->heap, slice_of(name.text), NULL);
 
     AGREE(life, e == (life->naive.roots[r] == NAIVE_NONE ? ERR_NO_NAME : ERR_OK), "deleting root %u: %s", r, err_name(e));
     life->naive.roots[r] = NAIVE_NONE;
     life_settle(life);
+}
+
+static void root_delete_op(struct life *life)
+{
+    delete_root(life, roll(life, NAIVE_ROOTS));
 }
 
 /* ---- sessions ---- */
@@ -159,15 +163,11 @@ static void hold_op(struct life *life)
     hold_in(life, open_session_number(life), life_pick(life));
 }
 
-static void drop_op(struct life *life)
+static void drop_from(struct life *life, uint32_t s, uint32_t i)
 {
-    uint32_t s = open_session_number(life), i = life_pick(life);
     struct naive_set *set = &life->naive.sessions[s];
-    enum err e;
+    enum err e = session_drop(life->sessions, life->session[s].id, life_id(life, i), NULL);
 
-    if (set->count > 0 && roll(life, 8) != 0)
-        i = set->items[roll(life, set->count)];
-    e = session_drop(life->sessions, life->session[s].id, life_id(life, i), NULL);
     if (e == ERR_NOT_HELD) {
         AGREE(life, i != NAIVE_NONE && !naive_set_has(set, i), "a hold was forgotten");
         return;
@@ -177,6 +177,14 @@ static void drop_op(struct life *life)
     AGREE(life, naive_set_has(set, i), "a session let go of what it did not hold");
     naive_set_remove(set, i);
     life_settle(life);
+}
+
+static void drop_op(struct life *life)
+{
+    uint32_t s = open_session_number(life);
+    const struct naive_set *set = &life->naive.sessions[s];
+
+    drop_from(life, s, set->count > 0 && roll(life, 8) != 0 ? set->items[roll(life, set->count)] : life_pick(life));
 }
 
 /* ---- references of the life's own ---- */
@@ -232,6 +240,18 @@ static void take_crowd(struct life *life)
         if (!life_judge(life, heap_hold(life->heap, life_id(life, i), NULL), i, NULL, 0))
             return;
     naive_of(life, i)->own_refs += CROWD;
+}
+
+void hold_drop_all(struct life *life, uint32_t i)
+{
+    for (uint32_t r = 0; r < NAIVE_ROOTS; r++)
+        if (life->naive.roots[r] == i)
+            delete_root(life, r);
+    for (uint32_t s = 0; s < NAIVE_SESSIONS; s++)
+        if (life->session[s].open && naive_set_has(&life->naive.sessions[s], i))
+            drop_from(life, s, i);
+    while (naive_of(life, i)->own_refs > 0)
+        hold_give(life, i);
 }
 
 /* ---- scopes ---- */

@@ -164,6 +164,8 @@ void hold_drain(struct life *life, size_t units); /* a step of everything that i
 void hold_newborn(struct life *life, uint32_t i);
 /* Give one reference of the life's own back. */
 void hold_give(struct life *life, uint32_t i);
+/* Everything but scopes lets go of it. */
+void hold_drop_all(struct life *life, uint32_t i);
 void hold_take_notices(struct life *life, size_t max);
 void hold_compare_weak(struct life *life);
 void hold_compare(struct life *life);

@@ -521,15 +521,8 @@ static bool judge_item(struct life *life, enum err e, uint32_t list, uint32_t in
     return e != ERR_NO_NAME && life_judge(life, e, list, v, count);
 }
 
-static void set_item(struct life *life)
+static void set_item_to(struct life *life, uint32_t list, uint32_t index, struct naive_value v)
 {
-    uint32_t list = life_pick_kind(life, HEAP_LIST), index;
-
-    if (list == NAIVE_NONE)
-        return;
-    index = index_in(life, list);
-
-    struct naive_value v = random_value(life);
     struct value item = real_value(life, &v);
     uint64_t before = etag_of(life, life_id(life, list));
 
@@ -539,6 +532,14 @@ static void set_item(struct life *life)
     check_etag(life, life_id(life, list), before, differs(&naive_of(life, list)->parts[index].value, &v));
     naive_of(life, list)->parts[index].value = v;
     life_settle(life);
+}
+
+static void set_item(struct life *life)
+{
+    uint32_t list = life_pick_kind(life, HEAP_LIST);
+
+    if (list != NAIVE_NONE)
+        set_item_to(life, list, index_in(life, list), random_value(life));
 }
 
 static bool delete_at(struct life *life, uint32_t list, uint32_t index)
@@ -636,7 +637,7 @@ static void new_chain(struct life *life)
 /* Many records that one list holds: more than fit on the stack of those waiting to be looked through. */
 static void new_fan(struct life *life)
 {
-    uint32_t count = life->habits.many && one_in(life, 8) ? 4500 : 2 + roll(life, 40), class = random_class(life);
+    uint32_t count = life->habits.many && one_in(life, 8) ? 4500 : 2 + roll(life, one_in(life, 3) ? 600 : 40), class = random_class(life);
     uint32_t list;
     obj_id id;
 
@@ -673,6 +674,59 @@ static void ask_for_any(struct life *life)
 
     if (life_judge(life, heap_check(life->heap, life_id(life, i), NULL), i, NULL, 0))
         write_compare(life, i);
+}
+
+/* The object in the middle of being looked through loses half of what it has; and others are made at once, which may
+ * get the memory. */
+static void crumble_looked_at(struct life *life)
+{
+    uint32_t i = gc_looked_at(life);
+    struct edits e = {.count = 0};
+
+    if (i == NAIVE_NONE)
+        return;
+    if (naive_of(life, i)->kind == HEAP_LIST) {
+        for (uint32_t n = naive_of(life, i)->part_count / 4; n > 0 && delete_at(life, i, index_in(life, i)); n--)
+            ;
+        return;
+    }
+    for (uint32_t p = 0; p < naive_of(life, i)->part_count && e.count < LIFE_EDITS_MAX; p++)
+        if (roll(life, 2) == 0)
+            add_edit(life, &e, naive_of(life, i)->parts[p].name, (struct naive_value){.kind = VALUE_NULL}, true);
+    (void)edit(life, i, &e);
+    for (uint32_t n = roll(life, 12); n > 0; n--)
+        make_record(life, LIFE_EDITS_MAX, true);
+}
+
+/* Whatever links to `i` links to nothing instead. */
+static void unlink_everywhere(struct life *life, uint32_t i)
+{
+    for (uint32_t a = 0; a < life->naive.alive_count; a++) {
+        uint32_t holder = life->naive.alive[a];
+        const struct naive_object *o = naive_of(life, holder);
+
+        for (uint32_t p = 0; p < o->part_count; p++) {
+            struct naive_value nothing = {.kind = VALUE_NULL};
+
+            if (o->parts[p].value.kind != VALUE_LINK || o->parts[p].value.target != i)
+                continue;
+            if (o->kind == HEAP_LIST)
+                set_item_to(life, holder, p, nothing);
+            else
+                set_field_to(life, holder, o->parts[p].name, nothing);
+        }
+    }
+}
+
+/* The object in the middle of being looked through dies by counting, if nothing but a scope holds it. */
+static void kill_looked_at(struct life *life)
+{
+    uint32_t i = gc_looked_at(life);
+
+    if (i == NAIVE_NONE)
+        return;
+    unlink_everywhere(life, i);
+    hold_drop_all(life, i);
 }
 
 /* Operations on an object of another kind are refused, and nothing happens. */
@@ -716,6 +770,8 @@ const struct op write_ops[] = {
     {"delete item", delete_item, 20, -1},
     {"delete many", delete_many, 3, -1},
     {"get item", get_item, 8, 0},
+    {"crumble what is looked at", crumble_looked_at, 6, 0},
+    {"kill what is looked at", kill_looked_at, 6, -1},
     {"ask for any", ask_for_any, 6, 0},
     {"ask for the wrong kind", ask_for_wrong_kind, 3, 0},
 };

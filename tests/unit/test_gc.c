@@ -1,6 +1,6 @@
 /*
- * test_gc.c - the collector does what CPython's does: each case was run on CPython 3.11 to 3.13, one object here
- * for one container with __slots__ there, and answered with these numbers.
+ * test_gc.c - the collector does what CPython's does: each case was run on CPython 3.11 to 3.13, one object
+ * here for one container with __slots__ there, and answered with these numbers.
  */
 #include "tests/unit/gc_world.h"
 
@@ -601,7 +601,8 @@ START_TEST(a_heap_without_cycles_says_so)
 }
 END_TEST
 
-/* Python: a weakref with a callback on a self-loop: nothing at drop; one call after collect, which sees None. */
+/* Python: a weakref with a callback on a self-loop: nothing at drop; one call after collect, which sees None.
+ */
 START_TEST(a_weak_name_of_a_cycle_is_told_when_it_is_collected)
 {
     struct world w = gc_world_new();

@@ -57,8 +57,12 @@ static void on_dying(void *ctx, slot_t slot)
 static void begin_diary(struct diary *d, struct world *w)
 {
     *d = (struct diary){.world = w};
-    d->watch = (struct heap_watch){.ctx = d, .born = on_born, .gained_ref = on_gained, .lost_ref = on_lost,
-                                   .changing = on_changing, .dying = on_dying};
+    d->watch = (struct heap_watch){.ctx = d,
+                                   .born = on_born,
+                                   .gained_ref = on_gained,
+                                   .lost_ref = on_lost,
+                                   .changing = on_changing,
+                                   .dying = on_dying};
     heap_add_watch(w->heap, &d->watch);
 }
 
@@ -234,7 +238,8 @@ START_TEST(every_strong_link_is_an_edge_and_nothing_else_is)
 
     for (size_t i = 0; i < ARRAY_LEN(targets); i++)
         targets[i] = new_record(&w);
-    holders[0] = new_record_with(&w, "R", (struct field[]){field("z", value_null()), field("x", value_null())}, 2);
+    holders[0] =
+        new_record_with(&w, "R", (struct field[]){field("z", value_null()), field("x", value_null())}, 2);
     holders[1] = new_record(&w); /* grows out of its cell */
     holders[2] = new_record(&w); /* becomes a dictionary */
     holders[3] = new_list(&w);
@@ -243,7 +248,9 @@ START_TEST(every_strong_link_is_an_edge_and_nothing_else_is)
         struct edge_scan scan;
 
         for (uint32_t i = 0; i < (h == 2 ? 40u : links); i++) {
-            struct value v = i < links ? value_link(targets[i]) : i % 2 == 0 ? weak(targets[0]) : text("no link at all");
+            struct value v = i < links    ? value_link(targets[i])
+                             : i % 2 == 0 ? weak(targets[0])
+                                          : text("no link at all");
 
             snprintf(name, sizeof name, h == 0 ? (i == 0 ? "z" : "x") : "f%u", i);
             if (h == 3)

@@ -1,4 +1,5 @@
-/* test_heap.c - the heap as a whole: walking it, its numbers, its etags, its memory, its end, and its recount. */
+/* test_heap.c - the heap as a whole: walking it, its numbers, its etags, its memory, its end, and its
+ * recount. */
 #include "heap/heap_impl.h"
 #include "tests/unit/world.h"
 
@@ -188,7 +189,8 @@ START_TEST(what_was_held_by_a_leak_goes_back_when_it_is_fixed)
     size_t before = w.mem->used_bytes, peak;
 
     for (uint32_t i = 0; i < n; i++) {
-        struct field f[] = {field("next", value_link(keep)), field("n", value_int((int64_t)i << 32)), field("s", text("words"))};
+        struct field f[] = {field("next", value_link(keep)), field("n", value_int((int64_t)i << 32)),
+                            field("s", text("words"))};
         obj_id id = 0;
 
         OK(heap_new_record(w.heap, label_of("Leak"), f, ARRAY_LEN(f), &id, &why));
@@ -201,7 +203,8 @@ START_TEST(what_was_held_by_a_leak_goes_back_when_it_is_fixed)
     world_reap(&w);
     (void)heap_purge(w.heap);
     ck_assert_uint_eq(world_stats(&w).dirty_bytes, 0);
-    ck_assert_uint_le(w.mem->used_bytes, before + (peak - before) / 100 + (2u << 20)); /* each size keeps a pool */
+    ck_assert_uint_le(w.mem->used_bytes,
+                      before + (peak - before) / 100 + (2u << 20)); /* each size keeps a pool */
     ck_assert_uint_eq(refs(&w, keep), 1);
     world_free(&w);
 }

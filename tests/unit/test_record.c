@@ -1,4 +1,5 @@
-/* test_record.c - named fields in the order they came, all of an edit or none, in whatever form they are kept. */
+/* test_record.c - named fields in the order they came, all of an edit or none, in whatever form they are
+ * kept. */
 #include "heap/record.h"
 #include "heap/heap_impl.h"
 #include "tests/unit/world.h"
@@ -41,14 +42,16 @@ static bool is_dictionary(struct world *w, obj_id id)
     return object_at(w->heap, heap_slot(w->heap, id))->layout == LAYOUT_DICTIONARY;
 }
 
-/* Each test of what edits do runs on a record in slots (_i is 0), in slots elsewhere (1), in a dictionary (2). */
+/* Each test of what edits do runs on a record in slots (_i is 0), in slots elsewhere (1), in a dictionary
+ * (2). */
 static obj_id record_in_form(struct world *w, int form)
 {
     obj_id id = new_record(w);
 
     if (form == 0) {
-        struct field fields[] = {field("u", value_null()), field("v", value_null()), field("w", value_null()),
-                                 field("x", value_null()), field("y", value_null()), field("z", value_null())};
+        struct field fields[] = {field("u", value_null()), field("v", value_null()),
+                                 field("w", value_null()), field("x", value_null()),
+                                 field("y", value_null()), field("z", value_null())};
 
         let_go(w, id);
         world_reap(w);
@@ -150,8 +153,9 @@ START_TEST(an_edit_with_one_bad_value_changes_nothing)
 {
     struct world w = world_new();
     obj_id id = record_in_form(&w, _i), to = new_record(&w), dead = new_record(&w);
-    const struct value bad[] = {value_link(dead), weak(dead), real(1.0 / 0.0), real(-1.0 / 0.0), real(0.0 / 0.0),
-                                text("\xff not UTF-8"), value_link(0), value_link(UINT64_MAX)};
+    const struct value bad[] = {
+        value_link(dead),       weak(dead),    real(1.0 / 0.0),       real(-1.0 / 0.0), real(0.0 / 0.0),
+        text("\xff not UTF-8"), value_link(0), value_link(UINT64_MAX)};
     const enum err expected[] = {ERR_DANGLING,  ERR_DANGLING,  ERR_BAD_VALUE, ERR_BAD_VALUE,
                                  ERR_BAD_VALUE, ERR_BAD_VALUE, ERR_DANGLING,  ERR_DANGLING};
     uint64_t before;
@@ -161,8 +165,8 @@ START_TEST(an_edit_with_one_bad_value_changes_nothing)
     set(&w, id, "b", text("some text that is kept"));
     before = etag(&w, id);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct field edits[] = {unset("a"), field("c", value_link(to)), field("b", value_int(1)), field("d", bad[i]),
-                                field("e", text("more"))};
+        struct field edits[] = {unset("a"), field("c", value_link(to)), field("b", value_int(1)),
+                                field("d", bad[i]), field("e", text("more"))};
 
         REFUSED(expected[i], heap_edit_record(w.heap, id, edits, ARRAY_LEN(edits), &why));
         ck_assert_str_eq(names_of(&w, id), "a b");
@@ -180,7 +184,8 @@ START_TEST(a_bad_field_name_is_refused)
     obj_id id = record_in_form(&w, _i), other;
     char long_name[NAME_BYTES_MAX + 2];
     struct field f = {.value = value_int(1)};
-    const struct slice bad[] = {{long_name, NAME_BYTES_MAX + 1}, {NULL, 0}, {"a\0b", 3}, {"\xc0\x80", 2}, {"\xed\xa0\x80", 3}};
+    const struct slice bad[] = {
+        {long_name, NAME_BYTES_MAX + 1}, {NULL, 0}, {"a\0b", 3}, {"\xc0\x80", 2}, {"\xed\xa0\x80", 3}};
 
     memset(long_name, 'n', sizeof long_name);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -349,7 +354,8 @@ START_TEST(a_hundred_thousand_fields_are_set_found_and_unset)
     for (uint32_t i = 0; i < n; i += 2) /* every other one, from both ends */
         unset_field(&w, id, numbered('f', i % 4 == 0 ? i : n - i));
     for (uint32_t i = n; i-- > 0;)
-        MUST((heap_get_field(w.heap, id, slice_of(numbered('f', i)), &part.value, NULL) == ERR_OK) == (i % 2 == 1));
+        MUST((heap_get_field(w.heap, id, slice_of(numbered('f', i)), &part.value, NULL) == ERR_OK) ==
+             (i % 2 == 1));
     world_check(&w);
     for (uint32_t i = 1; i < n; i += 2)
         unset_field(&w, id, numbered('f', i));
@@ -365,7 +371,10 @@ START_TEST(random_edits_agree_with_a_naive_array)
     struct world w = world_new();
     uint64_t seed = unit_seed(_i);
     uint32_t universe = _i % 2 == 0 ? 12 : 60;
-    struct { uint32_t name; int64_t value; } naive[64];
+    struct {
+        uint32_t name;
+        int64_t value;
+    } naive[64];
     uint32_t count = 0;
     obj_id id = new_record(&w);
 

@@ -1,4 +1,5 @@
-/* test_ref.c - counts are exact at any size, and death takes bounded steps whatever the shape of the graph. */
+/* test_ref.c - counts are exact at any size, and death takes bounded steps whatever the shape of the graph.
+ */
 #include "heap/heap_gc.h"
 #include "tests/unit/world.h"
 
@@ -89,7 +90,8 @@ START_TEST(a_count_that_swings_around_the_border_stays_exact)
 
     hold_times(&w, id, CELL_FULL - 1);
     for (uint32_t n = 0; n < scaled(400, 20); n++) {
-        uint32_t by = unit_rand_below(&seed, 3) == 0 ? unit_rand_below(&seed, 600000) : unit_rand_below(&seed, 5);
+        uint32_t by =
+            unit_rand_below(&seed, 3) == 0 ? unit_rand_below(&seed, 600000) : unit_rand_below(&seed, 5);
 
         if (unit_rand_below(&seed, 2) == 0) {
             hold_times(&w, id, by);

@@ -191,7 +191,8 @@ START_TEST(what_is_not_a_lease_or_a_label_is_refused)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         REFUSED(ERR_BAD_VALUE, session_open(w.sessions, bad[i], SLICE(""), token_of(1), 0, &s, &why));
     memset(label, 'l', sizeof label);
-    REFUSED(ERR_BAD_VALUE, session_open(w.sessions, 1, (struct slice){label, sizeof label}, token_of(1), 0, &s, &why));
+    REFUSED(ERR_BAD_VALUE,
+            session_open(w.sessions, 1, (struct slice){label, sizeof label}, token_of(1), 0, &s, &why));
     OK(session_open(w.sessions, 1, (struct slice){label, SESSION_LABEL_BYTES_MAX}, token_of(1), 0, &s, &why));
     OK(session_open(w.sessions, SESSION_TTL_S_MAX, SLICE(""), token_of(2), 0, &s, &why));
     world_free(&w);

@@ -1,4 +1,5 @@
-/* test_shape.c - classes and shapes: shared by those that grew alike, bounded, and given back when nobody has them. */
+/* test_shape.c - classes and shapes: shared by those that grew alike, bounded, and given back when nobody has
+ * them. */
 #include "heap/shape.h"
 #include "heap/heap_impl.h"
 #include "tests/unit/world.h"
@@ -175,7 +176,7 @@ START_TEST(a_long_field_list_is_given_back_whole)
 
     for (uint32_t i = 0; i < RECORD_SLOTS_MAX; i++)
         snprintf(names[i], sizeof names[i], "n%u", i);
-    for (uint32_t class = 0; class < 100; class++) {
+    for (uint32_t class = 0; class < 100; class ++) {
         char name[24];
 
         for (uint32_t i = 0; i < RECORD_SLOTS_MAX; i++)

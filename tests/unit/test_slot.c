@@ -26,13 +26,15 @@ START_TEST(a_number_that_never_was_an_id_is_no_object)
 {
     struct world w = world_new();
     obj_id id = new_record(&w), next_turn = id + (1ull << SLOT_BITS);
-    const obj_id never[] = {0, 1, 1023, id + 1, next_turn, id + (1ull << 52), ID_MAX, ID_MAX + 1, UINT64_MAX, id | 1ull << 53};
+    const obj_id never[] = {0,      1,          1023,       id + 1,         next_turn, id + (1ull << 52),
+                            ID_MAX, ID_MAX + 1, UINT64_MAX, id | 1ull << 53};
 
     for (size_t i = 0; i < ARRAY_LEN(never); i++)
         REFUSED(ERR_NO_OBJECT, heap_check(w.heap, never[i], &why));
     let_go(&w, id);
     world_reap(&w);
-    REFUSED(ERR_NO_OBJECT, heap_check(w.heap, next_turn, &why)); /* what the next object there will be called */
+    REFUSED(ERR_NO_OBJECT,
+            heap_check(w.heap, next_turn, &why)); /* what the next object there will be called */
     world_free(&w);
 }
 END_TEST
@@ -168,7 +170,7 @@ static obj_id new_of_any_kind(struct world *w, uint64_t *seed)
 START_TEST(an_id_is_never_handed_out_twice)
 {
     struct world w = world_new();
-    uint32_t births = scaled(1500000, 150000);
+    uint32_t births = scaled(1000000, 100000);
     struct id_set seen = {.room = (size_t)births * 2 + 64};
     uint64_t seed = unit_seed(_i);
     static obj_id live[LIVING];
@@ -191,7 +193,8 @@ START_TEST(an_id_is_never_handed_out_twice)
         if (n % 64 == 0)
             world_reap(&w);
     }
-    for (size_t i = 0; i < seen.room; i++) /* each is alive or collected, none is unknown or somebody else's */
+    for (size_t i = 0; i < seen.room;
+         i++) /* each is alive or collected, none is unknown or somebody else's */
         MUST(seen.ids[i] == 0 || heap_check(w.heap, seen.ids[i], NULL) != ERR_NO_OBJECT);
     ck_assert_uint_eq(world_objects(&w), count);
     free(seen.ids);
@@ -199,11 +202,12 @@ START_TEST(an_id_is_never_handed_out_twice)
 }
 END_TEST
 
-/* All of a pool's turns, many lives long: created and dropped as one, so that the pool goes away each time. */
+/* All of a pool's turns, many lives long: created and dropped as one, so that the pool goes away each time.
+ */
 START_TEST(a_pool_that_comes_back_goes_on_where_its_turns_stood)
 {
     struct world w = world_new();
-    uint32_t lives_of_pool = scaled(2000, 200);
+    uint32_t lives_of_pool = scaled(600, 100);
     static obj_id ids[2 * POOL_CELLS], first[2 * POOL_CELLS];
     obj_id highest = 0;
 

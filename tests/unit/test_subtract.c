@@ -24,8 +24,9 @@ static void steps(struct world *w, uint32_t n)
 
 static const enum gc_phase before_the_flip[] = {GC_CLOSE, GC_SUBTRACT, GC_SPREAD};
 
-/* A root holds a child that holds itself. The root goes `n` steps into `phase`; the rest of the collection must
- * neither free the child while its dead holder still links it, nor give its slot to another while it does. */
+/* A root holds a child that holds itself. The root goes `n` steps into `phase`; the rest of the collection
+ * must neither free the child while its dead holder still links it, nor give its slot to another while it
+ * does. */
 static void holder_dies_after(enum gc_phase phase, uint32_t n)
 {
     struct world w = gc_world_new();
@@ -42,10 +43,10 @@ static void holder_dies_after(enum gc_phase phase, uint32_t n)
     unroot(&w, "holder");
     for (int k = 0; gc_has_work(w.gc); k++) {
         steps(&w, 1);
-        if (k % 50 == 0 || gc_state(&w).phase == GC_FREE) {
+        if (k % 50 == 0 || gc_state(&w).phase == GC_FREE)
             let_go(&w, new_record(&w)); /* takes the slots that were freed */
+        if (k % 100 == 0)
             world_check(&w);
-        }
     }
     (void)collect(&w, 2);
     MUST(!lives(&w, holder) && !lives(&w, child));
@@ -170,8 +171,8 @@ static void by_item(struct world *w, obj_id from, obj_id id)
 
 static const rescue_fn rescues[] = {by_link, by_root, by_session, by_caller, by_item};
 
-/* Case 46: until the flip an unreached object can be held by its id, and stays with all that it reaches; after it,
- * its id is collected. */
+/* Case 46: until the flip an unreached object can be held by its id, and stays with all that it reaches;
+ * after it, its id is collected. */
 START_TEST(what_is_held_again_before_the_flip_stays_and_after_it_is_collected)
 {
     uint32_t rescued = 0, lost = 0;
@@ -179,7 +180,8 @@ START_TEST(what_is_held_again_before_the_flip_stays_and_after_it_is_collected)
     for (uint32_t n = 0; n < 60; n++) {
         enum gc_phase phase = GC_CLOSE + n % 4;
         struct world w = gc_world_new();
-        obj_id from = rooted(&w, "from"), x = dead_pair(&w), y = get(&w, x, "other").id, tail = new_record(&w);
+        obj_id from = rooted(&w, "from"), x = dead_pair(&w), y = get(&w, x, "other").id,
+               tail = new_record(&w);
         struct why said = {0};
         enum err e;
 
@@ -202,7 +204,8 @@ START_TEST(what_is_held_again_before_the_flip_stays_and_after_it_is_collected)
             if (k % 100 == 0)
                 world_check(&w);
         }
-        MUST(lives(&w, x) == (e == ERR_OK) && lives(&w, y) == (e == ERR_OK) && lives(&w, tail) == (e == ERR_OK));
+        MUST(lives(&w, x) == (e == ERR_OK) && lives(&w, y) == (e == ERR_OK) &&
+             lives(&w, tail) == (e == ERR_OK));
         if (e == ERR_OK)
             MUST(get(&w, y, "tail").id == tail && get(&w, y, "other").id == x);
         gc_world_free(&w);
@@ -471,7 +474,8 @@ START_TEST(a_deep_ring_is_looked_through_without_recursion)
 }
 END_TEST
 
-/* No step takes much more than its units, in any phase: each phase looks at every object, so it takes many. */
+/* No step takes much more than its units, in any phase: each phase looks at every object, so it takes many.
+ */
 START_TEST(a_step_is_bounded_by_its_units)
 {
     struct world w = gc_world_new();
@@ -561,7 +565,8 @@ int main(int argc, char **argv)
         TEST(a_holder_may_die_after_any_step, .rounds = 3),
         TEST(a_large_holder_may_die_while_it_is_looked_through, .rounds = 6),
         TEST(reaping_between_the_steps_is_harmless, .rounds = 3),
-        TEST(what_is_held_again_before_the_flip_stays_and_after_it_is_collected, .rounds = ARRAY_LEN(rescues)),
+        TEST(what_is_held_again_before_the_flip_stays_and_after_it_is_collected,
+             .rounds = ARRAY_LEN(rescues)),
         TEST(condemned_ids_answer_collected_until_their_slots_are_gone),
         TEST(all_of_a_set_reads_null_before_its_first_notice),
         TEST(deleting_under_the_collectors_cursor_neither_frees_what_stays_nor_keeps_what_went, .rounds = 3),

@@ -1,4 +1,5 @@
-/* test_value.c - values, strings and bytes: what is written is what is read, and equal short strings are one. */
+/* test_value.c - values, strings and bytes: what is written is what is read, and equal short strings are one.
+ */
 #include "heap/intern.h"
 #include "tests/unit/world.h"
 #include <float.h>
@@ -31,7 +32,8 @@ START_TEST(integers_read_back_at_every_border)
 {
     struct world w = world_new();
     obj_id id = new_record(&w);
-    const int64_t centres[] = {0, 1 << 28, -(1 << 28), (1 << 29), -(1 << 29), INT32_MAX, INT32_MIN, UINT32_MAX, 1ll << 53, -(1ll << 53)};
+    const int64_t centres[] = {0,         1 << 28,   -(1 << 28), (1 << 29), -(1 << 29),
+                               INT32_MAX, INT32_MIN, UINT32_MAX, 1ll << 53, -(1ll << 53)};
 
     for (size_t i = 0; i < ARRAY_LEN(centres); i++)
         for (int64_t d = -3; d <= 3; d++) {
@@ -50,8 +52,27 @@ START_TEST(reals_read_back_bit_by_bit)
 {
     struct world w = world_new();
     obj_id id = new_record(&w);
-    const double reals[] = {0.0, -0.0, 1.0, -1.0, 0.1, -0.1, 0.5, 1.0 / 3, 1e308, -1e308, DBL_MAX, -DBL_MAX, DBL_MIN, 5e-324,
-                            -5e-324, DBL_MIN / 3, 3.0000000000000004, 4503599627370496.5, 1e22, 123456789.125, 0.30000000000000004};
+    const double reals[] = {0.0,
+                            -0.0,
+                            1.0,
+                            -1.0,
+                            0.1,
+                            -0.1,
+                            0.5,
+                            1.0 / 3,
+                            1e308,
+                            -1e308,
+                            DBL_MAX,
+                            -DBL_MAX,
+                            DBL_MIN,
+                            5e-324,
+                            -5e-324,
+                            DBL_MIN / 3,
+                            3.0000000000000004,
+                            4503599627370496.5,
+                            1e22,
+                            123456789.125,
+                            0.30000000000000004};
 
     for (size_t i = 0; i < ARRAY_LEN(reals); i++) {
         struct value v = round_trip(&w, id, real(reals[i]));

@@ -1,4 +1,5 @@
-/* test_weak.c - roots and weak references: names that keep an object, and names and links that only know it. */
+/* test_weak.c - roots and weak references: names that keep an object, and names and links that only know it.
+ */
 #include "tests/unit/world.h"
 
 /* ---- roots ---- */
@@ -109,7 +110,8 @@ static void expect_notice(struct world *w, const char *name, obj_id id)
     struct weak_notice notice;
 
     ck_assert(weak_take_notice(w->heap, &notice));
-    ck_assert_msg(slice_is(notice.name, name), "notice of %.*s, not of %s", (int)notice.name.len, notice.name.data, name);
+    ck_assert_msg(slice_is(notice.name, name), "notice of %.*s, not of %s", (int)notice.name.len,
+                  notice.name.data, name);
     ck_assert_uint_eq(notice.id, id);
 }
 
@@ -176,9 +178,9 @@ START_TEST(a_name_put_or_deleted_after_the_death_has_no_notice)
         put_weak(&w, name, id);
     }
     let_go(&w, id);
-    put_weak(&w, "n4", other);                               /* the head of those waiting */
-    OK(weak_delete(w.heap, SLICE("n0"), &why));              /* the tail */
-    OK(weak_delete(w.heap, SLICE("n2"), &why));              /* one between */
+    put_weak(&w, "n4", other);                  /* the head of those waiting */
+    OK(weak_delete(w.heap, SLICE("n0"), &why)); /* the tail */
+    OK(weak_delete(w.heap, SLICE("n2"), &why)); /* one between */
     world_check(&w);
     expect_notice(&w, "n3", id);
     expect_notice(&w, "n1", id);

@@ -1,8 +1,9 @@
 /*
- * world.h - a heap with sessions, alone in a world: no clock, no api, no daemon. gc_world.h adds the collector.
+ * world.h - a heap with sessions, alone in a world: no clock, no api, no daemon. gc_world.h adds the
+ * collector.
  *
- * Objects made here come with a reference that belongs to the test, unless they are named by a root. world_free()
- * recounts everything, lets go of everything, and proves that no byte is left on the account.
+ * Objects made here come with a reference that belongs to the test, unless they are named by a root.
+ * world_free() recounts everything, lets go of everything, and proves that no byte is left on the account.
  *
  * HEAPD_TEST_SCALE=n divides the sizes of large tests by n; a sanitizer does it by itself.
  */
@@ -265,7 +266,8 @@ static inline void put_link(struct world *w, obj_id from, const char *name, obj_
     set(w, from, name, value_link(to));
 }
 
-static inline obj_id new_record_with(struct world *w, const char *class, const struct field *fields, size_t count)
+static inline obj_id new_record_with(struct world *w, const char *class, const struct field *fields,
+                                     size_t count)
 {
     obj_id id = 0;
 
