@@ -10,6 +10,7 @@
 #include "gc/gc_impl.h"
 #include "heap/base/map.h"
 
+#define REAP_SHARE 4 /* one unit in so many */
 #define GARBAGE_SEED 0x9a7ba9e /* its keys are slots, which no outsider chooses */
 
 /* ---- what the heap tells ---- */
@@ -61,9 +62,12 @@ static void on_dying(void *ctx, slot_t slot)
         return; /* its window walks it until it is freed; and its end was not a deallocation by count */
     if (gc->counts[0] > 0)
         gc->counts[0]--;
-    slotset_remove(&gc->nursery[0], slot);
-    slotset_remove(&gc->nursery[1], slot);
-    slotset_remove(&gc->middle, slot);
+    if (o->generation == 0) {
+        slotset_remove(&gc->nursery[0], slot);
+        slotset_remove(&gc->nursery[1], slot);
+    } else if (o->generation == 1) {
+        slotset_remove(&gc->middle, slot);
+    }
     if (o->window != WINDOW_NONE)
         window_of(gc, slot)->reached++; /* not collected: it died by counting */
 }
@@ -369,8 +373,20 @@ static bool step_once(struct gc *gc, size_t *units)
     return true;
 }
 
+/* While a collection is open the dead get a share of each step, so that they do not pile up behind it. */
+static size_t reap_share(struct gc *gc, size_t units)
+{
+    bool open_window = gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE;
+    size_t share = units / REAP_SHARE;
+
+    if (!open_window || share == 0 || heap_counters(gc->heap)->doomed == 0)
+        return units;
+    return units - (share - heap_reap(gc->heap, share));
+}
+
 size_t gc_step(struct gc *gc, size_t units)
 {
+    units = reap_share(gc, units);
     while (units > 0 && step_once(gc, &units))
         ;
     charge_tables(gc);

@@ -281,7 +281,10 @@ uint64_t heap_arena_count(const struct heap *h)
 
 uint64_t heap_purge(struct heap *h)
 {
-    return pools_purge(&h->pools);
+    uint64_t bytes = pools_purge(&h->pools);
+
+    mem_trim();
+    return bytes;
 }
 
 bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret)

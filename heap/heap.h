@@ -213,7 +213,8 @@ struct pool_class_info {
 bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret);
 uint64_t heap_arena_count(const struct heap *h);
 
-/* Give free pages back to the system; returns how many bytes. O(arenas). */
+/* Give free pages back to the system, and what the allocator below keeps; returns how many bytes of pages.
+ * O(arenas). */
 uint64_t heap_purge(struct heap *h);
 
 /* ---- proof ---- */

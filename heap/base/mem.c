@@ -1,6 +1,7 @@
 /* mem.c - see mem.h. malloc below the account for small blocks, mmap for pages. */
 #include "heap/base/mem.h"
 #include "heap/base/check.h"
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -165,4 +166,9 @@ void mem_discard(void *ptr, size_t size)
 
     if (from < to)
         CHECK(madvise((void *)from, to - from, MADV_DONTNEED) == 0);
+}
+
+void mem_trim(void)
+{
+    malloc_trim(0);
 }

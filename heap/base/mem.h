@@ -49,6 +49,9 @@ void mem_unreserve(struct mem *m, void *ptr, size_t size);
 /* Give the pages wholly inside [ptr, ptr+size) back to the system; they read as zero again. */
 void mem_discard(void *ptr, size_t size);
 
+/* Ask the allocator below the account to give its own free memory back to the system; it may take milliseconds. */
+void mem_trim(void);
+
 /* Put `size` bytes on the account, or refuse (cap, test). */
 bool mem_charge(struct mem *m, size_t size);
 /* The same for what is spent already and cannot be refused any more. */
