@@ -61,6 +61,7 @@ static void on_closed(uv_handle_t *handle)
     CHECK(c->state == CONN_CLOSING && c->task == NULL && list_empty(&c->queue));
     outbox_fini(&c->out);
     buf_fini(&c->inbox);
+    e->turned_away -= c->turned_away;
     edge_leave(e, &c->all);
     c->magic = 0;
     mem_free(e->world.mem, c, sizeof(*c));
@@ -494,6 +495,8 @@ static void turn_away(struct conn *c)
 
     why_limit(&why, ERR_TOO_MANY, "connections_max", max, "there are %llu connections already",
               (unsigned long long)max);
+    c->turned_away = true;
+    c->edge->turned_away++;
     refuse(c, &why);
 }
 
@@ -509,7 +512,7 @@ bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
     }
     if (!unix_socket)
         uv_tcp_nodelay(&c->uv.tcp, 1);
-    if (e->count > e->world.settings->connections_max)
+    if (e->count - e->turned_away > e->world.settings->connections_max)
         turn_away(c);
     conn_advance(c);
     return true;

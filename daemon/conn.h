@@ -58,6 +58,7 @@ struct conn {
     size_t write_bytes; /* of the write under way */
 
     bool unix_socket, reading, writing;
+    bool turned_away; /* one too many: it is told so, and takes nobody's place */
     bool starved;   /* what is in `in` is not enough to go on */
     bool peer_done; /* the peer will send no more */
     bool peer_gone; /* nor read any more */

@@ -44,6 +44,7 @@ struct edge {
     struct list again;   /* have more to do */
     struct list waiting; /* for the collector, or for another task */
     size_t count;        /* of all */
+    size_t turned_away;  /* of them, those that were one too many */
     bool draining;
     uint64_t turn_began_us; /* when the first request of this time round the loop was served; 0: none yet */
     int64_t date_s;         /* the second that `date` shows */
