@@ -85,7 +85,8 @@ static bool take_line(struct batch *b, struct slice *ret)
     struct slice in = buf_slice(&t->body);
     const char *end = NULL;
 
-    in.data += t->body_taken;
+    if (t->body_taken > 0) /* in.data may be NULL */
+        in.data += t->body_taken;
     in.len -= t->body_taken;
     if (in.len > b->scanned)
         end = memchr(in.data + b->scanned, '\n', in.len - b->scanned);

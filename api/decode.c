@@ -5,6 +5,7 @@
  * NUL are decided here, before it sees anything.
  */
 #include "api/decode.h"
+#include "api/json_mem.h"
 #include "heap/base/check.h"
 
 #define LOAD_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
@@ -40,8 +41,6 @@ static bool is_too_deep(struct slice text, size_t depth_max)
 static enum err refuse_json(const json_error_t *error, struct why *why)
 {
     switch (json_error_code(error)) {
-    case json_error_out_of_memory:
-        return why_set(why, ERR_NOMEM, "no memory to read this JSON");
     case json_error_numeric_overflow:
         return why_set(why, ERR_BAD_VALUE,
                        "a number at byte %d does not fit: integers are int64, reals finite", error->position);
@@ -50,6 +49,20 @@ static enum err refuse_json(const json_error_t *error, struct why *why)
     default:
         return why_set(why, ERR_BAD_JSON, "not JSON at byte %d: %s", error->position, error->text);
     }
+}
+
+/* What jansson has not read yet of the text; nothing more once the account has refused it something. */
+static size_t feed(void *to, size_t size, void *ctx)
+{
+    struct slice *rest = ctx;
+    size_t count = rest->len < size ? rest->len : size;
+
+    if (json_mem_lent() || count == 0)
+        return 0;
+    memcpy(to, rest->data, count);
+    rest->data += count;
+    rest->len -= count;
+    return count;
 }
 
 enum err decode_json(struct slice text, size_t depth_max, json_t **ret, struct why *why)
@@ -64,7 +77,12 @@ enum err decode_json(struct slice text, size_t depth_max, json_t **ret, struct w
     if (is_too_deep(text, depth_max))
         return why_limit(why, ERR_BAD_JSON, "json_depth_max", depth_max, "JSON is nested deeper than %zu",
                          depth_max);
-    json = json_loadb(text.data, text.len, LOAD_FLAGS, &error);
+    json_mem_begin();
+    json = json_load_callback(feed, &text, LOAD_FLAGS, &error);
+    if (json_mem_lent()) {
+        json_decref(json);
+        return why_set(why, ERR_NOMEM, "no memory to read this JSON");
+    }
     if (json == NULL)
         return refuse_json(&error, why);
     *ret = json;

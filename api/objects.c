@@ -229,7 +229,8 @@ enum err get_objects(struct api *api, struct task *t, struct why *why)
 
 /* ---- one object ---- */
 
-/* GET /v1/objects/{id}?depth=N  ->  200 the document, or 304 */
+/* GET /v1/objects/{id}?depth=N  ->  200 the document, or 304. The ETag says nothing of the objects that a
+ * depth shows below this one, so with one there is no 304. */
 enum err get_object(struct api *api, struct task *t, struct why *why)
 {
     obj_id id;
@@ -238,7 +239,7 @@ enum err get_object(struct api *api, struct task *t, struct why *why)
 
     if ((e = path_object(t, &id, why)) || (e = query_u64(t, "depth", 0, UINT32_MAX, 0, &depth, why)))
         return e;
-    if (t->headers.if_none_match.data != NULL) {
+    if (t->headers.if_none_match.data != NULL && depth == 0) {
         if ((e = heap_etag(api->heap, id, &etag, why)))
             return e;
         if (etag_listed(t->headers.if_none_match, etag, true)) {

@@ -23,7 +23,7 @@ static enum err check_into(const struct task *t, const struct place *p, struct w
         return check_name(p->field, "field name", why);
     case HEAP_LIST:
         if (p->field.data != NULL)
-            return why_set(why, ERR_BAD_VALUE, "object %llu is a list and has no fields",
+            return why_set(why, ERR_WRONG_KIND, "object %llu is a list and has no fields",
                            (unsigned long long)p->into);
         return ERR_OK;
     case HEAP_BYTES:

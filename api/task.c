@@ -31,6 +31,7 @@ struct task *task_new(struct api *api)
     buf_init(&t->text, api->mem, SIZE_MAX);
     buf_init(&t->body, api->mem, SIZE_MAX);
     buf_init(&t->reply.body, api->mem, SIZE_MAX);
+    t->reply.body.lends = true; /* a change that was made must be told, however full the heap is */
     t->out = out_into(&t->reply.body);
     if (!buf_reserve(&t->reply.body, REPLY_BYTES_RESERVED)) {
         mem_free(api->mem, t, sizeof *t);

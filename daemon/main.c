@@ -3,8 +3,9 @@
  *
  * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not,
  * so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
- * only state here that is not on the stack of main().
+ * only state that is not on the stack of main(); api/json_mem.h has it.
  */
+#include "api/json_mem.h"
 #include "daemon/collector.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
@@ -33,40 +34,11 @@ struct heapd {
     char instance[2 * INSTANCE_BYTES + 1];
 };
 
-/* ---- jansson on the account ---- */
-
-static struct mem *json_mem;
-
-/* jansson frees without naming a size, so each block begins with its own. */
-union json_block {
-    size_t size;
-    max_align_t align;
-};
-
-static void *json_alloc(size_t size)
-{
-    union json_block *b;
-
-    if (size > SIZE_MAX - sizeof(*b) || (b = mem_alloc(json_mem, size + sizeof(*b))) == NULL)
-        return NULL;
-    b->size = size + sizeof(*b);
-    return b + 1;
-}
-
-static void json_free(void *ptr)
-{
-    union json_block *b = ptr;
-
-    if (b != NULL)
-        mem_free(json_mem, b - 1, b[-1].size);
-}
-
 static void give_jansson(struct mem *mem)
 {
     size_t seed;
 
-    json_mem = mem;
-    json_set_alloc_funcs(json_alloc, json_free);
+    json_mem_use(mem);
     world_random(&seed, sizeof(seed));
     json_object_seed(seed);
 }

@@ -37,6 +37,17 @@ static enum err push_value(struct heap *h, slot_t list, const struct value *v, s
     return e;
 }
 
+static bool names(const struct value *v, obj_id id)
+{
+    return (v->kind == VALUE_LINK || v->kind == VALUE_WEAK) && v->id == id;
+}
+
+/* The id that the list in the making will have, guessed: it names nothing before the list is whole. */
+static enum err no_object_yet(obj_id id, struct why *why)
+{
+    return why_set(why, ERR_DANGLING, "object %llu does not exist and cannot be linked", (unsigned long long)id);
+}
+
 enum err heap_new_list(struct heap *h, struct label label, const struct value *items, size_t count, obj_id *ret,
                        struct why *why)
 {
@@ -49,11 +60,12 @@ enum err heap_new_list(struct heap *h, struct label label, const struct value *i
     list = object_birth(h, KIND_LIST, OBJECT_HEADER_WORDS + LIST_OWN_WORDS, base);
     if (list == 0)
         return why_set(why, ERR_NOMEM, "no memory for a list");
-    for (size_t i = 0; i < count; i++)
-        if ((e = push_value(h, list, &items[i], why)) != ERR_OK) {
-            object_unbirth(h, list);
-            return e;
-        }
+    for (size_t i = 0; i < count && e == ERR_OK; i++)
+        e = names(&items[i], heap_id(h, list)) ? no_object_yet(items[i].id, why) : push_value(h, list, &items[i], why);
+    if (e != ERR_OK) {
+        object_unbirth(h, list);
+        return e;
+    }
     object_born(h, list);
     *ret = heap_id(h, list);
     return ERR_OK;

@@ -131,6 +131,8 @@ void object_free(struct heap *h, slot_t slot)
     uint32_t next_turn = object_turn(o) + 1;
 
     CHECK(o->state == STATE_DEAD);
+    for (const struct edge_scan *s = h->scans; s != NULL; s = s->next)
+        CHECK(s->slot != slot); /* nobody is in the middle of looking through it */
     h->stats.doomed--;
     h->stats.doomed_bytes -= object_bytes(h, slot);
     if (next_turn > pool->turn_max)

@@ -208,6 +208,23 @@ size_t record_release(struct heap *h, slot_t record, size_t units)
     return units;
 }
 
+/* A walk over it that pauses stands before one of its entries, or at an end. */
+static size_t validate_scans(const struct heap *h, slot_t record)
+{
+    size_t broken = 0;
+
+    for (const struct edge_scan *s = h->scans; s != NULL; s = s->next) {
+        slot_t e = s->slot == record ? dict_first(h, record_dict(h, record)) : 0;
+
+        if (s->slot != record || s->position == 0 || s->position == DICT_END)
+            continue;
+        while (e != 0 && e != s->position)
+            e = dict_next(h, e);
+        broken += e == 0;
+    }
+    return broken;
+}
+
 size_t record_validate(const struct heap *h, slot_t record)
 {
     const struct object *o = object_at(h, record);
@@ -215,7 +232,7 @@ size_t record_validate(const struct heap *h, slot_t record)
     uint32_t room;
 
     if (o->layout == LAYOUT_DICTIONARY)
-        return dict_validate(h, o->word[0]);
+        return dict_validate(h, o->word[0]) + validate_scans(h, record);
 
     const word_t *values = record_values(h, record, &room);
     uint32_t count = h->shapes[o->shape].field_count;

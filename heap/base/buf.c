@@ -40,8 +40,11 @@ void buf_init(struct buf *b, struct mem *mem, size_t max)
 
 void buf_fini(struct buf *b)
 {
+    bool lends = b->lends;
+
     mem_free(b->mem, b->data, block_bytes(b));
     buf_init(b, b->mem, b->max);
+    b->lends = lends;
 }
 
 void buf_clear(struct buf *b)
@@ -59,7 +62,7 @@ bool buf_reserve(struct buf *b, size_t more)
         return true;
 
     size_t block = next_block_bytes(b, b->len + more);
-    char *data = mem_realloc(b->mem, b->data, block_bytes(b), block);
+    char *data = (b->lends ? mem_realloc_spent : mem_realloc)(b->mem, b->data, block_bytes(b), block);
 
     if (data == NULL)
         return refuse(b);

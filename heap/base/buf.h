@@ -14,6 +14,7 @@ struct buf {
     size_t len;
     size_t cap;
     size_t max;   /* len never passes this */
+    bool lends;   /* the account is charged and not asked: for what must be said although memory is short */
     bool failed;  /* something was refused since the last buf_clear() */
 };
 

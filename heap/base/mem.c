@@ -92,6 +92,20 @@ void *mem_realloc(struct mem *m, void *ptr, size_t old_size, size_t new_size)
     return moved;
 }
 
+void *mem_realloc_spent(struct mem *m, void *ptr, size_t old_size, size_t new_size)
+{
+    CHECK(new_size > 0);
+    CHECK((ptr == NULL) == (old_size == 0));
+
+    void *moved = realloc(ptr, new_size);
+
+    if (moved == NULL)
+        return NULL;
+    mem_uncharge(m, old_size);
+    mem_charge_spent(m, new_size);
+    return moved;
+}
+
 void mem_free(struct mem *m, void *ptr, size_t size)
 {
     if (ptr == NULL)

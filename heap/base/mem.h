@@ -33,6 +33,8 @@ void *mem_alloc(struct mem *m, size_t size);
 void *mem_zalloc(struct mem *m, size_t size);       /* zeroed */
 /* Like realloc: on refusal returns NULL and the old block stays. ptr NULL with old_size 0 allocates. */
 void *mem_realloc(struct mem *m, void *ptr, size_t old_size, size_t new_size);
+/* The same for what must not be refused: the account is charged, cap or not. NULL only if the system refuses. */
+void *mem_realloc_spent(struct mem *m, void *ptr, size_t old_size, size_t new_size);
 /* Give a block of `size` back; NULL is fine. */
 void mem_free(struct mem *m, void *ptr, size_t size);
 

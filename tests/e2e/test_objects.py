@@ -286,6 +286,18 @@ class Changing(HeapdTest):
             self.assertEqual((said.status, said.raw, said.headers["etag"]), (304, b"", tag), same)
         self.ok(self.c.get(f"/v1/objects/{i}", {"If-None-Match": '"x"'}))
 
+    def test_there_is_no_304_for_what_lies_below(self):
+        child = self.new({"v": 1})
+        parent = self.new({"c": {"$ref": child}})
+        tag = self.c.get(f"/v1/objects/{parent}?depth=1").headers["etag"]
+        self.ok(self.c.put(f"/v1/objects/{child}/fields/v", "2"))
+        now = self.ok(self.c.get(f"/v1/objects/{parent}?depth=1", {"If-None-Match": tag}))
+        self.assertEqual(now["fields"]["c"]["$doc"]["fields"], {"v": 2})
+
+    def test_into_a_field_of_a_list_is_the_wrong_kind(self):
+        into = {"id": self.new(items=[]), "field": "a"}
+        self.problem(self.c.post("/v1/objects", {"fields": {}, "into": into}), 422, "wrong-kind")
+
 
 if __name__ == "__main__":
     unittest.main()

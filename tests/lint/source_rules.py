@@ -3,7 +3,7 @@
 
   - banned functions (unbounded writes, unchecked conversions, hidden state);
   - printing or exiting in a library: heap/, gc/, api/ and client/*.c return facts (check.c alone may print);
-  - a mutable variable at file scope outside daemon/main.c;
+  - a mutable variable at file scope outside api/json_mem.c (jansson knows one allocator a process);
   - a file that does not open with a comment saying what it is for, or is longer than 700 lines.
 
 Exits 1 if there is something to say."""
@@ -41,7 +41,7 @@ def complaints(source, text):
         if is_library(source) and source != "heap/base/check.c":
             for name in calls(PRINTING, line):
                 yield number, f"calls {name}(): libraries neither print nor exit"
-        if source.endswith(".c") and source != "daemon/main.c" and MUTABLE.match(line) and "(" not in line.split("=")[0]:
+        if source.endswith(".c") and source != "api/json_mem.c" and MUTABLE.match(line) and "(" not in line.split("=")[0]:
             yield number, "has a mutable variable at file scope"
 
 

@@ -96,7 +96,7 @@ START_TEST(a_new_object_goes_where_it_is_told)
     create(w, f("{\"class\":\"A\",\"into\":{\"id\":" ID "}}", list));
     ck_assert_int_eq(member(w, "refs"), 1);
     must_refuse(w, "POST /v1/objects", f("{\"into\":{\"id\":" ID ",\"field\":\"f\"}}", list), 422,
-                "bad-value");
+                "wrong-kind");
     must_refuse(w, "POST /v1/objects", "{\"into\":{\"id\":99}}", 422, "dangling");
     must_refuse(w, "POST /v1/objects", "{\"root\":\"\"}", 422, "bad-value");
     must_refuse(w, "POST /v1/objects", "{\"felds\":{}}", 422, "bad-value");
