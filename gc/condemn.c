@@ -17,7 +17,7 @@
 
 void condemn_begin(struct gc *gc, struct window *w)
 {
-    w->run.collected = w->run.candidates - w->reached;
+    w->run.collected = w->run.candidates - w->reached - w->died;
     window_rewind(w);
     if (w->run.dry_run)
         gc->dry_count = 0;

@@ -69,7 +69,7 @@ static void on_dying(void *ctx, slot_t slot)
         slotset_remove(&gc->middle, slot);
     }
     if (o->window != WINDOW_NONE)
-        window_of(gc, slot)->reached++; /* not collected: it died by counting */
+        window_of(gc, slot)->died++; /* not collected: it died by counting */
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
@@ -114,6 +114,7 @@ enum err gc_create(struct heap *h, struct gc **ret)
 
     if (gc == NULL)
         return ERR_NOMEM;
+    CHECK(heap_counters(h)->objects == 0); /* it has to be told of each */
     gc->heap = h;
     gc->pools = heap_pools(h);
     gc->tuning = (struct gc_tuning){
@@ -275,10 +276,10 @@ static bool may_open(const struct gc *gc, int generation)
 {
     const struct window *full = &gc->full;
 
-    if (gc->young.phase != GC_IDLE || gc->freezing)
+    if (gc->young.phase != GC_IDLE)
         return false;
     if (full->phase == GC_IDLE)
-        return true;
+        return !gc->freezing; /* that goes first; while a full window is open it has to wait, and the young do not */
     return generation < 2 && !full->run.dry_run && (full->phase != GC_CLOSE || full->source == WALK_HEAP);
 }
 
@@ -356,7 +357,7 @@ static bool step_once(struct gc *gc, size_t *units)
 {
     bool windows_open = gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE;
 
-    if (gc->young.phase == GC_IDLE && !gc->freezing && (start_request(gc, units) || start_due(gc)))
+    if (gc->young.phase == GC_IDLE && (start_request(gc, units) || start_due(gc)))
         return true;
     if (windows_open)
         return step_windows(gc, units);

@@ -20,7 +20,8 @@ struct window {
     enum gc_phase phase;       /* GC_IDLE: closed */
     int generation;
     bool save_all;
-    uint64_t reached;
+    uint64_t reached;          /* members found to be held from outside */
+    uint64_t died;             /* members that died by counting meanwhile */
     enum walk_source source;
     slot_t cursor;             /* the walk goes on here */
     slot_t end;                /* of the heap when it opened: what is born behind it is no member */
@@ -63,6 +64,7 @@ struct gc {
 
     struct window young, full;
     uint64_t long_lived_pending, long_lived_total;
+    uint64_t pending_at_full;   /* of long_lived_pending, what the open full collection looks at */
     uint64_t allocated_at_full; /* heap's allocated_bytes when the last full collection began */
     uint64_t fell_at_full;      /* and its fell_nonzero */
 

@@ -64,7 +64,7 @@ static void check_window(struct verdict *v, const struct window *w, uint64_t mar
     if (w->phase == GC_IDLE)
         claim(v, "objects marked for a closed window", marked, 0);
     else if (w->phase == GC_SUBTRACT || w->phase == GC_SPREAD)
-        claim(v, "objects in a window", marked, w->run.candidates - w->reached);
+        claim(v, "objects in a window", marked, w->run.candidates - w->reached - w->died);
 }
 
 size_t gc_validate(struct gc *gc, void (*broken)(void *ctx, const char *sentence), void *ctx)

@@ -52,6 +52,7 @@ void pace_begun(struct gc *gc, int generation)
         gc->counts[generation + 1]++;
     if (generation == 2) {
         gc->allocated_at_full = heap_counters(gc->heap)->allocated_bytes;
+        gc->pending_at_full = gc->long_lived_pending;
         gc->fell_at_full = heap_counters(gc->heap)->fell_nonzero;
     }
 }
@@ -61,7 +62,7 @@ void pace_ended(struct gc *gc, const struct window *w)
     if (w->generation == 1)
         gc->long_lived_pending += w->reached;
     if (w->generation == 2) {
-        gc->long_lived_pending = 0;
+        gc->long_lived_pending -= gc->pending_at_full; /* young windows inside it may have promoted more */
         gc->long_lived_total = w->reached;
     }
 }

@@ -123,7 +123,7 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     w->generation = generation;
     w->end = gc_heap_end(gc);
     w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
-    w->reached = 0;
+    w->reached = w->died = 0;
     w->releasing = 0;
     w->done_walking = false;
     w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};

@@ -163,6 +163,7 @@ void heap_condemn_window(struct heap *h, enum object_window w)
 {
     CHECK(w != WINDOW_NONE && ((h->dead_windows >> w) & 1) == 0);
     h->dead_windows |= 1u << w;
+    h->weak_deaths++; /* what weakly refers to the set reads null from now on: etags must differ */
 }
 
 void heap_reopen_window(struct heap *h, enum object_window w)

@@ -145,23 +145,31 @@ enum err heap_info(const struct heap *h, obj_id id, struct object_info *ret, str
     return ERR_OK;
 }
 
-/* The parts of an object that is known to live. */
-static bool next_part(const struct heap *h, slot_t slot, struct part_cursor *cursor, struct part *ret)
+/* The parts of an object that is known to live, as they are stored; name 0 for an item. */
+static bool next_word(const struct heap *h, slot_t slot, struct part_cursor *cursor, slot_t *ret_name, word_t *ret)
 {
     const struct object *o = object_at(h, slot);
+
+    if (o->kind == KIND_RECORD)
+        return record_next(h, slot, &cursor->position, ret_name, ret);
+    if (o->kind != KIND_LIST || cursor->position >= list_length(h, slot))
+        return false;
+    *ret_name = 0;
+    *ret = list_get(h, slot, (uint32_t)cursor->position++);
+    return true;
+}
+
+static bool next_part(const struct heap *h, slot_t slot, struct part_cursor *cursor, struct part *ret)
+{
     slot_t name;
     word_t word;
 
-    if (o->kind == KIND_LIST) {
-        if (cursor->position >= list_length(h, slot))
-            return false;
-        ret->index = cursor->position++;
-        ret->value = word_decode(h, list_get(h, slot, (uint32_t)ret->index));
-        return true;
-    }
-    if (o->kind != KIND_RECORD || !record_next(h, slot, &cursor->position, &name, &word))
+    if (!next_word(h, slot, cursor, &name, &word))
         return false;
-    ret->name = string_slice(h, name);
+    if (name != 0)
+        ret->name = string_slice(h, name);
+    else
+        ret->index = cursor->position - 1;
     ret->value = word_decode(h, word);
     return true;
 }
@@ -178,8 +186,10 @@ bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor,
 
 #define ETAG_PARTS_MAX 1000
 
-static uint64_t mix_value(uint64_t hash, struct value v)
+/* By what it says, not by how it is stored: a slot may have been another's. A string knows its hash. */
+static uint64_t mix_word(const struct heap *h, uint64_t hash, word_t w)
 {
+    struct value v = word_decode(h, w);
     uint64_t bits = (uint64_t)v.kind;
 
     switch (v.kind) {
@@ -188,7 +198,7 @@ static uint64_t mix_value(uint64_t hash, struct value v)
     case VALUE_TRUE:
         break;
     case VALUE_STRING:
-        bits += hash_bytes(hash, v.string.data, v.string.len);
+        bits += hash_u64(hash, string_hash(h, word_payload(w)));
         break;
     case VALUE_INT:
     case VALUE_REAL:
@@ -202,6 +212,17 @@ static uint64_t mix_value(uint64_t hash, struct value v)
 
 _Static_assert(sizeof(double) == sizeof(uint64_t), "a value's union is 64 bits where it is a number");
 
+static uint64_t hash_parts(const struct heap *h, slot_t slot, uint64_t hash)
+{
+    struct part_cursor cursor = {0};
+    slot_t name;
+    word_t word;
+
+    while (next_word(h, slot, &cursor, &name, &word))
+        hash = mix_word(h, name != 0 ? hash_u64(hash, string_hash(h, name)) : hash, word);
+    return hash;
+}
+
 /* A weak value reads null once its object is dead, so deaths of weakly referenced objects count as changes. */
 static uint64_t large_version(const struct heap *h, slot_t slot)
 {
@@ -213,8 +234,6 @@ static uint64_t large_version(const struct heap *h, slot_t slot)
 
 enum err heap_etag(const struct heap *h, obj_id id, uint64_t *ret, struct why *why)
 {
-    struct part_cursor cursor = {0};
-    struct part part = {.index = 0};
     slot_t slot;
     enum err e = slot_find(h, id, &slot, why);
     uint64_t hash;
@@ -231,8 +250,7 @@ enum err heap_etag(const struct heap *h, obj_id id, uint64_t *ret, struct why *w
     } else if (part_count(h, slot) > ETAG_PARTS_MAX) {
         hash = hash_u64(hash, large_version(h, slot));
     } else {
-        while (next_part(h, slot, &cursor, &part))
-            hash = mix_value(hash_bytes(hash, part.name.data, part.name.len), part.value);
+        hash = hash_parts(h, slot, hash);
     }
     *ret = hash;
     return ERR_OK;

@@ -63,9 +63,6 @@ struct heap {
     uint32_t dead_windows;    /* bit w: what is still in window w is condemned */
     struct edge_scan *scans;  /* open scans of large objects */
 
-    /* session.c registers its recount */
-    struct heap_holder *holders;
-
     struct heap_stats stats;
 };
 

@@ -7,7 +7,13 @@ struct string {
     uint32_t refs;
     uint32_t len;
     uint32_t hash;
-    char data[]; /* the bytes, or where they are */
+    char data[]; /* the bytes, or a struct far */
+};
+
+/* What a long string keeps in its cell; cells are word-aligned only, so it is copied in and out. */
+struct far {
+    char *bytes;
+    uint64_t hash;
 };
 
 #define STRING_WORDS (sizeof(struct string) / sizeof(uint32_t))
@@ -19,12 +25,12 @@ static struct string *string_at(const struct heap *h, slot_t s)
     return (struct string *)pool_cell(&h->pools, s);
 }
 
-static char *long_bytes(const struct string *s)
+static struct far far_of(const struct string *s)
 {
-    char *bytes;
+    struct far far;
 
-    memcpy(&bytes, s->data, sizeof bytes);
-    return bytes;
+    memcpy(&far, s->data, sizeof far);
+    return far;
 }
 
 enum err strings_create(struct heap *h)
@@ -43,7 +49,14 @@ struct slice string_slice(const struct heap *h, slot_t slot)
 {
     const struct string *s = string_at(h, slot);
 
-    return (struct slice){s->len <= STRING_INLINE_MAX ? s->data : long_bytes(s), s->len};
+    return (struct slice){s->len <= STRING_INLINE_MAX ? s->data : far_of(s).bytes, s->len};
+}
+
+uint64_t string_hash(const struct heap *h, slot_t slot)
+{
+    const struct string *s = string_at(h, slot);
+
+    return s->len <= STRING_INLINE_MAX ? hash_bytes(h->seed, s->data, s->len) : far_of(s).hash;
 }
 
 static uint32_t hash_of(const struct heap *h, struct slice text)
@@ -98,15 +111,16 @@ static void free_cell(struct heap *h, slot_t slot)
 
 static slot_t take_long(struct heap *h, struct slice text)
 {
-    char *bytes = mem_alloc(h->mem, text.len);
-    slot_t slot = bytes != NULL ? new_cell(h, sizeof bytes, (uint32_t)text.len, 0) : 0;
+    struct far far = {.bytes = mem_alloc(h->mem, text.len)};
+    slot_t slot = far.bytes != NULL ? new_cell(h, sizeof far, (uint32_t)text.len, 0) : 0;
 
     if (slot == 0) {
-        mem_free(h->mem, bytes, text.len);
+        mem_free(h->mem, far.bytes, text.len);
         return 0;
     }
-    memcpy(bytes, text.data, text.len);
-    memcpy(string_at(h, slot)->data, &bytes, sizeof bytes);
+    memcpy(far.bytes, text.data, text.len);
+    far.hash = hash_bytes(h->seed, text.data, text.len);
+    memcpy(string_at(h, slot)->data, &far, sizeof far);
     h->stats.large_bytes += text.len;
     return slot;
 }
@@ -155,7 +169,7 @@ void string_release(struct heap *h, slot_t slot)
     if (s->len <= STRING_INLINE_MAX) {
         forget(h, slot);
     } else {
-        mem_free(h->mem, long_bytes(s), s->len);
+        mem_free(h->mem, far_of(s).bytes, s->len);
         h->stats.large_bytes -= s->len;
     }
     free_cell(h, slot);

@@ -24,6 +24,9 @@ void string_release(struct heap *h, slot_t s);
 /* Its bytes; good until the heap changes. */
 struct slice string_slice(const struct heap *h, slot_t s);
 
+/* A seeded hash of its bytes; O(1) for a long one, which knows its own. */
+uint64_t string_hash(const struct heap *h, slot_t s);
+
 /* ERR_BAD_VALUE unless `name` is 1 to 255 bytes of UTF-8 without NUL; `what` names it in the sentence. */
 enum err name_check(struct slice name, const char *what, struct why *why);
 

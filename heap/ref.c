@@ -147,8 +147,6 @@ size_t heap_reap(struct heap *h, size_t units)
     while (units > 0 && h->doomed_head != 0) {
         slot_t slot = h->doomed_head;
 
-        if (h->scans != NULL)
-            close_scans_of(h, slot); /* a walk over the dead has nothing to go on with: each link is told as it goes */
         units = object_release_contents(h, slot, units);
         if (units == 0)
             return 0; /* maybe not empty yet: it stays at the head */

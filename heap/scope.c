@@ -129,6 +129,7 @@ size_t scope_close(struct scope **at, size_t units)
     while (s != NULL && s->end > 0 && units > 0) {
         slot_t slot = *entry_at(s, --s->end);
 
+        *entry_at(s, s->end) = 0;
         if (slot != 0)
             ref_drop(s->heap, slot);
         units--;

@@ -304,6 +304,8 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
                          "a label has at most %d bytes, this one has %zu", SESSION_LABEL_BYTES_MAX, label.len);
     if (ss->count > ss->sessions_max) /* session 0 is not counted */
         return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->sessions_max, "there are too many sessions");
+    if (ss->last_id == UINT32_MAX)
+        return why_limit(why, ERR_TOO_MANY, "session_ids_max", UINT32_MAX, "all session numbers have been used");
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory for a session");
     add_session(ss, s, ++ss->last_id);
@@ -558,6 +560,7 @@ size_t session_release(struct session_set *ss, size_t units)
         if (count == 0) {
             ss->ending = s->next;
             free_session(ss, s);
+            units--;
             continue;
         }
         slot_t slot = map_key(s->holds, count - 1);

@@ -9,6 +9,7 @@
 #include "heap/intern.h"
 #include "heap/keys.h"
 
+#define IDLE_FREED_AT_ONCE 2   /* more than one can become idle, so that refused creations leave nothing behind */
 #define CLASSES_MAX SHAPES_MAX /* a class has at least one shape */
 
 enum err shape_tables_create(struct heap *h)
@@ -164,7 +165,7 @@ void shape_unuse(struct heap *h, uint32_t s)
     if (--h->shapes[s].users > 0)
         return;
     idle_add(h, s);
-    if (h->idle_count > SHAPES_IDLE_MAX)
+    for (int i = 0; i < IDLE_FREED_AT_ONCE && h->idle_count > SHAPES_IDLE_MAX; i++)
         free_oldest_idle(h);
 }
 

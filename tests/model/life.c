@@ -71,7 +71,7 @@ static void choose_habits(struct life *life)
     h->refuses = one_in(life, 4);
     h->freezes = roll(life, 2) == 0;
     h->saves = roll(life, 2) == 0;
-    h->check_every = life->paranoid ? 1 : h->objects < 100 ? 100 : 400;
+    h->check_every = life->paranoid || (h->objects < 100 && !h->many && one_in(life, 4)) ? 1 : h->objects < 100 ? 100 : 400;
     h->rest_every = 600 + roll(life, 3000);
 }
 
@@ -106,7 +106,7 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     life->op_name = "begin";
     life->frozen_below = UINT32_MAX;
     choose_habits(life);
-    write_texts(life);
+    values_begin(life);
     naive_init(&life->naive);
     mem_init(&life->mem, 0);
     CHECK(heap_create(&life->mem, UINT64_C(0x5eed) + roll(life, 256), &life->heap) == ERR_OK);
@@ -257,9 +257,14 @@ void life_drain(struct life *life)
 
 void life_settle(struct life *life)
 {
+    const struct heap_stats *s = heap_counters(life->heap);
+
     if (life->mode != LIFE_STOP)
         return;
     life_drain(life);
+    if (s->fell_nonzero + s->freed_by_refcount + s->freed_by_collector == life->falls)
+        return; /* no count has fallen: nobody to look for */
+    life->falls = s->fell_nonzero + s->freed_by_refcount + s->freed_by_collector;
     naive_settle(&life->naive);
     life_hear(life);
     compare_population(life);
@@ -342,30 +347,33 @@ static uint32_t weight_of_all(const struct life *life, const struct op *ops, siz
     return sum;
 }
 
-/* The operation that `at` falls on; NULL: it lies behind these. */
-static const struct op *op_at(const struct life *life, const struct op *ops, size_t count, uint32_t *at)
+/* The operation that `at` falls on. */
+static const struct op *op_at(const struct life *life, const struct op *ops, uint32_t at)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t weight = weight_of(life, &ops[i]);
-
-        if (*at < weight)
-            return &ops[i];
-        *at -= weight;
-    }
-    return NULL;
+    for (uint32_t weight; at >= (weight = weight_of(life, ops)); ops++)
+        at -= weight;
+    return ops;
 }
 
 static const struct op *choose_op(struct life *life)
 {
-    const struct op *op;
-    uint32_t sum = weight_of_all(life, write_ops, write_op_count) + weight_of_all(life, hold_ops, hold_op_count) +
-                   weight_of_all(life, gc_ops, gc_op_count);
-    uint32_t at = roll(life, sum);
+    const struct {
+        const struct op *ops;
+        uint32_t weight;
+    } kinds[] = {
+        {make_ops, weight_of_all(life, make_ops, make_op_count)},
+        {write_ops, weight_of_all(life, write_ops, write_op_count)},
+        {hold_ops, weight_of_all(life, hold_ops, hold_op_count)},
+        {gc_ops, weight_of_all(life, gc_ops, gc_op_count)},
+    };
+    uint32_t sum = 0, at;
+    size_t k = 0;
 
-    if ((op = op_at(life, write_ops, write_op_count, &at)) == NULL &&
-        (op = op_at(life, hold_ops, hold_op_count, &at)) == NULL)
-        op = op_at(life, gc_ops, gc_op_count, &at);
-    return op;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        sum += kinds[i].weight;
+    for (at = roll(life, sum); at >= kinds[k].weight; k++)
+        at -= kinds[k].weight;
+    return op_at(life, kinds[k].ops, at);
 }
 
 void life_step(struct life *life)

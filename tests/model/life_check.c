@@ -103,7 +103,7 @@ static void compare_ids(struct life *life)
 static void compare_contents(struct life *life)
 {
     for (uint32_t a = 0; a < life->naive.alive_count; a++)
-        write_compare(life, life->naive.alive[a]);
+        values_compare(life, life->naive.alive[a]);
 }
 
 /* The walk over the heap meets everyone once. */

@@ -70,6 +70,14 @@ uint32_t gc_looked_at(struct life *life)
     return slot != 0 ? naive_find(&life->naive, heap_id(life->heap, slot)) : NAIVE_NONE;
 }
 
+/* What died by counting is looked through too, as long as it has its links. */
+static bool is_dead_and_looked_at(struct life *life)
+{
+    uint32_t i = gc_looked_at(life);
+
+    return i != NAIVE_NONE && naive_of(life, i)->dead;
+}
+
 /* ---- between two operations ---- */
 
 void gc_breathe(struct life *life)
@@ -98,8 +106,8 @@ void gc_between(struct life *life)
     gc_breathe(life);
     if (one_in(life, 3))
         hold_drain(life, 1 + roll(life, 4));
-    if (life->habits.reaps && one_in(life, 5))
-        (void)heap_reap(life->heap, 1 + roll(life, 4));
+    if (life->habits.reaps && (one_in(life, 5) || is_dead_and_looked_at(life)))
+        (void)heap_reap(life->heap, 1 + roll(life, 40));
     life_hear(life);
 }
 

@@ -2,7 +2,9 @@
  * life_impl.h - struct life, for the files life*.c.
  *
  *     life.c        its beginning and end, the choice of an operation, what is learned of deaths
- *     life_write.c  objects made, read and changed
+ *     life_values.c values of both heaps (life_values.h)
+ *     life_make.c   objects made
+ *     life_write.c  objects read and changed
  *     life_hold.c   roots, sessions, scopes, weak names, references of the life's own
  *     life_gc.c     collections asked for, freezing, saving, pacing
  *     life_check.c  everything compared
@@ -65,6 +67,7 @@ struct life {
 
     obj_id *dying; /* told by the heap and not yet looked at */
     uint32_t dying_count, dying_room;
+    uint64_t falls; /* of counts, when all that follows from them was last compared */
     bool refused; /* memory may have been refused during this call */
 
     uint64_t worn_ids; /* made and dropped without the naive heap */
@@ -148,14 +151,16 @@ struct op {
     int grows; /* 1: makes the heap larger, -1: smaller */
 };
 
-extern const struct op write_ops[], hold_ops[], gc_ops[];
-extern const size_t write_op_count, hold_op_count, gc_op_count;
+extern const struct op make_ops[], write_ops[], hold_ops[], gc_ops[];
+extern const size_t make_op_count, write_op_count, hold_op_count, gc_op_count;
 
 /* life_write.c: link `target` from a random place; it may not come about. */
 void write_link_somewhere(struct life *life, uint32_t target);
-/* Compare one object's contents. */
-void write_compare(struct life *life, uint32_t i);
-void write_texts(struct life *life);
+
+/* life_values.c */
+void values_begin(struct life *life);
+/* Compare one object's label and contents. */
+void values_compare(struct life *life, uint32_t i);
 
 /* life_hold.c */
 void hold_begin(struct life *life);
