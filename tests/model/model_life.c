@@ -1,8 +1,9 @@
 /*
  * model_life.c - the real heap and a naive one live the same random lives, and must agree (life.h).
  *
- *     model_life                     a million operations over many lives, the three modes in turn
- *     model_life --long              a hundred million
+ *     model_life                     a million operations over many lives, the three modes in turn (half of
+ *                                    that under a sanitizer)
+ *     model_life --long              a hundred million; so does HEAPD_TEST_LONG in the environment
  *     model_life --ops N             N operations
  *     model_life --seed N [--paranoid] [--ops N]
  *                                    one life again, as its failure said; every rule after every operation
@@ -16,7 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#define OPS_NORMAL UINT64_C(500000)
+#else
 #define OPS_NORMAL UINT64_C(1000000)
+#endif
 #define OPS_LONG UINT64_C(100000000)
 #define OPS_A_LIFE UINT64_C(5000)
 #define SEED_FIRST UINT64_C(91177)
@@ -68,18 +73,20 @@ static bool read_number(const char *text, uint64_t *ret)
 
 static bool read_args(char **argv, struct plan *plan)
 {
-    *plan = (struct plan){.ops = OPS_NORMAL, .seed = SEED_FIRST};
+    *plan = (struct plan){.ops = getenv("HEAPD_TEST_LONG") != NULL ? OPS_LONG : OPS_NORMAL, .seed = SEED_FIRST};
     while (*++argv != NULL) {
-        if (strcmp(*argv, "--long") == 0)
+        if (strcmp(*argv, "--long") == 0) {
             plan->ops = OPS_LONG;
-        else if (strcmp(*argv, "--paranoid") == 0)
+        } else if (strcmp(*argv, "--paranoid") == 0) {
             plan->paranoid = true;
-        else if (strcmp(*argv, "--ops") == 0 && read_number(argv[1], &plan->ops))
+        } else if (strcmp(*argv, "--ops") == 0 && read_number(argv[1], &plan->ops)) {
             argv++;
-        else if (strcmp(*argv, "--seed") == 0 && read_number(argv[1], &plan->seed))
-            plan->one = true, argv++;
-        else
+        } else if (strcmp(*argv, "--seed") == 0 && read_number(argv[1], &plan->seed)) {
+            plan->one = true;
+            argv++;
+        } else {
             return false;
+        }
     }
     return true;
 }
@@ -101,8 +108,7 @@ int main(int argc, char **argv)
 {
     struct plan plan;
 
-    (void)argc;
-    if (!read_args(argv, &plan)) {
+    if (argc < 1 || !read_args(argv, &plan)) {
         fprintf(stderr, "usage: model_life [--long] [--ops N] [--seed N] [--paranoid]\n");
         return 2;
     }
