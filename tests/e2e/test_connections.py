@@ -179,6 +179,7 @@ class Greedy(Edge):
         kept[0].close()
         eventually(lambda: self.c.get("/readyz").status == 200)
         self.assertTrue(eventually(lambda: self.wire().ask("GET", "/livez").answer().status == 200))
+        self.set(connections_max=1000)          # for whoever looks at the heap when the test is over
 
     def test_far_too_many_connections_wait_and_are_served_when_there_is_room(self):
         self.set(connections_max=1)

@@ -622,6 +622,30 @@ START_TEST(a_weak_name_of_a_cycle_is_told_when_it_is_collected)
 }
 END_TEST
 
+/* Its cell still has the values from before it outgrew it: they must not read as links once the others are gone. */
+START_TEST(a_record_that_outgrew_its_cell_shows_nothing_old_while_it_goes)
+{
+    struct world w = gc_world_new();
+    obj_id other = new_record(&w);
+    struct field fields[] = {field("a", value_link(other)), field("b", value_link(other)),
+                             field("c", value_link(other))};
+    obj_id id = new_record_with(&w, "A", fields, ARRAY_LEN(fields));
+
+    for (const char *name = "defghijklm"; *name != '\0'; name++)
+        put_link(&w, id, (char[]){*name, '\0'}, id);
+    let_go(&w, id);
+    (void)ask(&w, 2, false);
+    while (gc_has_work(w.gc)) {
+        (void)gc_step(w.gc, 1);
+        world_check(&w);
+    }
+    ck_assert(!lives(&w, id));
+    ck_assert_uint_eq(refs(&w, other), 1);
+    let_go(&w, other);
+    gc_world_free(&w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
@@ -657,6 +681,7 @@ int main(int argc, char **argv)
         TEST(time_is_put_on_the_account_of_the_run_it_was_spent_on),
         TEST(a_heap_without_cycles_says_so),
         TEST(a_weak_name_of_a_cycle_is_told_when_it_is_collected),
+        TEST(a_record_that_outgrew_its_cell_shows_nothing_old_while_it_goes),
     };
     return unit_main(argc, argv, "gc", tests, ARRAY_LEN(tests));
 }

@@ -332,12 +332,32 @@ START_TEST(a_paused_scan_of_a_dictionary_misses_nothing_and_meets_nothing_twice)
 }
 END_TEST
 
+/* Its id can be guessed, and a link to it would make it hold itself from the first. */
+START_TEST(a_list_in_the_making_cannot_be_named)
+{
+    struct world w = world_new();
+    obj_id last = new_list(&w), next = last + 1, id;
+    struct value items[] = {value_int(1), value_link(next)};
+
+    ck_assert_int_eq(heap_new_list(w.heap, label_of("list"), items, 2, &id, NULL), ERR_DANGLING);
+    items[1] = weak(next);
+    ck_assert_int_eq(heap_new_list(w.heap, label_of("list"), items, 2, &id, NULL), ERR_DANGLING);
+    ck_assert_uint_eq(world_objects(&w), 1);
+    id = new_list(&w);
+    ck_assert_uint_eq(id & SLOT_MAX, next & SLOT_MAX); /* that was its place */
+    let_go(&w, id);
+    let_go(&w, last);
+    world_free(&w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(items_are_pushed_replaced_and_read),
         TEST(items_are_refused_to_records_and_bytes),
         TEST(a_list_is_born_with_its_items_or_not_at_all),
+        TEST(a_list_in_the_making_cannot_be_named),
         TEST(millions_of_items_stand_where_they_were_pushed),
         TEST(every_length_around_the_sizes_of_leaves_is_well),
         TEST(deleting_from_the_front_keeps_the_rest),
