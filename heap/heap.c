@@ -56,10 +56,12 @@ static void empty(struct heap *h)
         ;
     for (slot_t slot = next_live(h, 0); slot != 0; slot = next_live(h, slot))
         ref_kill(h, slot);
-    for (uint32_t n = 1; n < h->pools.pool_end; n++)
-        for (slot_t slot = n << POOL_SHIFT; pool_is_objects(&h->pools, n) && slot < (n + 1) << POOL_SHIFT; slot++)
-            if (object_at(h, slot)->state == STATE_DEAD)
-                CHECK(object_release_contents(h, slot, SIZE_MAX) > 0);
+
+    slot_t end = h->pools.pool_end << POOL_SHIFT;
+
+    for (slot_t slot = 0; (slot = bits_next(h->pools.used, slot, end)) < end; slot++)
+        if (pool_is_objects(&h->pools, pool_of(slot)) && object_at(h, slot)->state == STATE_DEAD)
+            CHECK(object_release_contents(h, slot, SIZE_MAX) > 0);
 }
 
 void heap_destroy(struct heap **at)
@@ -265,9 +267,14 @@ obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max)
     for (slot_t s = *slot + 1; s < end; s++) {
         if (!pool_is_objects(&h->pools, pool_of(s))) {
             s |= POOL_CELLS - 1;
-        } else if (heap_is_alive(h, object_at(h, s))) {
-            *slot = s;
-            return heap_id(h, s);
+        } else if (h->pools.used[s / 64] >> (s % 64) == 0) {
+            s |= 63;
+        } else {
+            s = bits_next(h->pools.used, s, end);
+            if (heap_is_alive(h, object_at(h, s))) {
+                *slot = s;
+                return heap_id(h, s);
+            }
         }
         if (max-- <= 1) {
             *slot = s;

@@ -155,8 +155,8 @@ enum err heap_seek_item(const struct heap *h, obj_id id, uint64_t index, struct 
 
 /* ---- walking all objects ---- */
 
-/* The first live object whose slot is greater than *slot and within the next `max` slots; moves *slot to
- * it. Returns 0 with *slot moved if there was none yet, and 0 with *slot = 0 at the end of the heap. An
+/* The first live object whose slot is greater than *slot and within the next `max` steps (an object, or a run of
+ * slots that hold none); moves *slot to it. Returns 0 with *slot moved if there was none yet, and 0 with *slot = 0 at the end of the heap. An
  * object that lives all along is met exactly once, whatever happens to others. */
 obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max);
 

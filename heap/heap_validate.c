@@ -102,9 +102,11 @@ static void for_each_cell(struct recount *r, void (*fn)(struct recount *, slot_t
 {
     const struct pools *p = &r->heap->pools;
 
-    for (uint32_t n = 1; n < p->pool_end; n++)
-        for (uint32_t place = 0; pool_is_objects(p, n) && place < p->pool[n].carved; place++)
-            fn(r, n << POOL_SHIFT | place);
+    slot_t end = p->pool_end << POOL_SHIFT;
+
+    for (slot_t slot = 0; (slot = bits_next(p->used, slot, end)) < end; slot++)
+        if (pool_is_objects(p, pool_of(slot)))
+            fn(r, slot);
 }
 
 static void compare_object(struct recount *r, slot_t slot)

@@ -37,7 +37,7 @@ enum object_layout {
 enum object_window { WINDOW_NONE, WINDOW_YOUNG, WINDOW_FULL };
 
 struct object {
-    uint32_t count : 16;     /* of a free cell: the pool's */
+    uint32_t count : 16;
     uint32_t state : 2;
     uint32_t kind : 2;
     uint32_t layout : 2;

@@ -2,29 +2,36 @@
  * pool.h - cells: where every object and every small piece of storage lies.
  *
  * Owns:      arenas (4 MiB, from the system) > pools (1,024 cells of one size) > cells.
- * Knows not: what a cell contains; of a free one it uses the first two bytes.
+ * Knows not: what a cell contains.
  *
  * A pool has exactly 1,024 cells, so a cell of n words makes a pool of n pages and no byte is lost, and the
  * number of a cell, its *slot*, is pool number * 1,024 + place: eight bytes of table for 1,024 cells say
- * where a slot lies, and no object needs an entry of its own. Pool headers and the sets of free pages lie
- * apart from the cells, so that looking at them never touches (or keeps) the memory they describe.
+ * where a slot lies, and no object needs an entry of its own. Pool headers, the bits that say which cells are
+ * used and the sets of free pages lie apart from the cells: looking for a free cell, or walking the used ones,
+ * never touches (or keeps) the memory they describe, and giving a cell back touches no other cell.
  *
  * Why not the other layouts measured (10 M records of two links and an integer, bytes an object, everything
  * counted): a table of 8-byte pointers beside 40-byte cells takes 48.6; the same entry beside a 16-byte cell
  * 24.3, and its table never shrinks; 64-bit values in this layout 32.1; this one 20.2. Price: a link costs
  * one more shift and a table look-up that stays in the cache, about 20 ns for a random target.
  *
- * A freed cell is used again last (first in, first out), so that the turns of a slot, which make ids
- * unique (slot.h), wear evenly. A pool whose cells are all free gives its pages back to its arena; an arena
- * whose pages are all free goes back to the system. New cells come from the fullest pool that has one, so
- * that sparse pools can run empty.
+ * Free cells are taken 64 at a time by a cursor that goes round the pool, so a freed cell is not used again
+ * before the cursor has passed all the others, and the turns of a slot, which make ids unique (slot.h), wear
+ * evenly. New cells come from the fullest pool that has one, so that sparse pools can run empty. A pool whose
+ * cells are all free gives its pages back to its arena, where they stay, dirty, until they are used again or
+ * purged: giving them to the system costs a hundred times what the last pool_free() does. New pools take the
+ * shortest run of pages that is known to be long enough, found by lists of arenas by their longest run, so
+ * that a pool is made in the same time however many arenas there are, and the emptiest run empty.
  *
  * Always true, and checked by pools_validate():
- *   1. cells handed out + free cells = 1,024, for each pool.
+ *   1. used bits of a pool = its count of cells handed out; a number that is no pool has none.
  *   2. pages in pools + free pages = pages of the arenas; a page is in one pool or free.
  *   3. each pool with a free cell is in the list for its fullness, or is its class's current pool.
+ *   4. cells that a class has at hand are free ones of its current pool.
+ *   5. each arena is in the list for its longest run of free pages.
  */
 #pragma once
+#include "heap/base/bits.h"
 #include "heap/base/check.h"
 #include "heap/base/err.h"
 #include "heap/base/mem.h"
@@ -32,58 +39,65 @@
 
 #define POOL_CELLS 1024u
 #define POOL_SHIFT 10
+#define POOL_WORDS (POOL_CELLS / 64) /* of used bits */
 #define POOLS_MAX (1u << (SLOT_BITS - POOL_SHIFT))
 #define CELL_WORDS_MAX 136u /* the largest cell: 544 bytes */
 #define ARENA_BYTES (4u << 20)
 #define ARENA_PAGES (ARENA_BYTES / MEM_PAGE_BYTES)
 #define ARENAS_MAX (1u << 16)
+#define RUN_CLASSES (CELL_WORDS_MAX + 2) /* longest run: 0 to CELL_WORDS_MAX pages or more; the whole arena */
 #define FULLNESS_LEVELS 8
+#define LEVEL_CELLS (POOL_CELLS / FULLNESS_LEVELS)
 
 /* Two kinds of pool, so that an id can be told from a number that never was one. */
 enum pool_kind { POOL_OBJECTS, POOL_DATA, POOL_KINDS };
 
 struct pool {
-    uint16_t used;      /* cells handed out */
-    uint16_t carved;    /* cells ever handed out: those above were never touched */
-    uint16_t free_head; /* places, POOL_CELLS: none; threaded through the cells' first bytes */
-    uint16_t free_tail;
-    uint16_t words;     /* of a cell; 0: this number is no pool now */
+    uint16_t used;       /* cells handed out */
+    uint16_t retired;    /* of them those that will never be handed out again */
+    uint16_t turn_max;   /* highest turn any of its cells has left behind (slot.c) */
+    uint16_t words;      /* of a cell; 0: this number is no pool now */
     uint16_t first_page;
     uint16_t arena;
     uint8_t kind;
-    uint8_t level;      /* list it is in: FULLNESS_LEVELS for none */
+    uint8_t level;       /* list it is in: FULLNESS_LEVELS for none */
+    uint8_t cursor;      /* the word of used bits where the next free cells are looked for */
     uint32_t prev, next; /* in that list, or next free number */
-    uint16_t turn_max;  /* highest turn any of its cells has left behind (slot.c) */
-    uint16_t retired;   /* cells that will never be handed out again; counted in used */
 };
 
 struct arena {
     char *base;                             /* NULL: not mapped */
-    uint32_t free_pages;
-    uint32_t dirty_pages;                   /* free and charged: touched since the system gave them */
-    uint32_t run_max;                       /* no free run is longer than this */
+    uint32_t prev, next;                    /* in the list for run_max, or next number not mapped */
+    uint16_t free_pages;
+    uint16_t dirty_pages;                   /* free and charged: touched since the system gave them */
+    uint16_t run_max;                       /* the longest run of free pages */
     uint64_t free[ARENA_PAGES / 64];        /* bit set: free */
     uint64_t dirty[ARENA_PAGES / 64];
 };
 
 struct pool_class {
+    uint64_t at_hand;                       /* free cells the next ones are taken from, as bits ... */
+    slot_t at_hand_first;                   /* ... and the slot of bit 0 */
     uint32_t current;                       /* pool that new cells come from; 0: none */
-    uint32_t partial[FULLNESS_LEVELS];      /* pools with a free cell, by used * 8 / 1,024 */
-    uint32_t pools;
     uint64_t used;
+    uint32_t pools;
+    uint32_t partial[FULLNESS_LEVELS];      /* pools with a free cell, by used / LEVEL_CELLS */
 };
 
 struct pools {
     struct mem *mem;
     uint64_t *table;       /* by pool number: address | POOL_TABLE_OBJECTS | words; 0: no pool */
+    uint64_t *used;        /* by slot, a bit: handed out (live, dead and not reaped, or retired) */
     struct pool *pool;     /* by pool number */
     uint32_t *turn_base;   /* by pool number: added to the turns of its cells */
-    struct arena *arena;
+    struct arena *arena;   /* by number; 0 is none */
     uint32_t pool_end;     /* numbers below it have been used */
     uint32_t free_number;  /* first of the list of numbers given back; 0: none */
     uint32_t arena_end;
+    uint32_t arena_free;   /* first of the list of arenas not mapped; 0: none */
     uint32_t arena_count;  /* mapped */
-    uint32_t arena_hint;   /* no arena below has a free page */
+    uint32_t arena_by_run[RUN_CLASSES]; /* lists by the longest run */
+    uint64_t run_classes[(RUN_CLASSES + 63) / 64]; /* bit set: that list is not empty */
     uint64_t pool_pages;   /* in pools */
     uint64_t dirty_pages;  /* free, touched */
     size_t charged_tables; /* bytes of the tables on the account */
@@ -103,10 +117,13 @@ uint32_t pool_data_words(uint32_t words);
 
 /* A cell of `words` words; its contents are what its last user left (zero at first). 0 when memory is
  * refused. O(1). */
-slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t words);
+static inline slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t words);
 
-/* Give a cell back. Its first two bytes become the free list's; the rest stays. */
-void pool_free(struct pools *p, slot_t slot);
+/* Give a cell back; what it contains stays. The pool may be destroyed by it. O(1). */
+static inline void pool_free(struct pools *p, slot_t slot);
+
+/* The same for many cells of one pool at once: those whose bit is set. O(1), not O(cells). */
+void pool_free_set(struct pools *p, uint32_t number, const uint64_t cells[POOL_WORDS]);
 
 /* Let a cell be neither used nor free for as long as its pool lives (its turns have run out). */
 void pool_retire(struct pools *p, slot_t slot);
@@ -141,4 +158,48 @@ static inline uint32_t *pool_cell(const struct pools *p, slot_t slot)
 static inline bool pool_is_objects(const struct pools *p, uint32_t number)
 {
     return number < POOLS_MAX && (p->table[number] & POOL_TABLE_OBJECTS) != 0;
+}
+
+/* Which cells of pool `number` are handed out (live, dead and not reaped, or retired), as bits: 64 of them, from
+ * cell 64 * i. */
+static inline uint64_t pool_used_word(const struct pools *p, uint32_t number, uint32_t i)
+{
+    return p->used[number * POOL_WORDS + i];
+}
+
+/* ---- the common case of taking and giving back a cell, inline ---- */
+
+/* Find free cells for a class that has none at hand; false: memory is refused. */
+bool pool_find_free(struct pools *p, enum pool_kind kind, uint32_t words);
+/* A pool has come to another level of fullness, or has run empty. */
+void pool_settle(struct pools *p, uint32_t number);
+
+static inline slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t words)
+{
+    CHECK(words >= 2 && words <= CELL_WORDS_MAX);
+
+    struct pool_class *class = &p->class[kind][words];
+
+    if (class->at_hand == 0 && !pool_find_free(p, kind, words))
+        return 0;
+
+    slot_t slot = class->at_hand_first + (uint32_t)__builtin_ctzll(class->at_hand);
+
+    class->at_hand &= class->at_hand - 1;
+    bits_add(p->used, slot);
+    p->pool[pool_of(slot)].used++;
+    class->used++;
+    return slot;
+}
+
+static inline void pool_free(struct pools *p, slot_t slot)
+{
+    struct pool *pool = &p->pool[pool_of(slot)];
+
+    CHECK(bits_has(p->used, slot) && pool->used > pool->retired);
+    bits_remove(p->used, slot);
+    pool->used--;
+    p->class[pool->kind][pool->words].used--;
+    if (pool->used % LEVEL_CELLS == LEVEL_CELLS - 1 || pool->used == pool->retired)
+        pool_settle(p, pool_of(slot));
 }

@@ -32,3 +32,32 @@ static inline uint32_t bits_next(const uint64_t *set, uint32_t from, uint32_t en
     }
     return end;
 }
+
+/* The first non-member at or after `from`, below `end`; `end`: none. */
+static inline uint32_t bits_next_clear(const uint64_t *set, uint32_t from, uint32_t end)
+{
+    while (from < end) {
+        uint64_t word = ~set[from / 64] >> (from % 64);
+
+        if (word != 0) {
+            from += (uint32_t)__builtin_ctzll(word);
+            return from < end ? from : end;
+        }
+        from = (from | 63) + 1;
+    }
+    return end;
+}
+
+/* The first member of the row of members that ends below `end`; `end`: there is none. */
+static inline uint32_t bits_row_start(const uint64_t *set, uint32_t end)
+{
+    while (end > 0) {
+        uint32_t last = (end - 1) % 64;
+        uint64_t clear = ~set[(end - 1) / 64] << (63 - last);
+
+        if (clear != 0)
+            return end - (uint32_t)__builtin_clzll(clear);
+        end -= last + 1;
+    }
+    return 0;
+}
