@@ -27,6 +27,7 @@ static const char *phase_name(enum gc_phase phase)
         [GC_IDLE] = "idle",         [GC_REAP] = "reap",     [GC_CLOSE] = "close",
         [GC_SUBTRACT] = "subtract", [GC_SPREAD] = "spread", [GC_CONDEMN] = "condemn",
         [GC_RELEASE] = "release",   [GC_FREE] = "free",     [GC_FREEZE] = "freeze",
+        [GC_TRIM] = "trim",
     };
 
     CHECK((size_t)phase < ARRAY_LEN(names));

@@ -2,9 +2,8 @@
  * condemn.c - what was not reached dies: all of it at one moment, its memory in steps.
  *
  * The flip (heap_condemn_window) makes every member that is left dead to all who ask, weak references included.
- * Then three walks over the set, each complete before the next:
+ * Then two walks over the set, pool by pool, each complete before the next (heap/condemned.c):
  *
- *     CONDEMN  each is marked dead and leaves the statistics
  *     RELEASE  each lets go of its contents; a survivor that loses its last reference by that dies by counting
  *     FREE     the cells go back
  *
@@ -18,85 +17,88 @@
 void condemn_begin(struct gc *gc, struct window *w)
 {
     w->run.collected = w->run.candidates - w->reached - w->died;
-    window_rewind(w);
+    w->told_pool = 0;
     if (w->run.dry_run)
         gc->dry_count = 0;
     else if (!w->save_all)
-        heap_condemn_window(gc->heap, w->mark);
-}
-
-size_t condemn_kill(struct gc *gc, struct window *w, size_t units)
-{
-    while (units > 0) {
-        slot_t slot = window_next_member(gc, w, &units);
-
-        if (slot != 0)
-            heap_kill_condemned(gc->heap, slot);
-        else if (units > 0) {
-            heap_reopen_window(gc->heap, w->mark);
-            return units;
-        }
-    }
-    return 0;
+        heap_condemn_window(gc->heap, w->mark, w->run.collected);
 }
 
 size_t condemn_release(struct gc *gc, struct window *w, size_t units)
 {
-    while (units > 0) {
-        if (w->releasing == 0)
-            w->releasing = window_next_member(gc, w, &units);
-        if (w->releasing == 0)
-            return units;
+    uint64_t cells[POOL_CELLS / 64];
 
-        size_t left = heap_release_condemned(gc->heap, w->releasing, units > 0 ? units : 1);
-
-        if (left == 0)
+    for (; units > 0 && !window_is_walked(w); window_next_pool(gc, w, &units)) {
+        if (!window_members(gc, w, pool_of(w->group), cells))
+            continue;
+        units = heap_release_condemned(gc->heap, w->mark, pool_of(w->group), cells, &w->place, units);
+        if (units == 0)
             return 0;
-        w->releasing = 0;
-        units = units > 0 ? left : 0; /* one that was found with the last unit is released all the same */
+        w->place = 0;
     }
-    return 0;
+    return units;
 }
 
-static void leave_sets(struct gc *gc, slot_t slot)
+#define CELLS_PER_UNIT 4
+
+static size_t free_members(struct gc *gc, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
 {
-    slotset_remove(&gc->nursery[0], slot);
-    slotset_remove(&gc->nursery[1], slot);
-    slotset_remove(&gc->middle, slot);
+    size_t count = 0;
+
+    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
+         place = bits_next(cells, place + 1, POOL_CELLS), count++)
+        gc->bytes[pool << POOL_SHIFT | place] = 0;
+    heap_free_condemned(gc->heap, pool, cells);
+    return 1 + count / CELLS_PER_UNIT;
 }
 
 size_t condemn_free(struct gc *gc, struct window *w, size_t units)
 {
-    while (units > 0) {
-        slot_t slot = window_next_member(gc, w, &units);
+    uint64_t cells[POOL_CELLS / 64];
 
-        if (slot == 0)
-            return units;
-        leave_sets(gc, slot);
-        heap_free_condemned(gc->heap, slot);
+    for (; units > 0 && !window_is_walked(w); window_next_pool(gc, w, &units)) {
+        size_t cost = 1;
+
+        if (window_members(gc, w, pool_of(w->group), cells))
+            cost = free_members(gc, pool_of(w->group), cells);
+        units = units > cost ? units - cost : 1; /* window_next_pool() takes the last */
     }
-    return 0;
+    return units;
 }
 
 /* ---- save-all ---- */
+
+/* The next of those that were not reached, a unit each; 0: the end, or no units. */
+static slot_t next_member(struct gc *gc, struct window *w, size_t *units)
+{
+    window_resume(gc, w);
+    while (*units > 0) {
+        slot_t slot = window_next(gc, w, units);
+
+        if (slot == 0)
+            return 0;
+        (*units)--;
+        if (window_has(gc, w, slot))
+            return slot;
+    }
+    return 0;
+}
 
 /* It stays as if it had been reached, and the garbage list holds it. Without memory for that it just stays: the
  * next collection finds it again. */
 size_t condemn_save(struct gc *gc, struct window *w, size_t units)
 {
-    while (units > 0) {
-        slot_t slot = window_next_member(gc, w, &units);
+    slot_t slot;
 
-        if (slot == 0)
-            return units;
-        gc_object(gc, slot)->window = WINDOW_NONE;
-        gc_promote(gc, slot, w->generation == 0 ? 1 : 2);
+    while ((slot = next_member(gc, w, &units)) != 0) {
+        gc->bytes[slot] = 0;
+        gc_promote(gc, slot, window_older(w));
         if (map_find(gc->garbage, slot) != MAP_NONE || !map_add(gc->garbage, slot, 0))
             continue;
         if (heap_take_ref(gc->heap, slot) != ERR_OK)
             map_remove(gc->garbage, map_find(gc->garbage, slot));
     }
-    return 0;
+    return units;
 }
 
 bool gc_next_garbage(const struct gc *gc, uint32_t *cursor, obj_id *ret)
@@ -158,23 +160,20 @@ static int compare_rows(const void *left, const void *right)
 /* Count what would go, by class, and put the members back where they were. */
 size_t condemn_tally(struct gc *gc, struct window *w, size_t units)
 {
-    while (units > 0) {
-        slot_t slot = window_next_member(gc, w, &units);
+    slot_t slot;
 
-        if (slot == 0 && units > 0)
-            qsort(gc->dry, gc->dry_count, sizeof *gc->dry, compare_rows);
-        if (slot == 0)
-            return units;
-
+    while ((slot = next_member(gc, w, &units)) != 0) {
         struct gc_class_count *row = class_row(gc, heap_class_of(gc->heap, slot));
 
-        gc_object(gc, slot)->window = WINDOW_NONE;
+        gc->bytes[slot] = 0;
         if (row == NULL)
             continue;
         row->objects++;
         row->bytes += heap_bytes_of(gc->heap, slot);
     }
-    return 0;
+    if (units > 0)
+        qsort(gc->dry, gc->dry_count, sizeof *gc->dry, compare_rows);
+    return units;
 }
 
 bool gc_dry_class(const struct gc *gc, size_t i, struct gc_class_count *ret)

@@ -1,41 +1,59 @@
 /* copies.c - see copies.h. */
 #include "gc/copies.h"
 
-#define COUNT_BYTES ((size_t)POOLS_MAX * POOL_CELLS * sizeof(uint32_t))
-#define POOLS_BYTES (POOLS_MAX / 8)
-#define PAGES_PER_UNIT 2 /* giving a page back takes about as long as looking at two objects */
+#define SLOTS ((size_t)POOLS_MAX * POOL_CELLS)
+#define LARGE_BYTES (SLOTS * sizeof(uint32_t))
+#define PAGES (SLOTS / COPIES_PAGE_SLOTS)
+#define UNITS_PER_CALL 8  /* giving pages back costs a call to the system ... */
+#define PAGES_PER_UNIT 2  /* ... and time for each page */
 
-bool copies_init(struct copies *c, struct mem *mem)
+bool copies_init(struct copies *c, uint8_t *bytes, struct mem *mem)
 {
-    *c = (struct copies){.count = mem_reserve(mem, COUNT_BYTES), .pools = mem_reserve(mem, POOLS_BYTES)};
-    return c->count != NULL && c->pools != NULL;
+    *c = (struct copies){.bytes = bytes,
+                         .large = mem_reserve(mem, LARGE_BYTES),
+                         .pages = mem_reserve(mem, PAGES / 8),
+                         .large_pages = mem_reserve(mem, PAGES / 8)};
+    return c->large != NULL && c->pages != NULL && c->large_pages != NULL;
 }
 
 void copies_fini(struct copies *c, struct mem *mem)
 {
-    mem_unreserve(mem, c->count, COUNT_BYTES);
-    mem_unreserve(mem, c->pools, POOLS_BYTES);
+    mem_unreserve(mem, c->large, LARGE_BYTES);
+    mem_unreserve(mem, c->pages, PAGES / 8);
+    mem_unreserve(mem, c->large_pages, PAGES / 8);
     *c = (struct copies){.cursor = 0};
 }
 
-/* 64 pools at a time: the system is asked once for a run of pages. */
-static void give_back_word(struct copies *c, uint32_t word)
+/* 64 pages of bytes at a time, and what lies beside them: the system is asked once for a run of pages. */
+static size_t give_back_word(struct copies *c, uint32_t word)
 {
-    if (c->pools[word] == 0)
-        return;
-    mem_discard(&c->count[(size_t)word * 64 * POOL_CELLS], (size_t)64 * POOL_CELLS * sizeof *c->count);
-    c->pool_count -= (uint32_t)__builtin_popcountll(c->pools[word]);
-    c->pools[word] = 0;
+    size_t first = (size_t)word * 64 * COPIES_PAGE_SLOTS, slots = 64 * COPIES_PAGE_SLOTS, cost = 1;
+    uint32_t pages = (uint32_t)__builtin_popcountll(c->pages[word]);
+    uint32_t large = (uint32_t)__builtin_popcountll(c->large_pages[word]) * COPIES_LARGE_PAGES;
+
+    if (pages > 0) {
+        mem_discard(&c->bytes[first], slots);
+        cost += UNITS_PER_CALL + pages / PAGES_PER_UNIT;
+    }
+    if (large > 0) {
+        mem_discard(&c->large[first], slots * sizeof *c->large);
+        cost += UNITS_PER_CALL + large / PAGES_PER_UNIT;
+    }
+    c->page_count -= pages + large;
+    c->pages[word] = c->large_pages[word] = 0;
+    return cost;
 }
 
 size_t copies_give_back(struct copies *c, uint32_t pool_end, size_t units)
 {
-    for (; c->cursor < pool_end; c->cursor += 64) {
-        size_t cost = 64 / PAGES_PER_UNIT;
+    uint32_t end = (uint32_t)(((size_t)pool_end * POOL_CELLS + COPIES_PAGE_SLOTS - 1) / COPIES_PAGE_SLOTS);
+
+    for (; c->cursor < end; c->cursor += 64) {
+        size_t cost;
 
         if (units == 0)
             return 0;
-        give_back_word(c, c->cursor / 64);
+        cost = give_back_word(c, c->cursor / 64);
         units = units > cost ? units - cost : 0;
     }
     c->cursor = 0;

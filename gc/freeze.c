@@ -31,9 +31,9 @@ size_t freeze_step(struct gc *gc, size_t units)
     for (; gc->freeze_cursor < end; gc->freeze_cursor++) {
         if (units == 0)
             return 0;
-        if (pool_is_objects(gc->pools, pool_of(gc->freeze_cursor)))
+        if (gc_in_use(gc, gc->freeze_cursor))
             move_one(gc, gc->freeze_cursor);
-        else
+        else if (!pool_is_objects(gc->pools, pool_of(gc->freeze_cursor)))
             gc->freeze_cursor |= POOL_CELLS - 1;
         units--;
     }

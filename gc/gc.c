@@ -1,7 +1,7 @@
 /*
  * gc.c - see gc.h: the machine that is stepped, and what it hears from the heap.
  *
- *     asked for, or due --> [REAP] CLOSE --> SUBTRACT --> SPREAD --> CONDEMN --> RELEASE --> FREE --> logged
+ *     asked for, or due --> [REAP] CLOSE --> SUBTRACT --> SPREAD --> [CONDEMN] --> RELEASE --> FREE --> logged
  *
  * gc_step() does one bounded piece of whatever comes first: the young window, else the full one, else what has
  * been asked for, else what is due, else the dead that wait to be reaped.
@@ -15,6 +15,11 @@
 
 /* ---- what the heap tells ---- */
 
+static struct window *window_of(struct gc *gc, slot_t slot)
+{
+    return window_of_byte(gc->bytes[slot]) == WINDOW_YOUNG ? &gc->young : &gc->full;
+}
+
 static void on_born(void *ctx, slot_t slot)
 {
     struct gc *gc = ctx;
@@ -27,24 +32,23 @@ static void on_born(void *ctx, slot_t slot)
         gc->counts[0]++;
 }
 
-static struct window *window_of(struct gc *gc, slot_t slot)
-{
-    return gc_object(gc, slot)->window == WINDOW_YOUNG ? &gc->young : &gc->full;
-}
-
-/* A member whose count changes is taken as reached: see subtract.c. */
+/* A member whose count changes is taken as reached: see subtract.c. After the flip nobody is told. */
 static void on_ref_changed(void *ctx, slot_t slot)
 {
     struct gc *gc = ctx;
     struct window *w = window_of(gc, slot);
 
-    CHECK(w->phase == GC_CLOSE || w->phase == GC_SUBTRACT || w->phase == GC_SPREAD || w->save_all || w->run.dry_run);
     window_reach(gc, w, slot);
+    if (w->phase == GC_CONDEMN && !w->run.dry_run)
+        gc_promote(gc, slot, window_older(w)); /* save-all: nobody looks through the reached any more */
 }
 
-static bool is_condemned(struct gc *gc, slot_t slot)
+static void leave_generation(struct gc *gc, uint32_t generation)
 {
-    return !heap_is_alive(gc->heap, gc_object(gc, slot));
+    if (generation == GENERATION_FROZEN)
+        gc->frozen--;
+    else
+        gc->generations[generation].objects--;
 }
 
 static void on_dying(void *ctx, slot_t slot)
@@ -54,22 +58,25 @@ static void on_dying(void *ctx, slot_t slot)
 
     if (o->kind == KIND_BYTES)
         return;
-    if (o->generation == GENERATION_FROZEN)
-        gc->frozen--;
-    else
-        gc->generations[o->generation].objects--;
-    if (is_condemned(gc, slot))
-        return; /* its window walks it until it is freed; and its end was not a deallocation by count */
+    leave_generation(gc, o->generation);
     if (gc->counts[0] > 0)
         gc->counts[0]--;
-    if (o->generation == 0) {
-        slotset_remove(&gc->nursery[0], slot);
-        slotset_remove(&gc->nursery[1], slot);
-    } else if (o->generation == 1) {
-        slotset_remove(&gc->middle, slot);
-    }
-    if (o->window != WINDOW_NONE)
-        window_of(gc, slot)->died++; /* not collected: it died by counting */
+    if (gc->bytes[slot] == 0)
+        return;
+    window_of(gc, slot)->died++; /* not collected: it died by counting */
+    gc->bytes[slot] = 0;
+}
+
+/* Its window walks it until it is freed; and its end was no deallocation by count. */
+static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
+{
+    struct gc *gc = ctx;
+    slot_t first = pool << POOL_SHIFT | bits_next(cells, 0, POOL_CELLS);
+
+    window_of(gc, first)->told_pool = pool;
+    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
+         place = bits_next(cells, place + 1, POOL_CELLS))
+        leave_generation(gc, gc_object(gc, pool << POOL_SHIFT | place)->generation);
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
@@ -91,8 +98,8 @@ static bool make_tables(struct gc *gc, struct mem *mem)
 {
     gc->garbage = map_create(mem, GARBAGE_SEED);
     return slotset_init(&gc->nursery[0], mem) && slotset_init(&gc->nursery[1], mem) && slotset_init(&gc->middle, mem) &&
-           slotset_init(&gc->young.grey_rest, mem) && slotset_init(&gc->full.grey_rest, mem) &&
-           copies_init(&gc->copies, mem) && gc->garbage != NULL;
+           slotset_init(&gc->young.grey.rest, mem) && slotset_init(&gc->full.grey.rest, mem) &&
+           copies_init(&gc->copies, gc->bytes, mem) && gc->garbage != NULL;
 }
 
 static void free_tables(struct gc *gc, struct mem *mem)
@@ -101,8 +108,8 @@ static void free_tables(struct gc *gc, struct mem *mem)
     slotset_fini(&gc->nursery[0], mem);
     slotset_fini(&gc->nursery[1], mem);
     slotset_fini(&gc->middle, mem);
-    slotset_fini(&gc->young.grey_rest, mem);
-    slotset_fini(&gc->full.grey_rest, mem);
+    slotset_fini(&gc->young.grey.rest, mem);
+    slotset_fini(&gc->full.grey.rest, mem);
     copies_fini(&gc->copies, mem);
     map_destroy(&gc->garbage);
 }
@@ -117,15 +124,19 @@ enum err gc_create(struct heap *h, struct gc **ret)
     CHECK(heap_counters(h)->objects == 0); /* it has to be told of each */
     gc->heap = h;
     gc->pools = heap_pools(h);
+    gc->bytes = heap_windows(h);
     gc->tuning = (struct gc_tuning){
         .enabled = true, .thresholds = {2000, 10, 10}, .full_bytes_pct = 25, .full_age_s = 60};
     gc->young.mark = WINDOW_YOUNG;
     gc->full.mark = WINDOW_FULL;
+    gc->young.base = window_base(WINDOW_YOUNG);
+    gc->full.base = window_base(WINDOW_FULL);
     gc->watch = (struct heap_watch){.ctx = gc,
                                     .born = on_born,
                                     .gained_ref = on_ref_changed,
                                     .lost_ref = on_ref_changed,
                                     .dying = on_dying,
+                                    .condemned = on_condemned,
                                     .recount = on_recount,
                                     .validate = on_validate};
     if (!make_tables(gc, mem)) {
@@ -165,9 +176,10 @@ void gc_destroy(struct gc **at)
 
 typedef size_t (*phase_fn)(struct gc *, struct window *, size_t units);
 
-static size_t kill_or_spare(struct gc *gc, struct window *w, size_t units)
+/* Those that are not to die, one way or the other; the rest died at the flip. */
+static size_t spare(struct gc *gc, struct window *w, size_t units)
 {
-    return w->run.dry_run ? condemn_tally(gc, w, units) : w->save_all ? condemn_save(gc, w, units) : condemn_kill(gc, w, units);
+    return w->run.dry_run ? condemn_tally(gc, w, units) : w->save_all ? condemn_save(gc, w, units) : units;
 }
 
 static phase_fn phase_of(const struct window *w)
@@ -180,7 +192,7 @@ static phase_fn phase_of(const struct window *w)
     case GC_SPREAD:
         return window_spread;
     case GC_CONDEMN:
-        return kill_or_spare;
+        return spare;
     case GC_RELEASE:
         return condemn_release;
     case GC_FREE:
@@ -188,6 +200,7 @@ static phase_fn phase_of(const struct window *w)
     case GC_IDLE:
     case GC_REAP:
     case GC_FREEZE:
+    case GC_TRIM:
         break;
     }
     UNREACHABLE();
@@ -202,14 +215,20 @@ static void log_run(struct gc *gc, struct window *w)
     gc->last_run = &entry->run;
 }
 
+/* What changed after the end of the spreading, of save-all and dry runs: nobody looks through it. */
+static void forget_grey(struct window *w)
+{
+    while (grey_pop(&w->grey) != 0)
+        ;
+}
+
 static void finish_window(struct gc *gc, struct window *w)
 {
     struct gc_generation *g = &gc->generations[w->generation];
 
-    CHECK(w->grey_count == 0 || w->save_all || w->run.dry_run);
-    w->grey_count = 0;
-    while (w->grey_rest.count > 0) /* only save-all and dry runs leave any: what changed while they ended */
-        slotset_remove(&w->grey_rest, slotset_next(&w->grey_rest, 1, gc_heap_end(gc)));
+    CHECK(w->links.count == 0 && w->cells.count == 0);
+    heap_close_window(gc->heap, w->mark);
+    forget_grey(w);
     if (!w->run.dry_run) {
         g->collections++;
         g->collected += w->run.collected;
@@ -221,28 +240,32 @@ static void finish_window(struct gc *gc, struct window *w)
     w->phase = GC_IDLE;
 }
 
-static void next_phase(struct gc *gc, struct window *w)
+/* A walk that would have nothing to do is left out; that of FREE clears the sets of the young. */
+static bool has_nothing_to_do(const struct window *w)
 {
-    bool nothing_to_free = w->run.dry_run || w->save_all || w->run.collected == 0;
+    bool spared = w->run.dry_run || w->save_all || w->run.collected == 0;
 
     switch (w->phase) {
-    case GC_SPREAD:
-        w->phase = GC_CONDEMN;
-        condemn_begin(gc, w);
-        break;
-    case GC_CONDEMN:
-        w->phase = nothing_to_free ? GC_FREE : GC_RELEASE;
-        window_rewind(w);
-        if (nothing_to_free)
-            finish_window(gc, w);
-        break;
+    case GC_RELEASE:
+        return spared;
     case GC_FREE:
-        finish_window(gc, w);
-        break;
+        return w->run.dry_run || (spared && w->generation == 2);
     default:
-        w->phase++;
-        window_rewind(w);
+        return false;
     }
+}
+
+static void next_phase(struct gc *gc, struct window *w)
+{
+    do
+        w->phase++;
+    while (w->phase <= GC_FREE && has_nothing_to_do(w));
+    if (w->phase == GC_CONDEMN)
+        condemn_begin(gc, w);
+    if (w->phase <= GC_FREE)
+        window_rewind(w);
+    else
+        finish_window(gc, w);
 }
 
 static void step_window(struct gc *gc, struct window *w, size_t *units)
@@ -251,6 +274,7 @@ static void step_window(struct gc *gc, struct window *w, size_t *units)
 
     gc->last_run = &w->run;
     gc->last_generation = w->generation;
+    gc->last_phase = w->phase;
     *units = phase_of(w)(gc, w, *units);
     w->run.units += before - *units;
     if (*units > 0)
@@ -280,7 +304,7 @@ static bool may_open(const struct gc *gc, int generation)
         return false;
     if (full->phase == GC_IDLE)
         return !gc->freezing; /* that goes first; while a full window is open it has to wait, and the young do not */
-    return generation < 2 && !full->run.dry_run && (full->phase != GC_CLOSE || full->source == WALK_HEAP);
+    return generation < 2 && !full->run.dry_run && (full->phase != GC_CLOSE || full->walk == WALK_HEAP);
 }
 
 static void open(struct gc *gc, int generation, enum gc_reason reason, bool dry_run)
@@ -293,6 +317,12 @@ static void open(struct gc *gc, int generation, enum gc_reason reason, bool dry_
     window_open(gc, w, generation, reason, dry_run);
 }
 
+static size_t reap(struct gc *gc, size_t units)
+{
+    gc->last_phase = GC_REAP;
+    return heap_reap(gc->heap, units);
+}
+
 /* What was asked for, oldest first: reap, then open. True if there was something to do. */
 static bool start_request(struct gc *gc, size_t *units)
 {
@@ -300,7 +330,7 @@ static bool start_request(struct gc *gc, size_t *units)
         for (int dry = 0; dry < 2; dry++) {
             if (!gc->requests[g][dry].wanted || !may_open(gc, g) || (dry && gc->full.phase != GC_IDLE))
                 continue;
-            *units = heap_reap(gc->heap, *units);
+            *units = reap(gc, *units);
             if (*units > 0)
                 open(gc, g, gc->requests[g][dry].reason, dry);
             return true;
@@ -344,11 +374,11 @@ bool gc_has_work(const struct gc *gc)
 /* The tables follow the heap, on the account too. What they cost is spent: it is not asked for. */
 static void charge_tables(struct gc *gc)
 {
-    size_t sets = 3 * (size_t)gc->pools->pool_end * (POOL_CELLS / 8);
-    size_t copies = (size_t)gc->copies.pool_count * POOL_CELLS * sizeof *gc->copies.count;
+    size_t sets = slotset_bytes(&gc->nursery[0]) + slotset_bytes(&gc->nursery[1]) + slotset_bytes(&gc->middle) +
+                  slotset_bytes(&gc->young.grey.rest) + slotset_bytes(&gc->full.grey.rest);
 
     mem_uncharge(heap_mem(gc->heap), gc->charged_bytes);
-    gc->charged_bytes = sets + copies;
+    gc->charged_bytes = sets + copies_bytes(&gc->copies);
     mem_charge_spent(heap_mem(gc->heap), gc->charged_bytes);
 }
 
@@ -362,15 +392,16 @@ static bool step_once(struct gc *gc, size_t *units)
     if (windows_open)
         return step_windows(gc, units);
     if (gc->freezing) {
+        gc->last_phase = GC_FREEZE;
         *units = freeze_step(gc, *units);
-        return true;
-    }
-    if (heap_counters(gc->heap)->doomed > 0)
-        *units = heap_reap(gc->heap, *units);
-    else if (copies_are_many(&gc->copies))
+    } else if (heap_counters(gc->heap)->doomed > 0) {
+        *units = reap(gc, *units);
+    } else if (copies_are_many(&gc->copies)) {
+        gc->last_phase = GC_TRIM;
         *units = copies_give_back(&gc->copies, gc->pools->pool_end, *units);
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
@@ -382,7 +413,7 @@ static size_t reap_share(struct gc *gc, size_t units)
 
     if (!open_window || share == 0 || heap_counters(gc->heap)->doomed == 0)
         return units;
-    return units - (share - heap_reap(gc->heap, share));
+    return units - (share - reap(gc, share));
 }
 
 size_t gc_step(struct gc *gc, size_t units)
@@ -392,6 +423,11 @@ size_t gc_step(struct gc *gc, size_t units)
         ;
     charge_tables(gc);
     return units;
+}
+
+enum gc_phase gc_step_phase(const struct gc *gc)
+{
+    return gc->last_phase;
 }
 
 void gc_finish(struct gc *gc)

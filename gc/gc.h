@@ -26,7 +26,20 @@ struct gc;
 #define GC_THRESHOLD_MAX INT32_MAX
 #define GC_FULL_BYTES_FLOOR (16u << 20) /* full_bytes_pct starts no collection below this many new bytes */
 
-enum gc_phase { GC_IDLE, GC_REAP, GC_CLOSE, GC_SUBTRACT, GC_SPREAD, GC_CONDEMN, GC_RELEASE, GC_FREE, GC_FREEZE };
+enum gc_phase {
+    GC_IDLE,
+    GC_REAP,     /* the memory of those that died by counting goes back */
+    /* a collection (subtract.c, condemn.c) */
+    GC_CLOSE,
+    GC_SUBTRACT,
+    GC_SPREAD,
+    GC_CONDEMN,  /* a moment; but save-all and dry runs go through those that were not reached */
+    GC_RELEASE,
+    GC_FREE,
+    /* other work */
+    GC_FREEZE,   /* objects move into the permanent generation, or out of it */
+    GC_TRIM      /* tables that large collections needed go back to the system */
+};
 
 enum gc_reason { GC_BY_COUNT, GC_BY_REQUEST, GC_BY_BYTES, GC_BY_AGE };
 
@@ -95,6 +108,8 @@ bool gc_is_due(const struct gc *gc);
 /* Work, at most about `units` of it (a unit is an object or a few links; one step may pass its units by one
  * leaf of a list, 128 items). Returns the units left over: 0 means there is more. Starts what is due. */
 size_t gc_step(struct gc *gc, size_t units);
+/* What the last gc_step() worked on last. */
+enum gc_phase gc_step_phase(const struct gc *gc);
 /* Step until nothing is left; for tests. */
 void gc_finish(struct gc *gc);
 /* The caller has measured one or more gc_step() in a row, a slice: it goes on the account of the collection that

@@ -8,29 +8,43 @@
 #pragma once
 #include "gc/copies.h"
 #include "gc/gc.h"
-#include "gc/slotset.h"
+#include "gc/grey.h"
 
-#define GREY_STACK_MAX 4096u /* reached objects waiting to be looked through; more go into a set */
+/* Which slots the walk over a window's members goes through. */
+enum walk {
+    WALK_NURSERY, /* those of generation 0, by its set */
+    WALK_YOUNG,   /* those of generations 0 and 1, by their sets */
+    WALK_HEAP     /* every cell in use */
+};
 
-/* Where the members of a window are walked. */
-enum walk_source { WALK_NURSERY, WALK_MIDDLE, WALK_HEAP, WALK_END };
+#define LINKS_AHEAD 32u /* links that wait while what they are about comes from memory; a miss takes 150 ns */
+#define CELLS_AHEAD 16u /* and reached objects */
+
+/* Slots on their way: what was put in is prefetched, and acted on when the ring is full. Rings stay as they are between
+ * steps: the heap may change there, and acting late on a slot is harmless (subtract.c). */
+struct ring {
+    uint32_t first, count;
+    slot_t slot[LINKS_AHEAD];
+};
 
 struct window {
-    enum object_window mark;   /* of its members not yet reached */
+    enum object_window mark;
+    uint8_t base;              /* of its members' bytes (heap/window.h) */
     enum gc_phase phase;       /* GC_IDLE: closed */
     int generation;
     bool save_all;
     uint64_t reached;          /* members found to be held from outside */
     uint64_t died;             /* members that died by counting meanwhile */
-    enum walk_source source;
-    slot_t cursor;             /* the walk goes on here */
+    enum walk walk;
+    slot_t group;              /* the walk is among the 64 slots from here on */
+    uint64_t mask;             /* of them, those it has not come to */
     slot_t end;                /* of the heap when it opened: what is born behind it is no member */
-    slot_t releasing;          /* RELEASE: object in the middle of it; 0: none */
+    uint32_t told_pool;        /* RELEASE: the condemned up to this pool have left their generations */
+    uint32_t place;            /* RELEASE: how far it is in the pool of `group` */
     struct edge_scan scan;     /* object in the middle of being looked through */
     bool done_walking;         /* SPREAD: only grey objects are left */
-    struct slotset grey_rest;
-    slot_t grey[GREY_STACK_MAX];
-    uint32_t grey_count;
+    struct ring links, cells;
+    struct grey grey;
     struct gc_run run;
     uint64_t ticket;
 };
@@ -50,16 +64,18 @@ struct logged_run {
 struct gc {
     struct heap *heap;
     const struct pools *pools;
+    uint8_t *bytes;            /* of members, by slot (heap/window.h) */
     struct heap_watch watch;
     struct gc_tuning tuning;
     uint32_t counts[GC_GENERATIONS];
     struct gc_generation generations[GC_GENERATIONS];
     uint64_t frozen;
 
+    /* Where the young are. A set may name slots whose object is older by now, or dead: headers decide. */
     struct slotset nursery[2]; /* generation 0; [nursery_now] is where the newborn go */
     int nursery_now;
     struct slotset middle;     /* generation 1 */
-    struct copies copies;      /* what is left of the members' counts after subtracting */
+    struct copies copies;      /* what is left of members' counts where a byte cannot say it */
     size_t charged_bytes;      /* of these tables, on the account */
 
     struct window young, full;
@@ -73,6 +89,7 @@ struct gc {
     uint64_t run_count;        /* ever */
     struct gc_run *last_run;   /* last worked on since gc_note_slice(); NULL: none */
     int last_generation;
+    enum gc_phase last_phase;  /* what the last step worked on last */
 
     struct map *garbage;       /* object -> 0 */
     bool freezing;             /* asked for and not done */
@@ -89,6 +106,12 @@ static inline struct object *gc_object(const struct gc *gc, slot_t slot)
     return (struct object *)pool_cell(gc->pools, slot);
 }
 
+static inline bool gc_in_use(const struct gc *gc, slot_t slot)
+{
+    return pool_is_objects(gc->pools, pool_of(slot)) &&
+           ((pool_used_word(gc->pools, pool_of(slot), (slot / 64) % (POOL_CELLS / 64)) >> (slot % 64)) & 1) != 0;
+}
+
 static inline slot_t gc_heap_end(const struct gc *gc)
 {
     return gc->pools->pool_end << POOL_SHIFT;
@@ -99,22 +122,58 @@ int pace_due(const struct gc *gc, enum gc_reason *ret_reason);
 void pace_begun(struct gc *gc, int generation);
 void pace_ended(struct gc *gc, const struct window *w);
 
-/* subtract.c: each takes units and returns what is left; 0: call again. */
+/* window.c */
 void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run);
+void window_rewind(struct window *w);    /* the walk of the next phase begins */
+void window_walk_heap(struct window *w); /* CLOSE of a full window: after the young, all */
+/* A member is reached: it leaves the window, and waits to be looked through. */
+void window_reach(struct gc *gc, struct window *w, slot_t slot);
+void gc_promote(struct gc *gc, slot_t slot, uint32_t generation);
+
+/* The walk goes on to the next 64 slots, or the next pool; false at its end, or without units. */
+bool window_next_group(struct gc *gc, struct window *w, size_t *units);
+void window_next_pool(struct gc *gc, struct window *w, size_t *units);
+/* The heap may have changed since the last step: what is not in use any more, the walk does not come to. */
+void window_resume(const struct gc *gc, struct window *w);
+/* The members in one pool; false: none. */
+bool window_members(const struct gc *gc, const struct window *w, uint32_t pool, uint64_t ret[POOL_CELLS / 64]);
+
+static inline bool window_is_walked(const struct window *w)
+{
+    return w->group >= w->end;
+}
+
+static inline bool window_has(const struct gc *gc, const struct window *w, slot_t slot)
+{
+    return window_left(gc->bytes[slot], w->base) < WINDOW_STRANGER;
+}
+
+/* The generation that its survivors reach. */
+static inline uint32_t window_older(const struct window *w)
+{
+    return w->generation == 0 ? 1 : 2;
+}
+
+/* The next slot that the walk comes to; 0 at the end, and 0 when the units ran out on the way. */
+static inline slot_t window_next(struct gc *gc, struct window *w, size_t *units)
+{
+    slot_t slot;
+
+    while (w->mask == 0)
+        if (!window_next_group(gc, w, units))
+            return 0;
+    slot = w->group + (slot_t)__builtin_ctzll(w->mask);
+    w->mask &= w->mask - 1;
+    return slot;
+}
+
+/* subtract.c: each takes units and returns what is left; 0: call again. */
 size_t window_close_set(struct gc *gc, struct window *w, size_t units);
 size_t window_subtract(struct gc *gc, struct window *w, size_t units);
 size_t window_spread(struct gc *gc, struct window *w, size_t units);
-/* A member is reached: it leaves the window, a generation older, and waits to be looked through. */
-void window_reach(struct gc *gc, struct window *w, slot_t slot);
-/* The next member that is still in the window, the walk's cursor moved behind it; 0 at the end, and 0 with
- * *units 0 when they ran out on the way. */
-slot_t window_next_member(struct gc *gc, struct window *w, size_t *units);
-void window_rewind(struct window *w);
-void gc_promote(struct gc *gc, slot_t slot, uint32_t generation);
 
 /* condemn.c */
 void condemn_begin(struct gc *gc, struct window *w);
-size_t condemn_kill(struct gc *gc, struct window *w, size_t units);
 size_t condemn_release(struct gc *gc, struct window *w, size_t units);
 size_t condemn_free(struct gc *gc, struct window *w, size_t units);
 size_t condemn_save(struct gc *gc, struct window *w, size_t units);

@@ -3,8 +3,8 @@
  *
  *   1. The generations' populations are what the headers say.
  *   2. A young object is in the set of its generation, unless an open full window has chosen it.
- *   3. An object is marked for a window only while that window is open; those marked and not yet reached are
- *      as many as were chosen and not reached, until they are freed.
+ *   3. The byte of a slot names a window only while that is open and the slot in use; those that name it are as
+ *      many as were chosen and neither reached nor died, until they are freed.
  */
 #include "gc/gc_impl.h"
 #include "heap/base/map.h"
@@ -17,26 +17,32 @@ struct census {
     uint64_t misplaced;
 };
 
+/* A full window takes the young out of their sets; those it has reached grow older when they are looked through. */
 static bool is_in_its_set(const struct gc *gc, slot_t slot, const struct object *o)
 {
-    bool nursery = slotset_has(&gc->nursery[0], slot) || slotset_has(&gc->nursery[1], slot);
-    bool middle = slotset_has(&gc->middle, slot);
+    if (gc->full.phase != GC_IDLE || o->generation > 1)
+        return true;
+    if (o->generation == 1)
+        return slotset_has(&gc->middle, slot);
+    return slotset_has(&gc->nursery[0], slot) || slotset_has(&gc->nursery[1], slot);
+}
 
-    if (o->window == WINDOW_FULL && !gc->full.run.dry_run)
-        return !nursery && !middle;
-    return nursery == (o->generation == 0) && middle == (o->generation == 1);
+/* Condemned, and no longer counted in its generation: its pool was told. */
+static bool has_left(const struct gc *gc, slot_t slot)
+{
+    const struct window *w = window_of_byte(gc->bytes[slot]) == WINDOW_YOUNG ? &gc->young : &gc->full;
+
+    return !heap_is_alive(gc->heap, slot) && pool_of(slot) <= w->told_pool;
 }
 
 static void count_cell(const struct gc *gc, slot_t slot, struct census *c)
 {
     const struct object *o = gc_object(gc, slot);
 
-    if (o->state == STATE_DEAD)
-        c->marked[o->window]++;
-    if (o->state != STATE_LIVE || o->kind == KIND_BYTES)
+    c->marked[window_of_byte(gc->bytes[slot])]++;
+    if (o->state != STATE_LIVE || o->kind == KIND_BYTES || has_left(gc, slot))
         return;
     c->generation[o->generation]++;
-    c->marked[o->window]++;
     c->misplaced += !is_in_its_set(gc, slot, o);
 }
 
@@ -73,10 +79,10 @@ size_t gc_validate(struct gc *gc, void (*broken)(void *ctx, const char *sentence
     struct census c = {.misplaced = 0};
 
     for (slot_t slot = POOL_CELLS; slot < gc_heap_end(gc); slot++) {
-        if (pool_is_objects(gc->pools, pool_of(slot)))
+        if (gc_in_use(gc, slot))
             count_cell(gc, slot, &c);
         else
-            slot |= POOL_CELLS - 1;
+            claim(&v, "the byte of a slot that is free", gc->bytes[slot], 0);
     }
     claim(&v, "objects of generation 0", c.generation[0], gc->generations[0].objects);
     claim(&v, "objects of generation 1", c.generation[1], gc->generations[1].objects);

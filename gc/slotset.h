@@ -2,14 +2,16 @@
  * slotset.h - a set of slots: one bit each, walked in the order of slots.
  *
  * The bits lie in a table that is reserved once and costs what is touched: 128 bytes for each pool of 1,024
- * cells that ever had a member; a bit a pool above them says which those are now. Nothing can be refused.
+ * cells that ever had a member; a bit a pool above them says which may have one now. Nothing can be refused.
  */
 #pragma once
+#include "heap/base/bits.h"
 #include "heap/heap_gc.h"
 
 struct slotset {
     uint64_t (*bits)[POOL_CELLS / 64]; /* by pool number */
-    uint64_t *pools;                   /* bit n: pool n has a member */
+    uint64_t *pools;                   /* bit n: pool n may have a member */
+    uint32_t pool_end;                 /* none at or above it ever had one */
     uint64_t count;
 };
 
@@ -21,7 +23,33 @@ static inline bool slotset_has(const struct slotset *s, slot_t slot)
     return (s->bits[pool_of(slot)][(slot / 64) % (POOL_CELLS / 64)] >> (slot % 64)) & 1;
 }
 
-void slotset_add(struct slotset *s, slot_t slot);    /* again is fine */
-void slotset_remove(struct slotset *s, slot_t slot); /* absent is fine */
-/* The first member at or after `from`, below `end`; 0: none. O(pools / 64). */
-slot_t slotset_next(const struct slotset *s, slot_t from, slot_t end);
+/* Again is fine. */
+static inline void slotset_add(struct slotset *s, slot_t slot)
+{
+    uint64_t *word = &s->bits[pool_of(slot)][(slot / 64) % (POOL_CELLS / 64)], bit = 1ull << (slot % 64);
+
+    if (*word == 0) {
+        bits_add(s->pools, pool_of(slot));
+        s->pool_end = s->pool_end > pool_of(slot) ? s->pool_end : pool_of(slot) + 1;
+    }
+    s->count += (*word & bit) == 0;
+    *word |= bit;
+}
+
+/* The members among the 64 slots from `first` on. */
+static inline uint64_t slotset_group(const struct slotset *s, slot_t first)
+{
+    return s->bits[pool_of(first)][(first / 64) % (POOL_CELLS / 64)];
+}
+
+/* What it costs, at most. */
+static inline size_t slotset_bytes(const struct slotset *s)
+{
+    return (size_t)s->pool_end * (POOL_CELLS / 8);
+}
+
+/* All members of one pool leave. */
+void slotset_clear_pool(struct slotset *s, uint32_t pool);
+/* The first 64 slots with a member, from `from` on and round again: they leave the set, which is not empty. Returns the
+ * first of the 64. O(pools / 64). */
+slot_t slotset_take_group(struct slotset *s, slot_t from, uint64_t *ret_members);

@@ -14,353 +14,259 @@
  *
  * A member that dies by counting meanwhile keeps its links until it is reaped: so the dead are reaped before the end.
  *
+ * Links wait in a ring while the byte of their target is fetched, also from one step to the next. By the time one is acted
+ * on, its target may be no member any more (nothing happens), or the link may be gone: then the target's count has
+ * changed, and it is no member either. The same holds for reached objects that wait: they may be dead by then.
+ *
  * A link must not be subtracted twice, nor missed while spreading. Records are looked at whole; a list or
  * dictionary in the middle of being looked at is moved along when something is removed below the cursor
  * (heap_gc.h, edge_scan).
  */
 #include "gc/gc_impl.h"
 
-/* ---- generations ---- */
-
-static struct slotset *set_of(struct gc *gc, slot_t slot, uint32_t generation)
-{
-    if (generation == 1)
-        return &gc->middle;
-    return slotset_has(&gc->nursery[gc->nursery_now], slot) ? &gc->nursery[gc->nursery_now]
-                                                            : &gc->nursery[!gc->nursery_now];
-}
-
-static uint64_t *population(struct gc *gc, uint32_t generation)
-{
-    return generation == GENERATION_FROZEN ? &gc->frozen : &gc->generations[generation].objects;
-}
-
-void gc_promote(struct gc *gc, slot_t slot, uint32_t generation)
-{
-    struct object *o = gc_object(gc, slot);
-    uint32_t old = o->generation;
-
-    if (old < 2)
-        slotset_remove(set_of(gc, slot, old), slot);
-    (*population(gc, old))--;
-    (*population(gc, generation))++;
-    o->generation = generation & 3;
-    if (generation == 1)
-        slotset_add(&gc->middle, slot);
-}
-
-/* ---- walking the members ---- */
-
-static enum walk_source first_source(const struct window *w)
-{
-    return w->phase == GC_CLOSE || w->generation < 2 ? WALK_NURSERY : WALK_HEAP;
-}
-
-void window_rewind(struct window *w)
-{
-    w->source = first_source(w);
-    w->cursor = 1;
-}
-
-/* Generation 0 and 1 are walked by their sets; generation 2, and every member of a full window once they are
- * chosen, pool by pool. */
-static slot_t next_in_source(struct gc *gc, const struct window *w, size_t *units)
-{
-    if (w->source == WALK_NURSERY)
-        return slotset_next(&gc->nursery[w->run.dry_run ? gc->nursery_now : !gc->nursery_now], w->cursor, w->end);
-    if (w->source == WALK_MIDDLE)
-        return slotset_next(&gc->middle, w->cursor, w->end);
-    for (slot_t s = w->cursor; s < w->end; s = (s | (POOL_CELLS - 1)) + 1) {
-        if (pool_is_objects(gc->pools, pool_of(s)))
-            return s;
-        *units -= *units > 1; /* a pool that is none of ours */
-    }
-    return 0;
-}
-
-static bool is_last_source(const struct window *w)
-{
-    return w->source == WALK_HEAP || (w->source == WALK_MIDDLE && w->generation == 1) || w->generation == 0;
-}
-
-/* The next slot that the walk comes to, whatever is there; 0: the end. */
-static slot_t next_slot(struct gc *gc, struct window *w, size_t *units)
-{
-    for (;;) {
-        slot_t slot = next_in_source(gc, w, units);
-
-        if (slot != 0) {
-            w->cursor = slot + 1;
-            return slot;
-        }
-        if (is_last_source(w))
-            return 0;
-        w->source++;
-        w->cursor = 1;
-    }
-}
-
-slot_t window_next_member(struct gc *gc, struct window *w, size_t *units)
-{
-    while (*units > 0) {
-        slot_t slot = next_slot(gc, w, units);
-
-        if (slot == 0)
-            return 0;
-        (*units)--;
-        if (gc_object(gc, slot)->window == w->mark && gc_object(gc, slot)->state != STATE_FREE)
-            return slot;
-    }
-    return 0;
-}
-
 /* ---- CLOSE ---- */
 
-void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run)
+static bool is_of_the_walk(const struct gc *gc, const struct window *w, slot_t slot, uint32_t generation)
 {
-    CHECK(w->phase == GC_IDLE && w->scan.slot == 0 && w->grey_count == 0 && w->grey_rest.count == 0);
-    w->phase = GC_CLOSE;
-    w->generation = generation;
-    w->end = gc_heap_end(gc);
-    w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
-    w->reached = w->died = 0;
-    w->releasing = 0;
-    w->done_walking = false;
-    w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
-    window_rewind(w);
-    if (dry_run)
-        return;
-    CHECK(gc->nursery[!gc->nursery_now].count == 0);
-    gc->nursery_now = !gc->nursery_now; /* the newborn go elsewhere from now on */
-    pace_begun(gc, generation);
-}
-
-/* Which generation the walk is choosing from now. */
-static uint32_t generation_of(const struct window *w)
-{
-    return w->source == WALK_NURSERY ? 0 : w->source == WALK_MIDDLE ? 1 : 2;
+    switch (w->walk) {
+    case WALK_NURSERY:
+    case WALK_YOUNG: /* a set may name a slot by its last object: one born since is in the other nursery */
+        return generation <= (w->walk == WALK_YOUNG) &&
+               (generation != 0 || w->run.dry_run || !slotset_has(&gc->nursery[gc->nursery_now], slot));
+    case WALK_HEAP:
+        return generation == 2;
+    }
+    UNREACHABLE();
 }
 
 static void choose(struct gc *gc, struct window *w, slot_t slot)
 {
-    struct object *o = gc_object(gc, slot);
+    const struct object *o = gc_object(gc, slot);
+    uint32_t left = o->has_big ? heap_count(gc->heap, slot) : o->count;
 
-    if (o->state != STATE_LIVE || o->kind == KIND_BYTES || o->window != WINDOW_NONE ||
-        o->generation != generation_of(w))
+    if (o->state != STATE_LIVE || o->kind == KIND_BYTES || gc->bytes[slot] != 0 ||
+        !is_of_the_walk(gc, w, slot, o->generation))
         return;
-    o->window = w->mark;
-    copies_set(&gc->copies, slot, heap_count(gc->heap, slot));
     w->run.candidates++;
-    if (w->generation == 2 && o->generation < 2 && !w->run.dry_run)
-        slotset_remove(set_of(gc, slot, o->generation), slot); /* the sets are for young windows inside this one */
+    copies_note_page(&gc->copies, slot);
+    if (left > WINDOW_LEFT_MAX) {
+        copies_set(&gc->copies, slot, left);
+        left = WINDOW_LEFT_LARGE;
+    }
+    gc->bytes[slot] = window_byte(w->base, left);
 }
+
+#define CHOICES_PER_UNIT 4
 
 size_t window_close_set(struct gc *gc, struct window *w, size_t units)
 {
-    while (units > 0) {
-        slot_t slot = next_slot(gc, w, &units);
+    uint32_t choices = 0;
 
-        if (slot == 0)
+    window_resume(gc, w);
+    for (;;) {
+        slot_t slot = window_next(gc, w, &units);
+
+        if (slot != 0) {
+            choose(gc, w, slot);
+            units -= ++choices % CHOICES_PER_UNIT == 0 && units > 0;
+            if (units > 0)
+                continue;
+        }
+        if (units == 0 || w->walk == WALK_HEAP || w->generation < 2)
             return units;
-        choose(gc, w, slot);
-        units--;
+        window_walk_heap(w);
     }
-    return 0;
 }
 
 /* ---- looking through objects ---- */
 
 #define LINKS_PER_UNIT 4
-#define LINKS_AHEAD 16u /* links that wait while their targets come from memory; a miss takes 150 ns */
 
-/* The links found and not yet acted on. It is empty between steps: the heap may change there. */
+typedef void (*act_fn)(struct gc *, struct window *, slot_t target);
+
+static inline slot_t ring_take(struct ring *r)
+{
+    r->count--;
+    return r->slot[r->first++ % LINKS_AHEAD];
+}
+
+static inline void ring_put(struct ring *r, slot_t slot)
+{
+    r->slot[(r->first + r->count++) % LINKS_AHEAD] = slot;
+}
+
+/* Its target's byte is fetched; the one that waited longest is acted on. */
+static inline void found_link(struct gc *gc, struct window *w, slot_t target, act_fn act)
+{
+    __builtin_prefetch(&gc->bytes[target], 1);
+    if (w->links.count == LINKS_AHEAD)
+        act(gc, w, ring_take(&w->links));
+    ring_put(&w->links, target);
+}
+
 struct look {
     struct gc *gc;
     struct window *w;
-    void (*act)(struct gc *, struct window *, slot_t target);
-    uint32_t first, count;
-    slot_t ahead[LINKS_AHEAD];
+    act_fn act;
 };
 
-static void act_on_first(struct look *l)
+static void found_in_scan(void *ctx, slot_t target)
 {
-    slot_t target = l->ahead[l->first++ % LINKS_AHEAD];
+    const struct look *l = ctx;
 
-    l->count--;
-    l->act(l->gc, l->w, target);
+    found_link(l->gc, l->w, target, l->act);
 }
 
-static void act_on_all(struct look *l)
+/* Go on with the object in the middle of which it is. Returns the units left; 0: more. */
+static size_t finish_scan(struct gc *gc, struct window *w, size_t units, act_fn act)
 {
-    while (l->count > 0)
-        act_on_first(l);
+    struct look l = {gc, w, act};
+
+    return heap_scan(gc->heap, &w->scan, units, found_in_scan, &l);
 }
 
-static void found_link(void *ctx, slot_t target)
-{
-    struct look *l = ctx;
-
-    __builtin_prefetch(gc_object(l->gc, target), 1);
-    __builtin_prefetch(&l->gc->copies.count[target], 1);
-    if (l->count == LINKS_AHEAD)
-        act_on_first(l);
-    l->ahead[(l->first + l->count++) % LINKS_AHEAD] = target;
-}
-
-/* Find the strong links of `slot`, or go on with the object that was begun. Returns units left; 0: more. */
-static size_t look_through(struct look *l, slot_t slot, size_t units)
+/* Find the strong links of `slot`. Inlined where `act` is known, so that no call is left in the loop. */
+static inline __attribute__((always_inline)) size_t look_through(struct gc *gc, struct window *w, slot_t slot,
+                                                                 size_t units, act_fn act)
 {
     uint32_t count;
-    const uint32_t *values = object_inline_values(l->gc->pools, slot, &count);
+    const uint32_t *values = object_inline_values(gc->pools, slot, &count);
 
     if (values == NULL) {
-        heap_open_scan(l->gc->heap, &l->w->scan, slot);
-        return heap_scan(l->gc->heap, &l->w->scan, units, found_link, l);
+        heap_open_scan(gc->heap, &w->scan, slot);
+        return finish_scan(gc, w, units, act);
     }
     for (uint32_t i = 0; i < count; i++)
         if (word_tag(values[i]) == WORD_LINK)
-            found_link(l, word_payload(values[i]));
-    count /= LINKS_PER_UNIT;
-    return units > count ? units - count : 1;
-}
-
-/* One that was found with the last unit is looked at all the same, as far as another unit goes. */
-static size_t look_at(struct look *l, slot_t slot, size_t units)
-{
-    if (units > 0)
-        return look_through(l, slot, units);
-    (void)look_through(l, slot, 1);
-    return 0;
-}
-
-static size_t finish_scan(struct look *l, size_t units)
-{
-    return heap_scan(l->gc->heap, &l->w->scan, units, found_link, l);
+            found_link(gc, w, word_payload(values[i]), act);
+    count = 1 + count / LINKS_PER_UNIT;
+    return units > count ? units - count : 0;
 }
 
 /* ---- SUBTRACT ---- */
 
-static void subtract_link(struct gc *gc, struct window *w, slot_t target)
+static inline void subtract_link(struct gc *gc, struct window *w, slot_t target)
 {
-    if (gc_object(gc, target)->window != w->mark)
+    uint32_t left = window_left(gc->bytes[target], w->base);
+
+    if (left >= WINDOW_STRANGER)
         return;
-    CHECK(gc->copies.count[target] > 0);
-    gc->copies.count[target] -= gc->copies.count[target] != UINT32_MAX; /* more than a copy can say: never 0 */
-}
-
-static size_t subtract_members(struct look *l, size_t units)
-{
-    units = finish_scan(l, units);
-    while (units > 0) {
-        slot_t slot = window_next_member(l->gc, l->w, &units);
-
-        if (slot == 0)
-            return units;
-        units = look_at(l, slot, units);
+    if (left == WINDOW_LEFT_LARGE) {
+        if (copies_subtract(&gc->copies, target) == 0)
+            gc->bytes[target] = window_byte(w->base, 0);
+        return;
     }
-    return 0;
+    CHECK(left > 0);
+    gc->bytes[target]--;
 }
 
 size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 {
-    struct look l = {.gc = gc, .w = w, .act = subtract_link};
+    units = finish_scan(gc, w, units, subtract_link);
+    window_resume(gc, w);
+    while (units > 0) {
+        slot_t slot = window_next(gc, w, &units);
 
-    units = subtract_members(&l, units);
-    act_on_all(&l);
+        if (slot == 0)
+            break;
+        if (window_has(gc, w, slot))
+            units = look_through(gc, w, slot, units, subtract_link);
+    }
+    if (units == 0)
+        return 0;
+    while (w->links.count > 0)
+        subtract_link(gc, w, ring_take(&w->links));
     return units;
 }
 
 /* ---- SPREAD ---- */
 
-static void push_grey(struct window *w, slot_t slot)
+static inline void spread_link(struct gc *gc, struct window *w, slot_t target)
 {
-    if (w->grey_count < GREY_STACK_MAX)
-        w->grey[w->grey_count++] = slot;
-    else
-        slotset_add(&w->grey_rest, slot);
-}
-
-static slot_t pop_grey(struct gc *gc, struct window *w)
-{
-    slot_t slot;
-
-    if (w->grey_count > 0)
-        return w->grey[--w->grey_count];
-    if (w->grey_rest.count == 0)
-        return 0;
-    slot = slotset_next(&w->grey_rest, 1, gc_heap_end(gc));
-    if (slot != 0)
-        slotset_remove(&w->grey_rest, slot);
-    return slot;
-}
-
-void window_reach(struct gc *gc, struct window *w, slot_t slot)
-{
-    struct object *o = gc_object(gc, slot);
-
-    CHECK(o->window == w->mark);
-    o->window = WINDOW_NONE;
-    w->reached++;
-    if (!w->run.dry_run)
-        gc_promote(gc, slot, w->generation == 0 ? 1 : 2);
-    push_grey(w, slot);
-}
-
-static void spread_link(struct gc *gc, struct window *w, slot_t target)
-{
-    if (gc_object(gc, target)->window == w->mark)
+    if (window_has(gc, w, target))
         window_reach(gc, w, target);
 }
 
-/* Grey objects first, so that few wait. One that was grey may have died, or died and given its slot to another:
- * looking through that one reaches too much, never too little. */
-static size_t spread_grey(struct look *l, size_t units)
+/* The next of the grey, fetched a while ago; with few of them waiting there is no while. 0: none. */
+static slot_t next_grey(struct gc *gc, struct window *w)
 {
-    units = finish_scan(l, units);
-    while (units > 0) {
-        slot_t slot = pop_grey(l->gc, l->w);
+    slot_t slot;
 
-        if (slot == 0 && l->count == 0)
-            return units;
-        if (slot == 0) {
-            act_on_first(l); /* it may make one grey */
-            continue;
-        }
-        units--;
-        if (pool_is_objects(l->gc->pools, pool_of(slot)) && gc_object(l->gc, slot)->state == STATE_LIVE)
-            units = look_at(l, slot, units);
+    while (w->cells.count < CELLS_AHEAD && (slot = grey_pop(&w->grey)) != 0) {
+        if (pool_is_objects(gc->pools, pool_of(slot)))
+            __builtin_prefetch(gc_object(gc, slot), 1);
+        ring_put(&w->cells, slot);
     }
-    return 0;
+    return w->cells.count > 0 ? ring_take(&w->cells) : 0;
 }
 
-static size_t spread_members(struct look *l, size_t units)
+/* Between two steps it may have died, and even given its slot to another: looking through that one reaches too much,
+ * never too little. */
+static bool is_still_there(const struct gc *gc, slot_t slot)
 {
-    struct window *w = l->w;
+    return gc_in_use(gc, slot) && gc_object(gc, slot)->state == STATE_LIVE;
+}
 
-    while ((units = spread_grey(l, units)) > 0) {
-        slot_t slot;
+static void grow_older(struct gc *gc, const struct window *w, slot_t slot)
+{
+    uint32_t generation = gc_object(gc, slot)->generation;
 
-        if (w->done_walking)
-            return units;
-        slot = window_next_member(l->gc, w, &units);
-        if (slot != 0 && l->gc->copies.count[slot] > 0)
-            window_reach(l->gc, w, slot);
-        if (slot == 0 && units > 0)
-            w->done_walking = true;
+    if (generation >= window_older(w) || w->run.dry_run ||
+        (generation == 0 && slotset_has(&gc->nursery[gc->nursery_now], slot)))
+        return;
+    gc_promote(gc, slot, window_older(w));
+}
+
+static size_t spread_from(struct gc *gc, struct window *w, slot_t slot, size_t units)
+{
+    if (!is_still_there(gc, slot))
+        return units - 1;
+    grow_older(gc, w, slot);
+    return look_through(gc, w, slot, units, spread_link);
+}
+
+#define PASSES_PER_UNIT 8
+
+/* The next member that something outside holds; 0: none, or no units. */
+static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
+{
+    uint32_t passes = 0;
+
+    while (*units > 0) {
+        slot_t slot = window_next(gc, w, units);
+        uint32_t left = window_left(gc->bytes[slot], w->base);
+
+        if (slot == 0 || (left > 0 && left < WINDOW_STRANGER))
+            return slot;
+        *units -= ++passes % PASSES_PER_UNIT == 0 && *units > 0;
     }
     return 0;
 }
 
 /* A member that died by counting holds its links until it is reaped, and they were subtracted while it lived: so
  * the dead are reaped before anything is condemned. Each link they let go of is a count that changes. */
+static size_t reap_first(struct gc *gc, struct window *w, size_t units)
+{
+    units = heap_reap(gc->heap, units);
+    window_resume(gc, w);
+    return units;
+}
+
 size_t window_spread(struct gc *gc, struct window *w, size_t units)
 {
-    struct look l = {.gc = gc, .w = w, .act = spread_link};
+    slot_t slot;
 
-    do {
-        units = spread_members(&l, units);
-        act_on_all(&l); /* out of units: what that makes grey waits for the next step */
-        units = units > 0 ? heap_reap(gc->heap, units) : 0;
-    } while (units > 0 && (w->grey_count > 0 || w->grey_rest.count > 0));
-    return units;
+    units = finish_scan(gc, w, units, spread_link);
+    window_resume(gc, w);
+    while (units > 0) {
+        if ((slot = next_grey(gc, w)) != 0)
+            units = spread_from(gc, w, slot, units);
+        else if ((slot = next_held(gc, w, &units)) != 0)
+            window_reach(gc, w, slot);
+        else if (w->links.count > 0)
+            spread_link(gc, w, ring_take(&w->links)); /* nothing else to do meanwhile: a chain */
+        else if (units > 0 && (units = reap_first(gc, w, units)) > 0 && grey_is_empty(&w->grey))
+            return units;
+    }
+    return 0;
 }

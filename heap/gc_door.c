@@ -157,37 +157,21 @@ void heap_drop_ref(struct heap *h, slot_t slot)
     ref_drop(h, slot);
 }
 
-/* ---- condemning ---- */
+/* ---- windows ---- */
 
-void heap_condemn_window(struct heap *h, enum object_window w)
+uint8_t *heap_windows(struct heap *h)
 {
-    CHECK(w != WINDOW_NONE && ((h->dead_windows >> w) & 1) == 0);
-    h->dead_windows |= 1u << w;
-    h->weak_deaths++; /* what weakly refers to the set reads null from now on: etags must differ */
+    return h->window;
 }
 
-void heap_reopen_window(struct heap *h, enum object_window w)
+void heap_open_window(struct heap *h, enum object_window w)
 {
-    CHECK((h->dead_windows >> w) & 1);
+    CHECK(w != WINDOW_NONE && ((h->open_windows >> w) & 1) == 0);
+    h->open_windows |= 1u << w;
+}
+
+void heap_close_window(struct heap *h, enum object_window w)
+{
+    h->open_windows &= ~(1u << w);
     h->dead_windows &= ~(1u << w);
-}
-
-void heap_kill_condemned(struct heap *h, slot_t slot)
-{
-    const struct object *o = object_at(h, slot);
-
-    CHECK(o->state == STATE_LIVE && !heap_is_alive(h, o));
-    h->stats.freed_by_collector++;
-    ref_kill(h, slot);
-}
-
-size_t heap_release_condemned(struct heap *h, slot_t slot, size_t units)
-{
-    CHECK(object_at(h, slot)->state == STATE_DEAD && units > 0);
-    return object_release_contents(h, slot, units);
-}
-
-void heap_free_condemned(struct heap *h, slot_t slot)
-{
-    object_free(h, slot);
 }

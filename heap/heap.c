@@ -27,6 +27,7 @@ enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret)
     h->seed = seed;
     if (pools_init(&h->pools, mem) != ERR_OK || strings_create(h) != ERR_OK || shape_tables_create(h) != ERR_OK ||
         weak_tables_create(h) != ERR_OK || (h->big_counts = map_create(mem, seed)) == NULL ||
+        (h->window = mem_reserve(mem, WINDOW_TABLE_BYTES)) == NULL ||
         (h->roots = names_create(h)) == NULL) {
         heap_destroy(&h);
         return ERR_NOMEM;
@@ -80,6 +81,7 @@ void heap_destroy(struct heap **at)
     shape_tables_destroy(h);
     strings_destroy(h);
     map_destroy(&h->big_counts);
+    mem_unreserve(h->mem, h->window, WINDOW_TABLE_BYTES);
     pools_fini(&h->pools);
     h->magic = 0;
     mem_free(h->mem, h, sizeof *h);
@@ -271,7 +273,7 @@ obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max)
             s |= 63;
         } else {
             s = bits_next(h->pools.used, s, end);
-            if (heap_is_alive(h, object_at(h, s))) {
+            if (heap_is_alive(h, s)) {
                 *slot = s;
                 return heap_id(h, s);
             }

@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "heap/object.h"
 #include "heap/pool.h"
+#include "heap/window.h"
 
 /* ---- watching ---- */
 
@@ -15,10 +16,12 @@
 struct heap_watch {
     void *ctx;
     void (*born)(void *ctx, slot_t slot);       /* live, count 1 */
-    void (*gained_ref)(void *ctx, slot_t slot); /* told for objects in a window only */
+    void (*gained_ref)(void *ctx, slot_t slot); /* told for members of an open window only */
     void (*lost_ref)(void *ctx, slot_t slot);   /* the same; the count is not 0 */
     void (*changing)(void *ctx, slot_t slot);   /* before its contents change */
-    void (*dying)(void *ctx, slot_t slot);      /* its count reached 0, or it was condemned; still whole */
+    void (*dying)(void *ctx, slot_t slot);      /* its count reached 0; still whole */
+    /* these of one pool were condemned, and are still whole */
+    void (*condemned)(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64]);
     /* for heap_validate(): counted references the watcher itself holds are told through `count` */
     void (*recount)(void *ctx, void (*count)(void *to, slot_t slot), void *to);
     size_t (*validate)(void *ctx, void (*broken)(void *to, const char *sentence), void *to);
@@ -35,7 +38,7 @@ struct mem *heap_mem(const struct heap *h);
 const struct heap_stats *heap_counters(const struct heap *h); /* those that are kept all along */
 
 /* LIVE, and not condemned by a window that has closed over it. */
-bool heap_is_alive(const struct heap *h, const struct object *o);
+bool heap_is_alive(const struct heap *h, slot_t slot);
 obj_id heap_id(const struct heap *h, slot_t slot);
 /* 0 unless `id` is a live object. */
 slot_t heap_slot(const struct heap *h, obj_id id);
@@ -80,15 +83,23 @@ static inline const uint32_t *object_inline_values(const struct pools *p, slot_t
 enum err heap_take_ref(struct heap *h, slot_t slot);
 void heap_drop_ref(struct heap *h, slot_t slot);
 
-/* ---- condemning a set ---- */
+/* ---- windows ---- */
 
-/* Every object that is still in window `w` is dead from now on, at once. Then, each in bounded steps and each
- * over the whole set before the next: kill, release, free. A slot freed early could be used again while a
- * condemned neighbour still names it. */
-void heap_condemn_window(struct heap *h, enum object_window w);
-void heap_kill_condemned(struct heap *h, slot_t slot);
-/* Let go of its contents; returns the units left over: 0 means call again for the same object. */
-size_t heap_release_condemned(struct heap *h, slot_t slot, size_t units);
-void heap_free_condemned(struct heap *h, slot_t slot);
-/* All of the set is killed: the window may be used again once it is freed. */
-void heap_reopen_window(struct heap *h, enum object_window w);
+/* The table of window.h. The collector writes the bytes of members; a member's is 0 before its slot is free. */
+uint8_t *heap_windows(struct heap *h);
+/* From now on, until it is closed or condemned, changes of its members' counts are told. */
+void heap_open_window(struct heap *h, enum object_window w);
+/* It has no members any more. */
+void heap_close_window(struct heap *h, enum object_window w);
+
+/* ---- condemning a set (condemned.c) ---- */
+
+/* Every object that is still in window `w`, `members` of them, is dead from now on, at once. Then,
+ * pool by pool in ascending order and each over the whole set before the next: release, free. */
+void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members);
+/* Let the condemned `cells` of a pool, from *place on, let go of their contents; returns the units left over.
+ * 0: call again with *place as it is; otherwise the pool is done. */
+size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
+                              const uint64_t cells[POOL_CELLS / 64], uint32_t *place, size_t units);
+/* The cells go back. O(cells), and O(1) if the pool has no others. */
+void heap_free_condemned(struct heap *h, uint32_t pool, const uint64_t cells[POOL_CELLS / 64]);

@@ -5,7 +5,8 @@
  *   1. a live object's count = links to it from objects whose memory has not returned + roots + open scopes +
  *      what each watcher (sessions, the garbage list) says it holds;
  *   2. objects alive, dead and links counted one by one = the statistics;
- *   3. bytes of live and of dead objects summed = the statistics;
+ *   3. bytes of live and of dead objects summed = the statistics; what is condemned counts among the live ones until
+ *      it has let go of its contents;
  *   4. pools, shapes, strings, names, weak cells, lists and dictionaries keep their own rules;
  *   5. what the watchers themselves find.
  */
@@ -77,25 +78,42 @@ static size_t validate_contents(struct heap *h, slot_t slot)
     return 0;
 }
 
+/* Condemned, and its contents are gone, whatever its cell still says. */
+static bool is_released(const struct heap *h, slot_t slot)
+{
+    enum object_window w = window_of_byte(h->window[slot]);
+
+    return ((h->dead_windows >> w) & 1) != 0 && slot < h->released[w];
+}
+
+static void count_contents(struct recount *r, slot_t slot)
+{
+    struct edge_scan scan;
+
+    heap_open_scan(r->heap, &scan, slot);
+    (void)heap_scan(r->heap, &scan, SIZE_MAX, count_link, r);
+    heap_close_scan(r->heap, &scan);
+    claim(r, validate_contents(r->heap, slot) == 0, "contents of object %" PRIu64 " are inconsistent",
+          heap_id(r->heap, slot));
+}
+
 static void count_object(struct recount *r, slot_t slot)
 {
-    struct heap *h = r->heap;
-    const struct object *o = object_at(h, slot);
-    struct edge_scan scan;
+    const struct object *o = object_at(r->heap, slot);
+    bool released = is_released(r->heap, slot), alive = heap_is_alive(r->heap, slot);
 
     if (o->state != STATE_LIVE && o->state != STATE_DEAD)
         return;
-    heap_open_scan(h, &scan, slot);
-    (void)heap_scan(h, &scan, SIZE_MAX, count_link, r);
-    heap_close_scan(h, &scan);
-    if (o->state == STATE_LIVE) {
+    if (alive)
         r->live++;
-        r->live_bytes += object_bytes(h, slot);
-    } else {
+    else
         r->dead++;
-        r->dead_bytes += object_bytes(h, slot);
-    }
-    claim(r, validate_contents(h, slot) == 0, "contents of object %" PRIu64 " are inconsistent", heap_id(h, slot));
+    if (o->state == STATE_LIVE && !released)
+        r->live_bytes += object_bytes(r->heap, slot);
+    else
+        r->dead_bytes += object_bytes(r->heap, slot);
+    if (!released)
+        count_contents(r, slot);
 }
 
 static void for_each_cell(struct recount *r, void (*fn)(struct recount *, slot_t))
@@ -113,7 +131,7 @@ static void compare_object(struct recount *r, slot_t slot)
 {
     const struct object *o = object_at(r->heap, slot);
 
-    if (o->state != STATE_LIVE)
+    if (!heap_is_alive(r->heap, slot))
         return;
     claim(r, ref_count(r->heap, slot) == r->expected[slot],
           "object %" PRIu64 " counts %" PRIu64 " references, %u were found", heap_id(r->heap, slot),

@@ -124,26 +124,29 @@ size_t object_release_contents(struct heap *h, slot_t slot, size_t units)
     UNREACHABLE();
 }
 
-void object_free(struct heap *h, slot_t slot)
+bool object_end_turn(struct heap *h, slot_t slot)
 {
     struct object *o = object_at(h, slot);
     struct pool *pool = &h->pools.pool[pool_of(slot)];
     uint32_t next_turn = object_turn(o) + 1;
+    bool retired = next_turn > OBJECT_TURN_MAX;
 
-    CHECK(o->state == STATE_DEAD);
+    if (next_turn > pool->turn_max)
+        pool->turn_max = (uint16_t)next_turn;
+    *o = (struct object){.state = retired ? STATE_RETIRED : STATE_FREE};
+    object_set_turn(o, retired ? OBJECT_TURN_MAX : next_turn);
+    return !retired;
+}
+
+void object_free(struct heap *h, slot_t slot)
+{
+    CHECK(object_at(h, slot)->state == STATE_DEAD);
     for (const struct edge_scan *s = h->scans; s != NULL; s = s->next)
         CHECK(s->slot != slot); /* nobody is in the middle of looking through it */
     h->stats.doomed--;
     h->stats.doomed_bytes -= object_bytes(h, slot);
-    if (next_turn > pool->turn_max)
-        pool->turn_max = (uint16_t)next_turn;
-    if (next_turn > OBJECT_TURN_MAX) {
-        *o = (struct object){.state = STATE_RETIRED}; /* a member of no window any more */
-        object_set_turn(o, OBJECT_TURN_MAX);
+    if (object_end_turn(h, slot))
+        pool_free(&h->pools, slot);
+    else
         pool_retire(&h->pools, slot);
-        return;
-    }
-    *o = (struct object){.state = STATE_FREE};
-    object_set_turn(o, next_turn);
-    pool_free(&h->pools, slot);
 }

@@ -1,7 +1,7 @@
 /*
  * object.h - the cell of one object: its header, and the numbered life it leads.
  *
- *     word 0   count 16 | state 2 | kind 2 | layout 2 | generation 2 | window 2 | weak 1 | big 1 | turn 4
+ *     word 0   count 16 | state 2 | kind 2 | layout 2 | generation 2 | weak 1 | big 1 | turn 6
  *     word 1   turn 8 | shape 24
  *     word 2.. its own: values of a record, root and length of a list, payload of bytes
  *
@@ -10,13 +10,12 @@
  *     FREE --object_birth--> LIVE --count 0, or condemned--> DEAD --reaped--> FREE, with the next turn
  *                                                                   `-----> RETIRED, its turns used up
  *
- * LIVE answers to its id, unless a collection has found it unreached (its window is closed over it: see
- * heap_is_alive()). DEAD never answers again; its memory returns in steps. What a dead object needs no more,
- * its count and its shape, holds the doomed list together, so dying never needs memory.
+ * LIVE answers to its id, unless a collection has condemned it (heap_is_alive(); condemned.c frees it without passing
+ * through DEAD). DEAD never answers again; its memory returns in steps. What a dead object needs no more, its count and
+ * its shape, holds the doomed list together, so dying never needs memory.
  *
  * count: exact. At 2^16 - 1 half of it moves into a table (ref.c), so it cannot wrap.
  * turn:  of this slot within the life of its pool (slot.h).
- * window: the collector's: which open collection has this object among those not yet reached.
  */
 #pragma once
 #include "heap/base/check.h"
@@ -34,18 +33,15 @@ enum object_layout {
 
 #define GENERATION_FROZEN 3
 
-enum object_window { WINDOW_NONE, WINDOW_YOUNG, WINDOW_FULL };
-
 struct object {
     uint32_t count : 16;
     uint32_t state : 2;
     uint32_t kind : 2;
     uint32_t layout : 2;
     uint32_t generation : 2;
-    uint32_t window : 2;
     uint32_t has_weak : 1;  /* a weak cell knows it */
     uint32_t has_big : 1;   /* part of its count is in the table of big counts */
-    uint32_t turn_low : 4;
+    uint32_t turn_low : 6;
     uint32_t turn_high : 8;
     uint32_t shape : 24;
     uint32_t word[];        /* object_words() of them */
@@ -54,21 +50,21 @@ struct object {
 #define OBJECT_HEADER_WORDS 2u
 #define OBJECT_COUNT_BITS 16
 #define OBJECT_COUNT_MAX ((1u << OBJECT_COUNT_BITS) - 1)
-#define OBJECT_TURN_MAX ((1u << 12) - 1)
+#define OBJECT_TURN_MAX ((1u << 14) - 1)
 #define OBJECT_TABLE_BYTES 8u /* a cell's share of tables, rounded up: what heap_info() adds for it */
 
 _Static_assert(sizeof(struct object) == OBJECT_HEADER_WORDS * sizeof(uint32_t), "an object header is 8 bytes");
 
 static inline uint32_t object_turn(const struct object *o)
 {
-    return (uint32_t)o->turn_low | (uint32_t)o->turn_high << 4;
+    return (uint32_t)o->turn_low | (uint32_t)o->turn_high << 6;
 }
 
 static inline void object_set_turn(struct object *o, uint32_t turn)
 {
     CHECK(turn <= OBJECT_TURN_MAX);
-    o->turn_low = turn & 0xf;
-    o->turn_high = (turn >> 4) & 0xff;
+    o->turn_low = turn & 0x3f;
+    o->turn_high = (turn >> 6) & 0xff;
 }
 
 /* The doomed list runs through dead objects: the slot of the next one, in count and shape. */
@@ -106,5 +102,7 @@ void object_changing(struct heap *h, slot_t slot);
 
 /* Let go of its contents, at most about `units` values, and return the units left over; 0: call again. */
 size_t object_release_contents(struct heap *h, slot_t slot, size_t units);
-/* The cell of a dead object without contents goes back to its pool, its turn over. */
+/* Its header is that of a free cell from now on, its turn over. False: its turns have run out, it is retired. */
+bool object_end_turn(struct heap *h, slot_t slot);
+/* The cell of a dead object without contents goes back to its pool. */
 void object_free(struct heap *h, slot_t slot);

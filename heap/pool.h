@@ -167,6 +167,12 @@ static inline uint64_t pool_used_word(const struct pools *p, uint32_t number, ui
     return p->used[number * POOL_WORDS + i];
 }
 
+/* New cells of its size come from it: it stays when it runs empty. */
+static inline bool pool_is_current(const struct pools *p, uint32_t number)
+{
+    return p->class[p->pool[number].kind][p->pool[number].words].current == number;
+}
+
 /* ---- the common case of taking and giving back a cell, inline ---- */
 
 /* Find free cells for a class that has none at hand; false: memory is refused. */

@@ -53,8 +53,11 @@ uint64_t ref_count(const struct heap *h, slot_t slot)
 
 /* ---- up and down ---- */
 
-static void tell(const struct heap *h, slot_t slot, bool gained)
+/* The collector takes a member whose count changes as reached. */
+static void tell_window(const struct heap *h, slot_t slot, bool gained)
 {
+    if (h->window[slot] == 0)
+        return;
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++) {
         const struct heap_watch *w = h->watch[i];
         void (*fn)(void *, slot_t) = gained ? w->gained_ref : w->lost_ref;
@@ -72,8 +75,8 @@ enum err ref_take(struct heap *h, slot_t slot, struct why *why)
     if (o->count == OBJECT_COUNT_MAX && !spill_half(h, slot, o))
         return why_set(why, ERR_NOMEM, "no memory to count another reference");
     o->count++;
-    if (o->window != WINDOW_NONE)
-        tell(h, slot, true);
+    if (h->open_windows != 0)
+        tell_window(h, slot, true);
     return ERR_OK;
 }
 
@@ -81,7 +84,7 @@ void ref_drop(struct heap *h, slot_t slot)
 {
     struct object *o = object_at(h, slot);
 
-    if (o->state == STATE_DEAD)
+    if (o->state == STATE_DEAD || (h->dead_windows != 0 && !heap_is_alive(h, slot)))
         return;
     CHECK(o->state == STATE_LIVE && o->count > 0);
     o->count--;
@@ -89,14 +92,12 @@ void ref_drop(struct heap *h, slot_t slot)
         fetch_half(h, slot, o);
     if (o->count > 0) {
         h->stats.fell_nonzero++;
-        if (o->window != WINDOW_NONE)
-            tell(h, slot, false);
+        if (h->open_windows != 0)
+            tell_window(h, slot, false);
         return;
     }
     h->stats.freed_by_refcount++;
     ref_kill(h, slot);
-    o->window = WINDOW_NONE;
-
     if (h->doomed_tail == 0)
         h->doomed_head = slot;
     else

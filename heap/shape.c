@@ -349,14 +349,20 @@ void shape_gain_object(struct heap *h, uint32_t s, uint64_t bytes)
     class->bytes += bytes;
 }
 
-void shape_lose_object(struct heap *h, uint32_t s, uint64_t bytes)
+void shape_lose_objects(struct heap *h, uint32_t s, uint64_t objects, uint64_t bytes)
 {
     struct class *class = &h->classes[h->shapes[s].class];
 
-    CHECK(class->objects > 0 && class->bytes >= bytes);
-    class->objects--;
+    CHECK(objects > 0 && class->objects >= objects && class->bytes >= bytes && h->shapes[s].users >= objects);
+    class->objects -= objects;
     class->bytes -= bytes;
+    h->shapes[s].users -= (uint32_t)(objects - 1);
     shape_unuse(h, s);
+}
+
+void shape_lose_object(struct heap *h, uint32_t s, uint64_t bytes)
+{
+    shape_lose_objects(h, s, 1, bytes);
 }
 
 void shape_resize_object(struct heap *h, uint32_t s, int64_t delta)
@@ -417,6 +423,6 @@ size_t shape_validate(const struct heap *h)
         objects += h->classes[c].objects;
     }
     broken += shapes != h->stats.shapes || of_classes != shapes || idle != h->idle_count;
-    broken += objects != h->stats.objects || users != objects;
+    broken += objects != h->stats.objects + h->unreleased || users != objects;
     return broken + keys_validate(h, with_keys);
 }

@@ -53,6 +53,7 @@ void shape_unuse(struct heap *h, uint32_t shape);
 /* An object of this shape is born (a user, counted); it dies (neither any more); its bytes change. */
 void shape_gain_object(struct heap *h, uint32_t shape, uint64_t bytes);
 void shape_lose_object(struct heap *h, uint32_t shape, uint64_t bytes);
+void shape_lose_objects(struct heap *h, uint32_t shape, uint64_t objects, uint64_t bytes); /* of all of them */
 void shape_resize_object(struct heap *h, uint32_t shape, int64_t delta);
 
 struct slice shape_class_name(const struct heap *h, uint32_t shape);

@@ -10,9 +10,10 @@ obj_id heap_id(const struct heap *h, slot_t slot)
     return turn << SLOT_BITS | slot;
 }
 
-bool heap_is_alive(const struct heap *h, const struct object *o)
+bool heap_is_alive(const struct heap *h, slot_t slot)
 {
-    return o->state == STATE_LIVE && ((h->dead_windows >> o->window) & 1) == 0;
+    return object_at(h, slot)->state == STATE_LIVE &&
+           (h->dead_windows == 0 || ((h->dead_windows >> window_of_byte(h->window[slot])) & 1) == 0);
 }
 
 /* What an id is: OK (alive), ERR_COLLECTED, ERR_NO_OBJECT. */
@@ -36,7 +37,7 @@ static enum err look(const struct heap *h, obj_id id, slot_t *ret)
         return turn < object_turn(o) ? ERR_COLLECTED : ERR_NO_OBJECT;
     if (o->state == STATE_FREE)
         return ERR_NO_OBJECT; /* the id that the next object here will have */
-    if (!heap_is_alive(h, o))
+    if (!heap_is_alive(h, slot))
         return ERR_COLLECTED;
     *ret = slot;
     return ERR_OK;

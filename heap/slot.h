@@ -1,7 +1,7 @@
 /*
  * slot.h - from an id to its object: in O(1), without a table of ids.
  *
- * The turn in an id is counted in two places: in the cell (12 bits, one more at each death) and for its pool
+ * The turn in an id is counted in two places: in the cell (14 bits, one more at each death) and for its pool
  * (pools.turn_base, raised past every turn of its cells when the pool goes away). So an id is told apart from
  * every other that had or will have the same slot. A slot at its last turn is retired.
  */

@@ -91,7 +91,7 @@ slot_t weak_cell_target(const struct heap *h, slot_t cell)
 {
     slot_t object = cell_at(h, cell)->object;
 
-    return object != 0 && heap_is_alive(h, object_at(h, object)) ? object : 0;
+    return object != 0 && heap_is_alive(h, object) ? object : 0;
 }
 
 uint64_t weak_count(const struct heap *h, slot_t object)

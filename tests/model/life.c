@@ -42,6 +42,13 @@ static void on_dying(void *ctx, slot_t slot)
     life->dying[life->dying_count++] = heap_id(life->heap, slot);
 }
 
+static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
+{
+    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
+         place = bits_next(cells, place + 1, POOL_CELLS))
+        on_dying(ctx, pool << POOL_SHIFT | place);
+}
+
 /* The references of the life's own. */
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
 {
@@ -114,7 +121,7 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     CHECK(session_set_create(life->heap, &life->sessions) == ERR_OK);
     if (life->dice.bytes == NULL && one_in(life, 40))
         wear_slots(life, OBJECT_TURN_MAX * POOL_CELLS - 2000);
-    life->watch = (struct heap_watch){.ctx = life, .dying = on_dying, .recount = on_recount};
+    life->watch = (struct heap_watch){.ctx = life, .dying = on_dying, .condemned = on_condemned, .recount = on_recount};
     heap_add_watch(life->heap, &life->watch);
     hold_begin(life);
     gc_random_tuning(life);

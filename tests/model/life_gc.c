@@ -91,7 +91,7 @@ void gc_breathe(struct life *life)
         if (gc_looked_at(life) != NAIVE_NONE)
             break; /* an object is looked through by half: let something happen to it */
     }
-    if (life->gc->young.phase == GC_CONDEMN || life->gc->full.phase == GC_CONDEMN)
+    if (life->gc->young.phase == GC_RELEASE || life->gc->full.phase == GC_RELEASE)
         hold_compare_weak(life); /* some are dead and do not know it yet */
     note_runs(life);
 }

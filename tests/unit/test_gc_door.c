@@ -1,4 +1,5 @@
 /* test_gc_door.c - what the heap tells those who watch it, and what the collector may see and do. */
+#include "heap/base/bits.h"
 #include "heap/heap_impl.h"
 #include "tests/unit/world.h"
 
@@ -123,19 +124,26 @@ START_TEST(counts_are_told_for_members_of_a_window_only)
 {
     struct world w = world_new();
     struct diary d;
-    obj_id id = new_record(&w);
+    obj_id id = new_record(&w), other = new_record(&w);
 
     begin_diary(&d, &w);
     hold(&w, id);
     let_go(&w, id);
     ck_assert(d.gained == 0 && d.lost == 0);
-    object_at(w.heap, slot_of(id))->window = WINDOW_FULL;
+    heap_open_window(w.heap, WINDOW_FULL);
+    heap_windows(w.heap)[slot_of(other)] = window_byte(window_base(WINDOW_FULL), 1);
+    hold(&w, id);
+    let_go(&w, id); /* no member */
+    ck_assert(d.gained == 0 && d.lost == 0);
+    heap_windows(w.heap)[slot_of(id)] = window_byte(window_base(WINDOW_FULL), 1);
     hold(&w, id);
     ck_assert(d.gained == 1 && d.last == slot_of(id));
     let_go(&w, id);
     ck_assert(d.lost == 1);
     let_go(&w, id); /* the last one is a death, not a loss */
     ck_assert(d.lost == 1 && d.dying == 1);
+    heap_windows(w.heap)[slot_of(id)] = heap_windows(w.heap)[slot_of(other)] = 0;
+    heap_close_window(w.heap, WINDOW_FULL);
     end_diary(&d);
     world_free(&w);
 }
@@ -168,12 +176,51 @@ END_TEST
 
 /* ---- condemning ---- */
 
-/* The flip, then kill, release and free, each over the whole set, as the collector does it. */
-START_TEST(a_set_dies_at_the_flip_and_goes_in_three_walks)
+struct condemned {
+    uint32_t pools, cells;
+};
+
+static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
+{
+    struct condemned *c = ctx;
+
+    c->pools += pool != 0;
+    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
+        c->cells += (uint32_t)__builtin_popcountll(cells[i]);
+}
+
+/* `count` slots of one pool join the young window, nothing left of their counts. */
+static void condemn(struct world *w, const slot_t slots[], size_t count, uint64_t cells[POOL_CELLS / 64])
+{
+    heap_open_window(w->heap, WINDOW_YOUNG);
+    for (size_t i = 0; i < count; i++) {
+        MUST(pool_of(slots[i]) == pool_of(slots[0]));
+        heap_windows(w->heap)[slots[i]] = window_byte(window_base(WINDOW_YOUNG), 0);
+        bits_add(cells, slots[i] % POOL_CELLS);
+    }
+    heap_condemn_window(w->heap, WINDOW_YOUNG, count);
+}
+
+static void free_them(struct world *w, const slot_t slots[], size_t count, const uint64_t cells[POOL_CELLS / 64])
+{
+    uint32_t pool = pool_of(slots[0]);
+
+    for (size_t i = 0; i < count; i++)
+        heap_windows(w->heap)[slots[i]] = 0;
+    heap_free_condemned(w->heap, pool, cells);
+    heap_close_window(w->heap, WINDOW_YOUNG);
+}
+
+/* The flip, then release and free, each over the whole set, as the collector does it. */
+START_TEST(a_set_dies_at_the_flip_and_goes_in_two_walks)
 {
     struct world w = world_new();
+    struct condemned told = {0};
+    struct heap_watch watch = {.ctx = &told, .condemned = on_condemned};
     obj_id a = new_record(&w), b = new_record(&w), survivor = new_record(&w), only_theirs = new_record(&w);
     slot_t set_of_two[] = {slot_of(a), slot_of(b)};
+    uint64_t cells[POOL_CELLS / 64] = {0};
+    uint32_t place = 0;
 
     put_link(&w, a, "b", b);
     put_link(&w, b, "a", a);
@@ -182,38 +229,74 @@ START_TEST(a_set_dies_at_the_flip_and_goes_in_three_walks)
     let_go(&w, only_theirs);
     let_go(&w, a);
     let_go(&w, b);
-    for (size_t i = 0; i < 2; i++)
-        object_at(w.heap, set_of_two[i])->window = WINDOW_YOUNG;
+    heap_add_watch(w.heap, &watch);
     ck_assert(lives(&w, a));
-    heap_condemn_window(w.heap, WINDOW_YOUNG);
+    condemn(&w, set_of_two, 2, cells);
     ck_assert(!lives(&w, a) && !lives(&w, b) && lives(&w, survivor));
-    ck_assert_uint_eq(world_stats(&w).objects, 4); /* the statistics follow */
-    for (size_t i = 0; i < 2; i++)
-        heap_kill_condemned(w.heap, set_of_two[i]);
-    heap_reopen_window(w.heap, WINDOW_YOUNG);
-    ck_assert(!lives(&w, a) && !lives(&w, b));
-    ck_assert_uint_eq(world_stats(&w).objects, 2);
+    ck_assert_uint_eq(world_stats(&w).objects, 2); /* at once */
+    ck_assert_uint_eq(world_stats(&w).doomed, 2);
     ck_assert_uint_eq(world_stats(&w).freed_by_collector, 2);
     world_check(&w);
-    for (size_t i = 0; i < 2; i++) {
-        ck_assert_uint_gt(heap_release_condemned(w.heap, set_of_two[i], 1000), 0);
+    while (heap_release_condemned(w.heap, WINDOW_YOUNG, pool_of(set_of_two[0]), cells, &place, 1) == 0)
         world_check(&w);
-    }
+    ck_assert(told.pools == 1 && told.cells == 2);
     ck_assert_uint_eq(refs(&w, survivor), 1);
     ck_assert(!lives(&w, only_theirs)); /* died by counting */
-    for (size_t i = 0; i < 2; i++)
-        heap_free_condemned(w.heap, set_of_two[i]);
+    ck_assert(!lives(&w, a) && !lives(&w, b));
+    heap_remove_watch(w.heap, &watch);
+    free_them(&w, set_of_two, 2, cells);
+    ck_assert(!lives(&w, a) && !lives(&w, b));
     world_reap(&w);
     ck_assert_uint_eq(world_stats(&w).doomed, 0);
     world_free(&w);
 }
 END_TEST
 
-START_TEST(a_live_object_cannot_be_killed_as_condemned)
+/* A whole pool, with and without somebody else in it, the current one or not. */
+START_TEST(a_pool_of_the_condemned_goes_as_a_whole)
+{
+    for (uint32_t others = 0; others < 2; others++) {
+        struct world w = world_new();
+        static slot_t slots[POOL_CELLS];
+        static obj_id ids[2 * POOL_CELLS];
+        uint64_t cells[POOL_CELLS / 64] = {0};
+        uint32_t place = 0, count = 0, pool;
+
+        for (uint32_t i = 0; i < ARRAY_LEN(ids); i++)
+            ids[i] = new_record(&w);
+        pool = pool_of(slot_of(ids[POOL_CELLS / 2]));
+        for (uint32_t i = 0; i < ARRAY_LEN(ids); i++)
+            if (pool_of(slot_of(ids[i])) == pool && count + others < POOL_CELLS)
+                slots[count++] = slot_of(ids[i]);
+        for (uint32_t i = 0; i < count; i++) {
+            put_link(&w, heap_id(w.heap, slots[i]), "self", heap_id(w.heap, slots[i]));
+            let_go(&w, heap_id(w.heap, slots[i]));
+        }
+        condemn(&w, slots, count, cells);
+        while (heap_release_condemned(w.heap, WINDOW_YOUNG, pool, cells, &place, 100) == 0)
+            ;
+        free_them(&w, slots, count, cells);
+        ck_assert_uint_eq(world_stats(&w).doomed, 0);
+        ck_assert_uint_eq(world_objects(&w), ARRAY_LEN(ids) - count);
+        ck_assert(pool_is_objects(heap_pools(w.heap), pool) == (others > 0));
+        world_check(&w);
+        for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) /* and their ids name nobody else */
+            ids[i] = lives(&w, ids[i]) ? 0 : ids[i];
+        for (uint32_t i = 0; i < 2 * POOL_CELLS; i++)
+            (void)new_record(&w);
+        for (uint32_t i = 0; i < ARRAY_LEN(ids); i++)
+            MUST(ids[i] == 0 || !lives(&w, ids[i]));
+        world_free(&w);
+    }
+}
+END_TEST
+
+START_TEST(no_more_can_be_condemned_than_live)
 {
     struct world w = world_new();
 
-    heap_kill_condemned(w.heap, slot_of(new_record(&w)));
+    heap_open_window(w.heap, WINDOW_YOUNG);
+    heap_condemn_window(w.heap, WINDOW_YOUNG, 1);
 }
 END_TEST
 
@@ -278,8 +361,9 @@ int main(int argc, char **argv)
         TEST(counts_are_told_for_members_of_a_window_only),
         TEST(a_watch_that_goes_leaves_the_others),
         TEST(there_is_room_for_so_many_and_no_more, .aborts = true),
-        TEST(a_set_dies_at_the_flip_and_goes_in_three_walks),
-        TEST(a_live_object_cannot_be_killed_as_condemned, .aborts = true),
+        TEST(a_set_dies_at_the_flip_and_goes_in_two_walks),
+        TEST(a_pool_of_the_condemned_goes_as_a_whole),
+        TEST(no_more_can_be_condemned_than_live, .aborts = true),
         TEST(every_strong_link_is_an_edge_and_nothing_else_is),
     };
     return unit_main(argc, argv, "gc_door", tests, ARRAY_LEN(tests));

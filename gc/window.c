@@ -1,0 +1,184 @@
+/*
+ * window.c - the set of objects that one collection looks at: who is in it, walking it, leaving it.
+ *
+ * A walk goes through slots in ascending order, 64 at a time: those that the sets of the young name, or all that are
+ * in use. It is begun anew in each phase and finds what is a member by then by its byte (heap/window.h).
+ */
+#include "gc/gc_impl.h"
+
+void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run)
+{
+    CHECK(w->phase == GC_IDLE && w->scan.slot == 0 && grey_is_empty(&w->grey));
+    CHECK(w->links.count == 0 && w->cells.count == 0);
+    w->phase = GC_CLOSE;
+    w->generation = generation;
+    w->end = gc_heap_end(gc);
+    w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
+    w->reached = w->died = 0;
+    w->done_walking = false;
+    w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
+    heap_open_window(gc->heap, w->mark);
+    if (!dry_run) {
+        CHECK(gc->nursery[!gc->nursery_now].count == 0);
+        gc->nursery_now = !gc->nursery_now; /* the newborn go elsewhere from now on */
+        pace_begun(gc, generation);
+    }
+    window_rewind(w);
+}
+
+/* ---- generations ---- */
+
+static uint64_t *population(struct gc *gc, uint32_t generation)
+{
+    return generation == GENERATION_FROZEN ? &gc->frozen : &gc->generations[generation].objects;
+}
+
+void gc_promote(struct gc *gc, slot_t slot, uint32_t generation)
+{
+    struct object *o = gc_object(gc, slot);
+
+    (*population(gc, o->generation))--;
+    (*population(gc, generation))++;
+    o->generation = generation & 3;
+    if (generation == 1)
+        slotset_add(&gc->middle, slot);
+}
+
+void window_reach(struct gc *gc, struct window *w, slot_t slot)
+{
+    CHECK(window_has(gc, w, slot));
+    gc->bytes[slot] = 0;
+    w->reached++;
+    grey_push(&w->grey, slot);
+}
+
+/* ---- what a walk goes through ---- */
+
+/* A dry run leaves the nursery in its place. */
+static uint32_t nursery_of(const struct gc *gc, const struct window *w)
+{
+    return (uint32_t)(w->run.dry_run ? gc->nursery_now : !gc->nursery_now);
+}
+
+static uint64_t named(const struct gc *gc, const struct window *w, slot_t group)
+{
+    switch (w->walk) {
+    case WALK_NURSERY:
+        return slotset_group(&gc->nursery[nursery_of(gc, w)], group);
+    case WALK_YOUNG:
+        return slotset_group(&gc->nursery[nursery_of(gc, w)], group) | slotset_group(&gc->middle, group);
+    case WALK_HEAP:
+        return UINT64_MAX;
+    }
+    UNREACHABLE();
+}
+
+/* Of 64 slots, those that the walk comes to. */
+static uint64_t candidates(const struct gc *gc, const struct window *w, slot_t group)
+{
+    if (group >= w->end || !pool_is_objects(gc->pools, pool_of(group)))
+        return 0;
+    return named(gc, w, group) & pool_used_word(gc->pools, pool_of(group), (group / 64) % (POOL_CELLS / 64));
+}
+
+static uint32_t next_young_pool(const struct gc *gc, const struct window *w, uint32_t from, uint32_t end)
+{
+    uint32_t nursery = bits_next(gc->nursery[nursery_of(gc, w)].pools, from, end);
+    uint32_t middle = w->walk == WALK_YOUNG ? bits_next(gc->middle.pools, from, end) : end;
+
+    return nursery < middle ? nursery : middle;
+}
+
+static uint32_t next_pool(const struct gc *gc, const struct window *w, uint32_t from, size_t *units)
+{
+    uint32_t end = pool_of(w->end);
+
+    (*units)--;
+    if (w->walk != WALK_HEAP)
+        return next_young_pool(gc, w, from, end);
+    while (from < end && *units > 0 && !pool_is_objects(gc->pools, from)) {
+        from++;
+        (*units)--;
+    }
+    return from;
+}
+
+/* ---- walking ---- */
+
+static enum walk walk_of(const struct window *w)
+{
+    if (w->generation == 0)
+        return WALK_NURSERY;
+    return w->generation == 1 || w->phase == GC_CLOSE ? WALK_YOUNG : WALK_HEAP;
+}
+
+void window_rewind(struct window *w)
+{
+    w->walk = walk_of(w);
+    w->group = 0; /* pool 0 has no cells */
+    w->mask = 0;
+    w->place = 0;
+}
+
+void window_walk_heap(struct window *w)
+{
+    w->walk = WALK_HEAP;
+    w->group = 0;
+    w->mask = 0;
+}
+
+/* The sets of the young have served: who was in them is a member of a full window, or older, or gone. Those born since
+ * are in the other nursery. */
+static bool is_last_look(const struct window *w)
+{
+    if (w->walk == WALK_HEAP || w->run.dry_run)
+        return false;
+    return w->generation == 2 ? w->phase == GC_CLOSE : w->phase == GC_FREE;
+}
+
+void window_next_pool(struct gc *gc, struct window *w, size_t *units)
+{
+    uint32_t pool = pool_of(w->group);
+
+    if (is_last_look(w)) {
+        slotset_clear_pool(&gc->nursery[nursery_of(gc, w)], pool);
+        if (w->walk == WALK_YOUNG)
+            slotset_clear_pool(&gc->middle, pool);
+    }
+    w->group = next_pool(gc, w, pool + 1, units) << POOL_SHIFT;
+    w->mask = candidates(gc, w, w->group);
+}
+
+bool window_next_group(struct gc *gc, struct window *w, size_t *units)
+{
+    if (*units == 0 || window_is_walked(w))
+        return false;
+    if ((w->group + 64) % POOL_CELLS == 0 || w->group == 0) {
+        window_next_pool(gc, w, units);
+    } else {
+        w->group += 64;
+        w->mask = candidates(gc, w, w->group);
+    }
+    return true;
+}
+
+void window_resume(const struct gc *gc, struct window *w)
+{
+    w->mask &= candidates(gc, w, w->group);
+}
+
+bool window_members(const struct gc *gc, const struct window *w, uint32_t pool, uint64_t ret[POOL_CELLS / 64])
+{
+    uint64_t any = 0;
+
+    for (uint32_t i = 0; i < POOL_CELLS / 64; i++) {
+        slot_t group = pool << POOL_SHIFT | i * 64;
+
+        ret[i] = 0;
+        for (uint64_t mask = candidates(gc, w, group); mask != 0; mask &= mask - 1)
+            if (window_has(gc, w, group + (slot_t)__builtin_ctzll(mask)))
+                ret[i] |= mask & -mask;
+        any |= ret[i];
+    }
+    return any != 0;
+}

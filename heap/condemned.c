@@ -1,0 +1,214 @@
+/*
+ * condemned.c - the end of what a collection found unreached (heap_gc.h): a whole set at one moment, its memory pool
+ * by pool.
+ *
+ * The flip (heap_condemn_window) is one bit: from then on heap_is_alive() says no for every member, so ids, weak
+ * references and listings answer as for the dead, and the statistics have changed. No header is written.
+ * Then two passes, each in bounded steps, each over the whole set before the next:
+ *
+ *     release   the members let go of their contents. Links among them are skipped, which takes a look at a byte
+ *               instead of a count; a survivor that loses its last reference dies by counting.
+ *     free      the cells go back. A pool of which nothing is left goes as a whole, and its cells are never touched.
+ *
+ * A slot must not be free, and so used again, while a condemned neighbour still names it: hence two passes.
+ */
+#include "heap/heap_impl.h"
+#include "heap/ref.h"
+#include "heap/shape.h"
+#include "heap/weak.h"
+
+void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
+{
+    CHECK(w != WINDOW_NONE && ((h->dead_windows >> w) & 1) == 0 && h->stats.objects >= members);
+    h->open_windows &= ~(1u << w);
+    h->dead_windows |= 1u << w;
+    h->released[w] = h->told_pool[w] = 0;
+    h->weak_deaths++; /* what weakly refers to the set reads null from now on: etags must differ */
+    h->stats.objects -= members;
+    h->stats.tracked -= members;
+    h->stats.freed_by_collector += members;
+    h->stats.doomed += members;
+    h->unreleased += members;
+}
+
+/* ---- release ---- */
+
+#define LINKS_AHEAD 32u /* links whose targets come from memory meanwhile */
+
+/* What a run of deaths adds up to, so that the counters are touched once. */
+struct release {
+    struct heap *heap;
+    uint32_t shape;           /* of the last few */
+    uint64_t objects, bytes;  /* of that shape */
+    uint64_t links;
+    uint32_t first, count;
+    slot_t ahead[LINKS_AHEAD];
+};
+
+static void flush_shape(struct release *r)
+{
+    if (r->objects == 0)
+        return;
+    shape_lose_objects(r->heap, r->shape, r->objects, r->bytes);
+    r->heap->unreleased -= r->objects;
+    r->heap->stats.live_bytes -= r->bytes;
+    r->heap->stats.doomed_bytes += r->bytes;
+    r->objects = r->bytes = 0;
+}
+
+static void drop_first(struct release *r)
+{
+    slot_t target = r->ahead[r->first++ % LINKS_AHEAD];
+
+    r->count--;
+    if (((r->heap->dead_windows >> window_of_byte(r->heap->window[target])) & 1) == 0)
+        ref_drop(r->heap, target);
+}
+
+static void drop_soon(struct release *r, slot_t target)
+{
+    __builtin_prefetch(&r->heap->window[target]);
+    if (r->count == LINKS_AHEAD)
+        drop_first(r);
+    r->ahead[(r->first + r->count++) % LINKS_AHEAD] = target;
+    r->links++;
+}
+
+static void flush(struct release *r)
+{
+    flush_shape(r);
+    while (r->count > 0)
+        drop_first(r);
+    r->heap->stats.links -= r->links;
+    r->links = 0;
+}
+
+/* The common case: nothing of the cell is written, it is only read. */
+static void release_inline(struct release *r, const struct object *o, uint32_t words)
+{
+    for (uint32_t i = 0; i < words - OBJECT_HEADER_WORDS; i++) {
+        if (word_tag(o->word[i]) == WORD_LINK)
+            drop_soon(r, word_payload(o->word[i]));
+        else
+            word_release(r->heap, o->word[i]);
+    }
+}
+
+static void close_scans_of(struct heap *h, slot_t slot)
+{
+    for (struct edge_scan *s = h->scans, *next; s != NULL; s = next) {
+        next = s->next;
+        if (s->slot == slot)
+            heap_close_scan(h, s);
+    }
+}
+
+/* What it had besides contents: once, before they go. */
+static void leave_tables(struct heap *h, slot_t slot, struct object *o)
+{
+    if (h->scans != NULL)
+        close_scans_of(h, slot);
+    if (o->has_weak)
+        weak_died(h, slot);
+    if (o->has_big) {
+        map_remove(h->big_counts, map_find(h->big_counts, slot));
+        o->has_big = 0;
+    }
+}
+
+/* Returns the units left; 0: it is not empty yet. */
+static size_t release_one(struct release *r, slot_t slot, size_t units)
+{
+    struct heap *h = r->heap;
+    struct object *o = object_at(h, slot);
+    struct pool *pool = &h->pools.pool[pool_of(slot)];
+    uint32_t words = pool_words(&h->pools, slot);
+
+    leave_tables(h, slot, o);
+    if (o->kind == KIND_RECORD && o->layout == LAYOUT_INLINE)
+        release_inline(r, o, words);
+    else if ((units = object_release_contents(h, slot, units)) == 0)
+        return 0;
+    if (o->shape != r->shape)
+        flush_shape(r);
+    r->shape = o->shape;
+    r->objects++;
+    r->bytes += words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
+    if (object_turn(o) + 1 > pool->turn_max)
+        pool->turn_max = (uint16_t)(object_turn(o) + 1);
+    return units;
+}
+
+static void tell_watchers(struct heap *h, enum object_window w, uint32_t pool, const uint64_t cells[])
+{
+    if (h->told_pool[w] == pool)
+        return;
+    h->told_pool[w] = pool;
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
+        if (h->watch[i]->condemned != NULL)
+            h->watch[i]->condemned(h->watch[i]->ctx, pool, cells);
+}
+
+size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
+                              const uint64_t cells[POOL_CELLS / 64], uint32_t *place, size_t units)
+{
+    struct release r = {.heap = h};
+    slot_t first = pool << POOL_SHIFT;
+
+    CHECK((h->dead_windows >> w) & 1);
+    tell_watchers(h, w, pool, cells);
+    while (units > 0 && (*place = bits_next(cells, *place, POOL_CELLS)) < POOL_CELLS) {
+        units = release_one(&r, first | *place, units);
+        if (units == 0)
+            break;
+        units--;
+        h->released[w] = first | ++*place;
+    }
+    flush(&r);
+    return units;
+}
+
+/* ---- free ---- */
+
+static bool has_others(const struct pools *p, uint32_t pool, const uint64_t cells[])
+{
+    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
+        if (pool_used_word(p, pool, i) != cells[i])
+            return true;
+    return false;
+}
+
+/* Each header says that its cell is free; those that are retired leave the set. */
+static void end_turns(struct heap *h, uint32_t pool, uint64_t cells[])
+{
+    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
+         place = bits_next(cells, place + 1, POOL_CELLS)) {
+        slot_t slot = pool << POOL_SHIFT | place;
+
+        if (object_end_turn(h, slot))
+            continue;
+        bits_remove(cells, place);
+        pool_retire(&h->pools, slot);
+    }
+}
+
+void heap_free_condemned(struct heap *h, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
+{
+    uint64_t count = 0, left[POOL_CELLS / 64];
+    uint64_t bytes = h->pools.pool[pool].words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
+
+    for (uint32_t i = 0; i < POOL_CELLS / 64; i++) {
+        left[i] = cells[i];
+        count += (uint64_t)__builtin_popcountll(cells[i]);
+    }
+    CHECK(h->stats.doomed >= count && h->stats.doomed_bytes >= count * bytes);
+    h->stats.doomed -= count;
+    h->stats.doomed_bytes -= count * bytes;
+    if (!pool_is_current(&h->pools, pool) && !has_others(&h->pools, pool, cells)) {
+        pool_free_set(&h->pools, pool, cells);
+        CHECK(!pool_is_objects(&h->pools, pool)); /* it went as a whole: its headers say nothing any more */
+        return;
+    }
+    end_turns(h, pool, left);
+    pool_free_set(&h->pools, pool, left);
+}
