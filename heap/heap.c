@@ -1,6 +1,7 @@
 /* heap.c - see heap.h: a heap's beginning and end, looking at objects, walking, statistics. */
 #include "heap/bytes.h"
 #include "heap/dict.h"
+#include "heap/form.h"
 #include "heap/base/num.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
@@ -73,7 +74,7 @@ void heap_destroy(struct heap **at)
     if (h == NULL)
         return;
     CHECK_IS(h, HEAP_MAGIC);
-    CHECK(h->scopes == NULL && h->watch[0] == NULL);
+    CHECK(h->scopes == NULL && h->form_count == 0 && h->watch[0] == NULL);
     if (h->roots != NULL)
         empty(h);
     names_destroy(&h->roots);
@@ -298,7 +299,8 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     ret->dirty_bytes = h->pools.dirty_pages * MEM_PAGE_BYTES;
     ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
     ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
-                      shape_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) + map_bytes(h->weak_cells);
+                      shape_side_bytes(h) + form_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) +
+                      map_bytes(h->weak_cells);
 }
 
 uint64_t heap_arena_count(const struct heap *h)

@@ -50,6 +50,9 @@ struct heap {
     uint32_t keys_end, keys_free;
     struct map *keys_by_step; /* hash of (parent, name) -> keys */
 
+    /* form.c */
+    uint64_t form_count;      /* each is a user of one shape */
+
     /* root.c, weak.c */
     struct name_table *roots, *weak_names;
     struct map *weak_cells;   /* slot of an object -> slot of its weak cell */

@@ -12,25 +12,28 @@ slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint3
     if (slot == 0)
         return 0;
 
-    struct object *o = object_at(h, slot);
-    uint32_t turn = object_turn(o);
+    memset(object_at(h, slot)->word, 0, (words - OBJECT_HEADER_WORDS) * sizeof(uint32_t));
+    object_begin(h, slot, kind, words, shape);
+    return slot;
+}
+
+void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape)
+{
+    struct object *o = object_at(h, slot), born = {.count = 1, .state = STATE_LIVE};
+    uint64_t bytes = words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
 
     CHECK(o->state == STATE_FREE);
-    memset(o, 0, words * sizeof(uint32_t));
-    object_set_turn(o, turn);
-    o->state = STATE_LIVE;
-    o->kind = kind;
-    o->count = 1;
-    o->shape = shape & (SHAPES_MAX - 1);
-
-    uint64_t bytes = object_bytes(h, slot);
-
+    born.kind = kind & 3;
+    born.shape = shape & (SHAPES_MAX - 1);
+    born.turn_low = o->turn_low;
+    born.turn_high = o->turn_high;
+    *o = born;
+    INVARIANT(bytes == object_bytes(h, slot)); /* a newborn has no storage but its cell */
     shape_gain_object(h, shape, bytes);
     h->stats.objects++;
     h->stats.tracked += kind != KIND_BYTES;
     h->stats.live_bytes += bytes;
     h->stats.allocated_bytes += bytes;
-    return slot;
 }
 
 void object_born(struct heap *h, slot_t slot)

@@ -423,6 +423,6 @@ size_t shape_validate(const struct heap *h)
         objects += h->classes[c].objects;
     }
     broken += shapes != h->stats.shapes || of_classes != shapes || idle != h->idle_count;
-    broken += objects != h->stats.objects + h->unreleased || users != objects;
+    broken += objects != h->stats.objects + h->unreleased || users != objects + h->form_count;
     return broken + keys_validate(h, with_keys);
 }

@@ -5,8 +5,8 @@
  * an object pays 24 bits for its class, its site and all its names. A shape without fields, a base, is also what
  * lists, bytes and dictionaries have.
  *
- * A shape lives while an object uses it; SHAPES_IDLE_MAX without users are kept, so that making and dropping one
- * object over and over does not build its shape anew each time.
+ * A shape lives while an object or a form (form.h) uses it; SHAPES_IDLE_MAX without users are kept, so that making
+ * and dropping one object over and over does not build its shape anew each time.
  */
 #pragma once
 #include "heap/heap.h"
@@ -18,7 +18,7 @@ struct shape {
     uint32_t class;        /* number; 0: this shape number is free */
     slot_t site;           /* string; 0: none */
     uint32_t keys;
-    uint32_t users;        /* objects */
+    uint32_t users;        /* objects, and forms */
     uint32_t older, newer; /* among the idle; `newer` also links free numbers */
     uint32_t field_count;  /* of keys */
     const slot_t *names;   /* of keys */
