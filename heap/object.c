@@ -19,15 +19,16 @@ slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint3
 
 void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape)
 {
-    struct object *o = object_at(h, slot), born = {.count = 1, .state = STATE_LIVE};
+    struct object *o = object_at(h, slot);
     uint64_t bytes = words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
 
-    CHECK(o->state == STATE_FREE);
-    born.kind = kind & 3;
-    born.shape = shape & (SHAPES_MAX - 1);
-    born.turn_low = o->turn_low;
-    born.turn_high = o->turn_high;
-    *o = born;
+    CHECK(o->state == STATE_FREE && !o->has_weak && !o->has_big);
+    o->count = 1;
+    o->state = STATE_LIVE;
+    o->kind = kind & 3;
+    o->layout = LAYOUT_INLINE;
+    o->generation = 0;
+    o->shape = shape & (SHAPES_MAX - 1);
     INVARIANT(bytes == object_bytes(h, slot)); /* a newborn has no storage but its cell */
     shape_gain_object(h, shape, bytes);
     h->stats.objects++;
