@@ -3,9 +3,10 @@
  *
  *   batch_stream PORT chain COUNT     {next}: each links to the one made before it
  *   batch_stream PORT records COUNT   {left, right, val}: to the one before, and to that of half its number
+ *   batch_stream PORT graph COUNT     {left, right, val}: to the one before, and to any of those before
  *   batch_stream PORT loose COUNT     {left, right, val} without links: creates alone
  *
- * The root "bench" is the last object of a chain or of records; loose ones have none, and die with the batch.
+ * The root "bench" is the last object of all but loose ones, which have none, and die with the batch.
  * The body is chunked and never whole in memory; the answer is the summary line. Prints one line of JSON, the
  * seconds from the first byte to the summary; exit status 1 if an op failed.
  */
@@ -97,21 +98,38 @@ static int write_loose(char *op, uint64_t i)
                     i % SMALL_INTS);
 }
 
-static int write_record(char *op, uint64_t i)
+static int write_linked(char *op, uint64_t i, uint64_t right)
 {
     if (i == 0)
         return write_loose(op, i);
     return snprintf(op, OP_BYTES_MAX,
                     "[\"new\",\"Node\",{\"left\":{\"$ref\":\"@%" PRIu64 "\"},\"right\":{\"$ref\":\"@%" PRIu64
                     "\"},\"val\":%" PRIu64 "}]\n",
-                    i - 1, i / 2, i % SMALL_INTS);
+                    i - 1, right, i % SMALL_INTS);
+}
+
+static int write_record(char *op, uint64_t i)
+{
+    return write_linked(op, i, i / 2);
+}
+
+/* A number mixed as splitmix64 does it stands for chance. */
+static int write_graph(char *op, uint64_t i)
+{
+    uint64_t x = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9u;
+
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return write_linked(op, i, (x ^ (x >> 31)) % (i + (i == 0)));
 }
 
 static const struct shape {
     const char *name;
     int (*write)(char *op, uint64_t i);
     bool rooted;
-} shapes[] = {{"chain", write_chain, true}, {"records", write_record, true}, {"loose", write_loose, false}};
+} shapes[] = {{"chain", write_chain, true},
+              {"records", write_record, true},
+              {"graph", write_graph, true},
+              {"loose", write_loose, false}};
 
 static const struct shape *shape_named(const char *name)
 {
@@ -165,7 +183,7 @@ int main(int argc, char **argv)
     char answer[ANSWER_BYTES_MAX], want[64];
 
     if (shape == NULL || strtoull(argv[3], NULL, 10) == 0) {
-        fprintf(stderr, "usage: batch_stream PORT chain|records|loose COUNT\n");
+        fprintf(stderr, "usage: batch_stream PORT chain|records|graph|loose COUNT\n");
         return 2;
     }
     int port = (int)strtol(argv[1], NULL, 10);

@@ -1,0 +1,280 @@
+"""
+collector.py - the collector and the pools beside CPython's; tests/bench/collector builds what this needs and calls it.
+
+Every row has what heapd does and what CPython does beside it in the same run, and how many times heapd is better. A
+bar has two numbers, what must be reached and what is aimed at. What is measured, and how it is made the same on both
+sides, stands in collector_work.c and cpython_work.py; here they are run in turn, and the median of rounds is
+taken. Times are CPU time, except how long others wait.
+"""
+import argparse
+import json
+import re
+import signal
+import sys
+import threading
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+import table
+from peers import Failed, Heapd, Place, Row, in_turn, median
+
+COLUMNS = ("", "heapd", "CPython", "times better", "bar", "")
+OBJECTS, OBJECTS_QUICK = 10_000_000, 500_000
+ORDERS = ("creation", "random")
+ROUNDS = 3
+CURVE = (100_000, 1_000_000, 10_000_000, 30_000_000, 50_000_000)
+CURVE_CPYTHON_MAX = 10_000_000
+CONNECTIONS = 50
+SLICE_US = 500
+
+
+# ---- both sides ----
+
+def ours(place, work, count, *more):
+    return place.program("collector_work", work, count, *more)
+
+
+def numbers(place, count):
+    path = place.folder / f"numbers-{count}"
+    if not path.exists():
+        place.client(place.built("collector_work"), "numbers", count, path)
+    return path
+
+
+def theirs(place, work, count, *more):
+    twin = Path(__file__).with_name("cpython_work.py")
+    return json.loads(place.client("/usr/bin/python3", twin, numbers(place, count), work, count, *more))
+
+
+def both(place, rounds, work, count, *more):
+    """Rounds in turn; of each side every number's median, and of the slices the last."""
+    sides = in_turn(rounds, lambda: ours(place, work, count, *more), lambda: theirs(place, work, count, *more))
+    middle = lambda side, name: median(said[name] for said in side)
+    return [{name: value if isinstance(value, dict) else middle(side, name) for name, value in side[-1].items()}
+            for side in sides]
+
+
+def at_most(value, must, aim, unit=""):
+    return {"bar": f"at most {must:g}{unit} (aim {aim:g})", "met": value <= must, "aimed": value <= aim}
+
+
+def at_least(value, must, aim):
+    return {"bar": f"at least {must:g} times (aim {aim:g})", "met": value >= must, "aimed": value >= aim}
+
+
+def row_ns(what, mine, peer, must, aim, note=""):
+    return Row(what, f"{mine:.1f} ns", f"{peer:.1f} ns", peer / mine, note=note, **at_most(mine, must, aim, " ns"))
+
+
+# ---- rows ----
+
+def many(count):
+    return f"{count // 1_000_000} M" if count % 1_000_000 == 0 else f"{count:,}"
+
+
+def time_rows(what, name, each, must, aim):
+    for order in ORDERS:
+        mine, peer = (side[name] for side in each[order])
+        times = peer / mine
+        counts = f"; by counts alone {each[order][0]['dead_by_counts_ms']:.0f} and {each[order][1]['dead_by_counts_ms']:.0f} ms"
+        yield Row(f"{what}, {order} order", f"{mine:,.0f} ms", f"{peer:,.0f} ms", times,
+                  note=f"{mine * 1e6 / each[order][0]['count']:.1f} and {peer * 1e6 / each[order][0]['count']:.1f} ns "
+                       f"an object" + (counts if name == "dead_ms" else ""),
+                  **at_least(times, must[order], aim[order]))
+
+
+def worst(each, clock, quantile):
+    return max(side[phase][clock][quantile] for side, _ in each.values() for phase in ("full_slices", "dead_slices"))
+
+
+def slice_rows(each):
+    wall, cpu = ([worst(each, clock, q) for q in ("p50", "p99", "p999", "max")] for clock in ("wall", "cpu"))
+    spin = [max(side["control"]["wall"][q] for side, _ in each.values()) for q in ("p50", "p99", "p999", "max")]
+    show = lambda us: " / ".join(f"{u:,.0f}" for u in us) + " us"
+    where = "; ".join(f"{phase.split('_')[0]}, {order} order {side[phase]['cpu']['max']:.0f}" for order, (side, _) in each.items()
+                      for phase in ("full_slices", "dead_slices"))
+    met = {"bar": "p99 at most 600 us (aim p99.9 550)", "met": wall[1] <= 600, "aimed": wall[2] <= 550}
+    return [
+        Row(f"slices of {SLICE_US} us meanwhile, wall: p50 / p99 / p99.9 / max", show(wall), "one pause",
+            note=f"the worst of both phases and orders; slices that only look at the clock, right after: {show(spin)}", **met),
+        Row("  their own CPU time", show(cpu), bar="none over 1000 us", met=cpu[3] <= 1000, note=f"longest: {where} us"),
+    ]
+
+
+def graph_rows(place):
+    count = place.objects
+    each = {order: both(place, 1, "graph", count, order) for order in ORDERS}
+    mine, peer = each["creation"]
+    size = max(mine["rss_bytes"], mine["account_bytes"])
+    full, dead = {"creation": 6, "random": 30}, dict.fromkeys(ORDERS, 50)
+    return [
+        Row(f"bytes an object, of {many(count)}", f"{mine['rss_bytes']:.1f} B", f"{peer['rss_bytes']:.1f} B", peer["rss_bytes"] / size,
+            note=f"growth of the resident size, after a full collection; the account says {mine['account_bytes']:.1f}",
+            measured={order: {"heapd": a, "cpython": b} for order, (a, b) in each.items()}, **at_most(size, 32, 20.5, " B")),
+        row_ns("create a record", mine["create_ns"], peer["create_ns"], 25, 9),
+        row_ns("link to a random record", mine["link_ns"], peer["link_ns"], 100, 40),
+        row_ns("look up a random id", mine["lookup_ns"], peer["lookup_ns"], 50, 22),
+        Row("  and read a field of it by name", f"{mine['read_ns']:.1f} ns", f"{peer['read_ns']:.1f} ns",
+            peer["read_ns"] / mine["read_ns"]),
+        *time_rows("full collection, nothing dead", "full_ms", each, full, {"creation": 14, "random": 75}),
+        *time_rows("the whole graph dead", "dead_ms", each, dead, dict.fromkeys(ORDERS, 350)),
+        *slice_rows(each),
+    ]
+
+
+def chain_rows(place):
+    for order, aim in zip(ORDERS, (5, 170)):
+        mine, peer = both(place, 1, "chain", place.objects, order)
+        yield row_ns(f"a chain of {many(place.objects)} dropped, {order} order", mine["chain_ns"], peer["chain_ns"],
+                     round(peer["chain_ns"], 1), aim, note="the bar is CPython's time")
+
+
+def young_rows(place):
+    count = place.objects // 10
+    mine, peer = both(place, ROUNDS, "young", count)
+    note = f"an object, beside {many(count)} old ones; median of {ROUNDS} rounds"
+    return [row_ns("young sets of 2,000: live", mine["live_ns"], peer["live_ns"], 25, 13, note),
+            row_ns("  dead", mine["dead_ns"], peer["dead_ns"], 20, 8.5, note)]
+
+
+def pairs_rows(place):
+    count = place.objects // 10
+    mine, peer = both(place, ROUNDS, "pairs", count)
+    times = peer["pair_ns"] / mine["pair_ns"]
+    rate = lambda side: f"{1e3 / side['pair_ns']:.2f} M/s"
+    return [Row(f"cyclic pairs made and dropped over {many(count)} live", rate(mine), rate(peer), times,
+                note=f"{mine['pair_ns']:.0f} ns a pair, of it the collector's {mine['collector_ns']:.0f}; CPython "
+                     f"{peer['pair_ns']:.0f}; median of {ROUNDS} rounds", **at_least(times, 2, 4.5))]
+
+
+def sparse_rows(place):
+    count = place.objects * 2 // 5
+    for keep, must, aim in ((10_000, 5, 0.5), (10, 45, 12)):
+        sides = both(place, 1, "sparse", count, keep)
+        left = [100 * side["left_bytes"] / side["grown_bytes"] for side in sides]
+        yield Row(f"all of {many(count)} dropped but one in {keep:,}: memory left", *(f"{percent:.1f} %" for percent in left),
+                  note=" and ".join(f"{s['left_bytes'] / 2**20:.1f} of {s['grown_bytes'] / 2**20:.1f} MiB" for s in sides)
+                       + "; resident, above what it was before, tidied", **at_most(left[0], must, aim, " %"))
+
+
+# ---- through HTTP ----
+
+class Collections:
+    """Full collections, one after the other, from `with` to its end."""
+
+    def __init__(self, heapd):
+        self.heapd, self.stop, self.runs = heapd, threading.Event(), []
+        self.thread = threading.Thread(target=self.repeat)
+
+    def repeat(self):
+        http = HTTPConnection("127.0.0.1", self.heapd.port, timeout=600)
+        while not self.stop.is_set():
+            http.request("POST", "/v1/gc/collect")
+            self.runs.append(json.loads(http.getresponse().read()))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.stop.set()
+        self.thread.join()
+
+
+def wrk_p99_us(place, url, seconds):
+    said = place.client("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url)
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", said).groups()
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise Failed(f"wrk {url}:\n{said}")
+    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
+
+def http_rows(place):
+    rounds, seconds, runs = place.size(3, 1), place.size(5, 1), []
+    with Heapd(place) as heapd:
+        place.program("batch_stream", heapd.port, "graph", place.objects)
+        heapd.settle()
+        url = f"{heapd.url}/v1/objects/{heapd.ask('GET', '/v1/roots/bench')['$ref']}"
+
+        def collecting():
+            with Collections(heapd) as collections:
+                p99 = wrk_p99_us(place, url, seconds)
+            runs.extend(collections.runs)
+            return p99
+
+        def spinning():
+            said = place.run(place.server_core, place.built("collector_work"), "spin", seconds * 1000)
+            return json.loads(said)["wall"]["p99"] - SLICE_US
+
+        rest, busy, jitter = (median(m) for m in in_turn(rounds, lambda: wrk_p99_us(place, url, seconds), collecting, spinning))
+    longest, took = max(r["max_slice_us"] for r in runs), median(r["duration_us"] for r in runs)
+    return [Row(f"through HTTP, {CONNECTIONS} connections: p99 during full collections", f"{busy:,.0f} us", f"at rest {rest:,.0f} us",
+                rest / busy, bar=f"at most {1.5 * rest + jitter:,.0f} us (aim {1.1 * rest:,.0f})", met=busy <= 1.5 * rest + jitter,
+                aimed=busy <= 1.1 * rest,
+                note=f"GET of one object by wrk, {many(place.objects)} objects, median of {rounds} rounds of {seconds} s; "
+                     f"{len(runs)} collections, {took / 1000:.0f} ms of work each, the longest slice {longest} us; the bar is "
+                     f"1.5 times and the control's jitter: p99 of a thread that spins on the server's core, {jitter:.0f} us")]
+
+
+# ---- against the size of the heap ----
+
+def curve_rows(place):
+    for count in CURVE if place.objects >= OBJECTS else (place.objects // 10, place.objects):
+        table.progress(f"{many(count)} records")
+        mine = ours(place, "graph", count, "creation")
+        peer = theirs(place, "graph", count, "creation") if count <= CURVE_CPYTHON_MAX else None
+        each = lambda side, name: side[name] * 1e6 / count
+        for what, name in (("full collection", "full"), ("  reclaim all of it", "dead")):
+            a, s = each(mine, f"{name}_ms"), mine[f"{name}_slices"]
+            b = each(peer, f"{name}_ms") if peer else None
+            yield Row(f"{many(count)}: {what}" if name == "full" else what, f"{a:.1f} ns an object", f"{b:.1f} ns" if b else "",
+                      b / a if b else None, bar=f"slices: p99 {s['wall']['p99']:.0f}, max {s['wall']['max']:.0f}, CPU max "
+                                                f"{s['cpu']['max']:.0f} us", measured={"heapd": mine, "cpython": peer})
+
+
+# ---- all of it ----
+
+PARTS = {"graph": graph_rows, "chain": chain_rows, "young": young_rows, "pairs": pairs_rows, "sparse": sparse_rows,
+         "http": http_rows}
+
+
+def arguments():
+    p = argparse.ArgumentParser(prog="tests/bench/collector", description=__doc__.strip().splitlines()[0])
+    p.add_argument("--quick", action="store_true", help="smaller graphs, shorter runs")
+    p.add_argument("--objects", type=int, metavar="N", help="records of the large graphs")
+    p.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
+    p.add_argument("--curve", action="store_true", help="full collections against the size of the heap instead")
+    p.add_argument("--only", action="append", choices=PARTS, help="one part; may be given several times")
+    p.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    return p.parse_args()
+
+
+def measure(place, args):
+    if args.curve:
+        return list(curve_rows(place))
+    rows = []
+    for name in args.only or PARTS:
+        table.progress(name)
+        rows += PARTS[name](place)
+    return rows
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    host, began = table.machine(), time.monotonic()
+    with Place(args.build, args.quick) as place:
+        place.objects = args.objects or place.size(OBJECTS, OBJECTS_QUICK)
+        rows = measure(place, args)
+    table.progress("")
+    seconds = time.monotonic() - began
+    if args.json:
+        table.print_json(rows, host, seconds)
+        return
+    print(table.headline(host, seconds, args.quick) + "\n")
+    table.print_table(rows, COLUMNS)
+
+
+if __name__ == "__main__":
+    main()
