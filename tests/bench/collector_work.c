@@ -28,6 +28,7 @@
  */
 #include "gc/gc.h"
 #include "heap/base/check.h"
+#include "heap/form.h"
 #include "heap/root.h"
 #include "noise.h"
 #include "slices.h"
@@ -141,6 +142,7 @@ struct work {
     struct mem mem;
     struct heap *heap;
     struct gc *gc;
+    struct record_form *form;
 };
 
 enum { A, B, N }; /* the fields of a record */
@@ -150,20 +152,18 @@ static const struct slice names[] = {SLICE("a"), SLICE("b"), SLICE("n")};
 /* One reference to it is the caller's. */
 static obj_id new_record(struct work *w, struct value a, struct value b, int64_t n)
 {
-    struct field fields[] = {{.name = names[A], .value = a}, {.name = names[B], .value = b},
-                             {.name = names[N], .value = value_int(n)}};
-    struct label label = {.class = SLICE("Node")};
+    struct value values[] = {[A] = a, [B] = b, [N] = value_int(n)};
     obj_id id;
 
-    CHECK(heap_new_record(w->heap, label, fields, sizeof(fields) / sizeof(*fields), &id, NULL) == ERR_OK);
+    CHECK(heap_new_of_form(w->heap, w->form, values, &id, NULL) == ERR_OK);
     return id;
 }
 
 static void set_link(struct work *w, obj_id from, int field, obj_id to)
 {
-    struct field edit = {.name = names[field], .value = value_link(to)};
+    struct value link = value_link(to);
 
-    CHECK(heap_edit_record(w->heap, from, &edit, 1, NULL) == ERR_OK);
+    CHECK(heap_set_of_form(w->heap, from, w->form, (size_t)field, &link, NULL) == ERR_OK);
 }
 
 /* As the daemon does when nobody has asked anything of it for long: everything that is due, now. */
@@ -189,11 +189,14 @@ static void work_init(struct work *w)
     mem_init(&w->mem, 0);
     CHECK(heap_create(&w->mem, SEED, &w->heap) == ERR_OK);
     CHECK(gc_create(w->heap, &w->gc) == ERR_OK);
+    CHECK(heap_form_create(w->heap, (struct label){.class = SLICE("Node")}, names, sizeof(names) / sizeof(*names),
+                           &w->form, NULL) == ERR_OK);
     set_automatic(w, false);
 }
 
 static void work_fini(struct work *w)
 {
+    heap_form_destroy(w->heap, &w->form);
     gc_destroy(&w->gc);
     heap_destroy(&w->heap);
     mem_fini(&w->mem);
