@@ -4,7 +4,7 @@
  *   collector_work numbers COUNT FILE        the links and the order of a graph, for the other side
  *   collector_work graph COUNT ORDER         build, link, look up, collect with nothing dead, drop it all
  *   collector_work chain COUNT ORDER         each record linked from one other, the first one dropped
- *   collector_work young COUNT               sets of 2,000 records, live and dead, beside COUNT old ones
+ *   collector_work young COUNT               as many in sets of 2,000, live and dead, beside COUNT old ones
  *   collector_work pairs COUNT               cyclic pairs made and dropped beside COUNT old ones
  *   collector_work sparse COUNT KEEP         all dropped but one in KEEP at random; memory afterwards
  *   collector_work spin MS                   no heap: slices that only look at the clock
@@ -21,10 +21,10 @@
  * list holds them (cpython_work.py says how); here records are named by where they lie, so it shows only where
  * the list or the chain is followed.
  *
- * The collector's time is the sum of its slices, made as daemon/collector.c makes them. Automatic collections are off
- * except where pairs are made, so that what is measured begins when it is asked for. How long work takes is its
- * thread's CPU time, here and there, so that others on the machine count for neither side; how long a slice makes others
- * wait is told by the clock on the wall too.
+ * The collector's time is the sum of its slices, made as daemon/collector.c makes them. Automatic collections
+ * are off except where pairs are made, so that what is measured begins when it is asked for. How long work takes
+ * is its thread's CPU time, here and there, so that others on the machine count for neither side; how long a
+ * slice makes others wait is told by the clock on the wall too.
  */
 #include "gc/gc.h"
 #include "heap/base/check.h"
@@ -44,17 +44,17 @@
 #define SMALL_INTS  128 /* CPython keeps one object each for these */
 #define FULL_ROUNDS 3
 #define YOUNG       2000
-#define YOUNG_ROUNDS 500
-#define PAIRS_AN_OLD_ONE 3   /* pairs made for each old record */
-#define CREATES_A_TURN 256   /* as many ops as a batch runs before the collector has its turn */
+#define PAIRS_AN_OLD_ONE 3 /* pairs made for each old record */
+#define CREATES_A_TURN 256 /* as many ops as a batch runs before the collector has its turn */
 #define CONTROL_NS_MAX 2000000000ull
 
+/* Its pages are all touched here, so that none is for the first time while something is measured. */
 static void *table(size_t count, size_t size)
 {
     void *t = malloc(count * size);
 
     CHECK(t != NULL);
-    memset(t, 1, count * size); /* so that no page of it is touched for the first time while something is measured */
+    memset(t, 1, count * size);
     return t;
 }
 
@@ -116,8 +116,8 @@ static void write_numbers(uint32_t count, const char *path)
     FILE *f = fopen(path, "we");
 
     CHECK(f != NULL);
-    CHECK(fwrite(n.a, 4, count, f) == count && fwrite(n.b, 4, count, f) == count && fwrite(n.order, 4, count, f) == count);
-    CHECK(fclose(f) == 0);
+    CHECK(fwrite(n.a, 4, count, f) == count && fwrite(n.b, 4, count, f) == count);
+    CHECK(fwrite(n.order, 4, count, f) == count && fclose(f) == 0);
     free_numbers(&n);
 }
 
@@ -451,18 +451,16 @@ static void forget_young(struct work *w, const obj_id *ids)
         heap_release(w->heap, ids[i]);
 }
 
-static double young_ns(const struct slices *s)
-{
-    return (double)s->total_ns / YOUNG_ROUNDS / YOUNG;
-}
 
 static void run_young(struct work *w)
 {
     struct slices live = {0}, dead = {0}, between = {0};
+    uint32_t rounds = w->count / YOUNG;
     obj_id ids[YOUNG];
 
+    CHECK(rounds > 0);
     make_old(w);
-    for (int i = 0; i < YOUNG_ROUNDS; i++) {
+    for (uint32_t i = 0; i < rounds; i++) {
         make_young(w, ids);
         CHECK(collect(w, 0, &live) == 0);
         forget_young(w, ids);
@@ -471,7 +469,8 @@ static void run_young(struct work *w)
         forget_young(w, ids);
         CHECK(collect(w, 0, &dead) == YOUNG);
     }
-    printf("\"live_ns\":%.2f,\"dead_ns\":%.2f,", young_ns(&live), young_ns(&dead));
+    printf("\"live_ns\":%.2f,\"dead_ns\":%.2f,", (double)live.total_ns / rounds / YOUNG,
+           (double)dead.total_ns / rounds / YOUNG);
     print_slices("live_slices", &live);
     print_slices("dead_slices", &dead);
     slices_free(&between);
@@ -497,7 +496,7 @@ static void run_pairs(struct work *w)
     make_old(w);
     set_automatic(w, true);
     began = thread_ns();
-    for (uint64_t i = 0; i < pairs; i++) {
+    for (uint64_t i = 1; i <= pairs; i++) {
         make_pair(w);
         if (i % (CREATES_A_TURN / 2) == 0)
             run_all(w, &s);
@@ -535,7 +534,11 @@ static void run_sparse(struct work *w)
 static const struct job {
     const char *name;
     void (*run)(struct work *w);
-} jobs[] = {{"graph", run_graph}, {"chain", run_chain}, {"young", run_young}, {"pairs", run_pairs}, {"sparse", run_sparse}};
+} jobs[] = {{"graph", run_graph},
+            {"chain", run_chain},
+            {"young", run_young},
+            {"pairs", run_pairs},
+            {"sparse", run_sparse}};
 
 static const struct job *job_named(const char *name)
 {
@@ -569,7 +572,8 @@ int main(int argc, char **argv)
     } else if (w.count > 0 && job != NULL) {
         run_job(job, &w);
     } else {
-        fprintf(stderr, "usage: collector_work graph|chain|young|pairs|sparse|numbers|spin NUMBER [ORDER|KEEP|FILE]\n");
+        fprintf(stderr, "usage: collector_work graph|chain|young|pairs|sparse|numbers|spin NUMBER "
+                        "[ORDER|KEEP|FILE]\n");
         return 2;
     }
     return 0;

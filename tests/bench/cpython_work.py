@@ -26,7 +26,6 @@ import time
 SMALL_INTS = 128
 FULL_ROUNDS = 3
 YOUNG = 2000
-YOUNG_ROUNDS = 500
 PAIRS_AN_OLD_ONE = 3
 THRESHOLDS = (2000, 10, 10)
 
@@ -141,8 +140,8 @@ def make_young():
 
 
 def young(count, numbers):
-    old, spent = make_old(count), {"live_ns": 0, "dead_ns": 0}
-    for _ in range(YOUNG_ROUNDS):
+    old, spent, rounds = make_old(count), {"live_ns": 0, "dead_ns": 0}, count // YOUNG
+    for _ in range(rounds):
         objects = make_young()
         spent["live_ns"] += timed(gc.collect, 0)
         del objects
@@ -150,7 +149,7 @@ def young(count, numbers):
         make_young()
         spent["dead_ns"] += timed(gc.collect, 0)
     assert len(old) == count
-    return {name: ns / YOUNG_ROUNDS / YOUNG for name, ns in spent.items()}
+    return {name: ns / rounds / YOUNG for name, ns in spent.items()}
 
 
 def make_pairs(pairs):

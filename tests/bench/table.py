@@ -25,7 +25,7 @@ def print_table(rows, columns):
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     for row, line in zip([None] + rows, lines):
         text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-        strong = row is None or row.bar
+        strong = row is None or row.met is not None
         print(f"{bold}{text}{plain}" if strong else text)
     print()
     for row in rows:
