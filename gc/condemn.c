@@ -26,12 +26,12 @@ void condemn_begin(struct gc *gc, struct window *w)
 
 size_t condemn_release(struct gc *gc, struct window *w, size_t units)
 {
-    uint64_t cells[POOL_CELLS / 64];
-
     for (; units > 0 && !window_is_walked(w); window_next_pool(gc, w, &units)) {
-        if (!window_members(gc, w, pool_of(w->group), cells))
+        uint32_t pool = pool_of(w->group);
+
+        if (w->place == 0 && !window_members(gc, w, pool, w->members))
             continue;
-        units = heap_release_condemned(gc->heap, w->mark, pool_of(w->group), cells, &w->place, units);
+        units = heap_release_condemned(gc->heap, w->mark, pool, w->members, &w->place, units);
         if (units == 0)
             return 0;
         w->place = 0;
@@ -45,9 +45,9 @@ static size_t free_members(struct gc *gc, uint32_t pool, const uint64_t cells[PO
 {
     size_t count = 0;
 
-    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
-         place = bits_next(cells, place + 1, POOL_CELLS), count++)
-        gc->bytes[pool << POOL_SHIFT | place] = 0;
+    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
+        for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1, count++)
+            gc->bytes[(pool << POOL_SHIFT) + i * 64 + (uint32_t)__builtin_ctzll(mask)] = 0;
     heap_free_condemned(gc->heap, pool, cells);
     return 1 + count / CELLS_PER_UNIT;
 }

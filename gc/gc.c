@@ -74,9 +74,9 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CEL
     slot_t first = pool << POOL_SHIFT | bits_next(cells, 0, POOL_CELLS);
 
     window_of(gc, first)->told_pool = pool;
-    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
-         place = bits_next(cells, place + 1, POOL_CELLS))
-        leave_generation(gc, gc_object(gc, pool << POOL_SHIFT | place)->generation);
+    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
+        for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1)
+            leave_generation(gc, gc_object(gc, (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask))->generation);
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)

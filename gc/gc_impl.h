@@ -19,6 +19,7 @@ enum walk {
 
 #define LINKS_AHEAD 32u /* links that wait while what they are about comes from memory; a miss takes 150 ns */
 #define CELLS_AHEAD 16u /* and reached objects */
+#define CANDIDATES_NEAR 50000u /* no more candidates than these: they are in the cache, nothing waits */
 
 /* Slots on their way: what was put in is prefetched, and acted on when the ring is full. Rings stay as they are between
  * steps: the heap may change there, and acting late on a slot is harmless (subtract.c). */
@@ -40,7 +41,8 @@ struct window {
     uint64_t mask;             /* of them, those it has not come to */
     slot_t end;                /* of the heap when it opened: what is born behind it is no member */
     uint32_t told_pool;        /* RELEASE: the condemned up to this pool have left their generations */
-    uint32_t place;            /* RELEASE: how far it is in the pool of `group` */
+    uint64_t members[POOL_CELLS / 64]; /* RELEASE: of the pool of `group` ... */
+    uint32_t place;            /* ... how far it is in them; 0: they are not known yet */
     struct edge_scan scan;     /* object in the middle of being looked through */
     bool done_walking;         /* SPREAD: only grey objects are left */
     struct ring links, cells;
@@ -126,8 +128,6 @@ void pace_ended(struct gc *gc, const struct window *w);
 void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run);
 void window_rewind(struct window *w);    /* the walk of the next phase begins */
 void window_walk_heap(struct window *w); /* CLOSE of a full window: after the young, all */
-/* A member is reached: it leaves the window, and waits to be looked through. */
-void window_reach(struct gc *gc, struct window *w, slot_t slot);
 void gc_promote(struct gc *gc, slot_t slot, uint32_t generation);
 
 /* The walk goes on to the next 64 slots, or the next pool; false at its end, or without units. */
@@ -146,6 +146,15 @@ static inline bool window_is_walked(const struct window *w)
 static inline bool window_has(const struct gc *gc, const struct window *w, slot_t slot)
 {
     return window_left(gc->bytes[slot], w->base) < WINDOW_STRANGER;
+}
+
+/* A member is reached: it leaves the window, and waits to be looked through. */
+static inline void window_reach(struct gc *gc, struct window *w, slot_t slot)
+{
+    CHECK(window_has(gc, w, slot));
+    gc->bytes[slot] = 0;
+    w->reached++;
+    grey_push(&w->grey, slot);
 }
 
 /* The generation that its survivors reach. */

@@ -26,56 +26,73 @@
 
 /* ---- CLOSE ---- */
 
-static bool is_of_the_walk(const struct gc *gc, const struct window *w, slot_t slot, uint32_t generation)
+/* What the walk chooses. A set may name a slot by its last object; one born since is in the other nursery. */
+struct choice {
+    uint32_t youngest, oldest;    /* generations */
+    const struct slotset *newborn; /* not these; NULL: all */
+};
+
+static struct choice choice_of(const struct gc *gc, const struct window *w)
 {
-    switch (w->walk) {
-    case WALK_NURSERY:
-    case WALK_YOUNG: /* a set may name a slot by its last object: one born since is in the other nursery */
-        return generation <= (w->walk == WALK_YOUNG) &&
-               (generation != 0 || w->run.dry_run || !slotset_has(&gc->nursery[gc->nursery_now], slot));
-    case WALK_HEAP:
-        return generation == 2;
-    }
-    UNREACHABLE();
+    if (w->walk == WALK_HEAP)
+        return (struct choice){2, 2, NULL};
+    return (struct choice){0, w->walk == WALK_YOUNG, w->run.dry_run ? NULL : &gc->nursery[gc->nursery_now]};
 }
 
-static void choose(struct gc *gc, struct window *w, slot_t slot)
+static bool is_chosen(const struct gc *gc, const struct choice *c, slot_t slot, const struct object *o)
 {
-    const struct object *o = gc_object(gc, slot);
-    uint32_t left = o->has_big ? heap_count(gc->heap, slot) : o->count;
+    return o->state == STATE_LIVE && o->kind != KIND_BYTES && gc->bytes[slot] == 0 && o->generation >= c->youngest &&
+           o->generation <= c->oldest && (o->generation > 0 || c->newborn == NULL || !slotset_has(c->newborn, slot));
+}
 
-    if (o->state != STATE_LIVE || o->kind == KIND_BYTES || gc->bytes[slot] != 0 ||
-        !is_of_the_walk(gc, w, slot, o->generation))
-        return;
-    w->run.candidates++;
-    copies_note_page(&gc->copies, slot);
-    if (left > WINDOW_LEFT_MAX) {
-        copies_set(&gc->copies, slot, left);
-        left = WINDOW_LEFT_LARGE;
-    }
-    gc->bytes[slot] = window_byte(w->base, left);
+static uint32_t copy_count(struct gc *gc, slot_t slot, const struct object *o)
+{
+    uint32_t count = o->has_big ? heap_count(gc->heap, slot) : o->count;
+
+    if (count <= WINDOW_LEFT_MAX)
+        return count;
+    copies_set(&gc->copies, slot, count);
+    return WINDOW_LEFT_LARGE;
 }
 
 #define CHOICES_PER_UNIT 4
 
+/* The rest of the 64 slots where the walk is, as far as the units go. */
+static size_t choose(struct gc *gc, struct window *w, const struct choice *c, size_t units)
+{
+    uint32_t passed = 0, chosen = 0, most = (uint32_t)(units < 64 ? units * CHOICES_PER_UNIT : 64);
+
+    if (w->mask != 0)
+        copies_note_page(&gc->copies, w->group);
+    for (; w->mask != 0 && passed < most; w->mask &= w->mask - 1, passed++) {
+        slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
+        const struct object *o = gc_object(gc, slot);
+
+        if (!is_chosen(gc, c, slot, o))
+            continue;
+        gc->bytes[slot] = window_byte(w->base, copy_count(gc, slot, o));
+        chosen++;
+    }
+    w->run.candidates += chosen;
+    passed = (passed + CHOICES_PER_UNIT - 1) / CHOICES_PER_UNIT;
+    return units - passed;
+}
+
 size_t window_close_set(struct gc *gc, struct window *w, size_t units)
 {
-    uint32_t choices = 0;
+    struct choice c = choice_of(gc, w);
 
     window_resume(gc, w);
-    for (;;) {
-        slot_t slot = window_next(gc, w, &units);
-
-        if (slot != 0) {
-            choose(gc, w, slot);
-            units -= ++choices % CHOICES_PER_UNIT == 0 && units > 0;
-            if (units > 0)
-                continue;
-        }
-        if (units == 0 || w->walk == WALK_HEAP || w->generation < 2)
+    while (units > 0) {
+        units = choose(gc, w, &c, units);
+        if (w->mask != 0 || window_next_group(gc, w, &units) || units == 0)
+            continue;
+        if (w->walk == WALK_HEAP || w->generation < 2)
             return units;
         window_walk_heap(w);
+        c = choice_of(gc, w);
     }
+    return 0;
 }
 
 /* ---- looking through objects ---- */
@@ -95,9 +112,13 @@ static inline void ring_put(struct ring *r, slot_t slot)
     r->slot[(r->first + r->count++) % LINKS_AHEAD] = slot;
 }
 
-/* Its target's byte is fetched; the one that waited longest is acted on. */
-static inline void found_link(struct gc *gc, struct window *w, slot_t target, act_fn act)
+/* Its target's byte is fetched, and the one that waited longest is acted on. Few bytes are in the cache anyway. */
+static inline __attribute__((always_inline)) void found_link(struct gc *gc, struct window *w, slot_t target, act_fn act)
 {
+    if (w->run.candidates < CANDIDATES_NEAR) {
+        act(gc, w, target);
+        return;
+    }
     __builtin_prefetch(&gc->bytes[target], 1);
     if (w->links.count == LINKS_AHEAD)
         act(gc, w, ring_take(&w->links));
@@ -122,7 +143,7 @@ static size_t finish_scan(struct gc *gc, struct window *w, size_t units, act_fn 
 {
     struct look l = {gc, w, act};
 
-    return heap_scan(gc->heap, &w->scan, units, found_in_scan, &l);
+    return w->scan.slot != 0 ? heap_scan(gc->heap, &w->scan, units, found_in_scan, &l) : units;
 }
 
 /* Find the strong links of `slot`. Inlined where `act` is known, so that no call is left in the loop. */
@@ -192,22 +213,17 @@ static slot_t next_grey(struct gc *gc, struct window *w)
 {
     slot_t slot;
 
+    if (w->run.candidates < CANDIDATES_NEAR)
+        return grey_pop(&w->grey);
     while (w->cells.count < CELLS_AHEAD && (slot = grey_pop(&w->grey)) != 0) {
-        if (pool_is_objects(gc->pools, pool_of(slot)))
+        if (gc_in_use(gc, slot))
             __builtin_prefetch(gc_object(gc, slot), 1);
         ring_put(&w->cells, slot);
     }
     return w->cells.count > 0 ? ring_take(&w->cells) : 0;
 }
 
-/* Between two steps it may have died, and even given its slot to another: looking through that one reaches too much,
- * never too little. */
-static bool is_still_there(const struct gc *gc, slot_t slot)
-{
-    return gc_in_use(gc, slot) && gc_object(gc, slot)->state == STATE_LIVE;
-}
-
-static void grow_older(struct gc *gc, const struct window *w, slot_t slot)
+static inline void grow_older(struct gc *gc, const struct window *w, slot_t slot)
 {
     uint32_t generation = gc_object(gc, slot)->generation;
 
@@ -217,9 +233,11 @@ static void grow_older(struct gc *gc, const struct window *w, slot_t slot)
     gc_promote(gc, slot, window_older(w));
 }
 
+/* One that was reached some steps ago may have died, and even given its slot to another: looking through that one
+ * reaches too much, never too little. */
 static size_t spread_from(struct gc *gc, struct window *w, slot_t slot, size_t units)
 {
-    if (!is_still_there(gc, slot))
+    if (!gc_in_use(gc, slot) || gc_object(gc, slot)->state != STATE_LIVE)
         return units - 1;
     grow_older(gc, w, slot);
     return look_through(gc, w, slot, units, spread_link);
@@ -227,7 +245,7 @@ static size_t spread_from(struct gc *gc, struct window *w, slot_t slot, size_t u
 
 #define PASSES_PER_UNIT 8
 
-/* The next member that something outside holds; 0: none, or no units. */
+/* The next member that something outside holds; it is reached. 0: none, or no units. */
 static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
 {
     uint32_t passes = 0;
@@ -236,8 +254,14 @@ static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
         slot_t slot = window_next(gc, w, units);
         uint32_t left = window_left(gc->bytes[slot], w->base);
 
-        if (slot == 0 || (left > 0 && left < WINDOW_STRANGER))
+        if (slot == 0)
+            return 0;
+        if (left > 0 && left < WINDOW_STRANGER) {
+            gc->bytes[slot] = 0;
+            w->reached++;
+            *units += *units == 0; /* one that was found with the last unit is looked through all the same */
             return slot;
+        }
         *units -= ++passes % PASSES_PER_UNIT == 0 && *units > 0;
     }
     return 0;
@@ -259,10 +283,8 @@ size_t window_spread(struct gc *gc, struct window *w, size_t units)
     units = finish_scan(gc, w, units, spread_link);
     window_resume(gc, w);
     while (units > 0) {
-        if ((slot = next_grey(gc, w)) != 0)
+        if ((slot = next_grey(gc, w)) != 0 || (slot = next_held(gc, w, &units)) != 0)
             units = spread_from(gc, w, slot, units);
-        else if ((slot = next_held(gc, w, &units)) != 0)
-            window_reach(gc, w, slot);
         else if (w->links.count > 0)
             spread_link(gc, w, ring_take(&w->links)); /* nothing else to do meanwhile: a chain */
         else if (units > 0 && (units = reap_first(gc, w, units)) > 0 && grey_is_empty(&w->grey))

@@ -44,14 +44,6 @@ void gc_promote(struct gc *gc, slot_t slot, uint32_t generation)
         slotset_add(&gc->middle, slot);
 }
 
-void window_reach(struct gc *gc, struct window *w, slot_t slot)
-{
-    CHECK(window_has(gc, w, slot));
-    gc->bytes[slot] = 0;
-    w->reached++;
-    grey_push(&w->grey, slot);
-}
-
 /* ---- what a walk goes through ---- */
 
 /* A dry run leaves the nursery in its place. */

@@ -29,67 +29,80 @@ void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
     h->stats.freed_by_collector += members;
     h->stats.doomed += members;
     h->unreleased += members;
+    h->condemned[w] = members;
 }
 
 /* ---- release ---- */
 
-#define LINKS_AHEAD 32u /* links whose targets come from memory meanwhile */
+#define LINKS_AHEAD 32u     /* links whose targets' bytes come from memory meanwhile */
+#define MEMBERS_NEAR 50000u /* no more of them than these: the bytes are in the cache, no link waits */
 
-/* What a run of deaths adds up to, so that the counters are touched once. */
+/* What a run of deaths in one pool adds up to, so that the counters are touched once. */
 struct release {
     struct heap *heap;
-    uint32_t shape;           /* of the last few */
-    uint64_t objects, bytes;  /* of that shape */
+    bool near;
+    uint32_t cell_bytes;
+    uint32_t shape;           /* of the last few ... */
+    uint64_t objects;         /* ... how many that were */
     uint64_t links;
+    uint32_t turn_max;
     uint32_t first, count;
     slot_t ahead[LINKS_AHEAD];
 };
 
 static void flush_shape(struct release *r)
 {
+    struct heap *h = r->heap;
+    uint64_t bytes = r->objects * r->cell_bytes;
+
     if (r->objects == 0)
         return;
-    shape_lose_objects(r->heap, r->shape, r->objects, r->bytes);
-    r->heap->unreleased -= r->objects;
-    r->heap->stats.live_bytes -= r->bytes;
-    r->heap->stats.doomed_bytes += r->bytes;
-    r->objects = r->bytes = 0;
+    shape_lose_objects(h, r->shape, r->objects, bytes);
+    h->unreleased -= r->objects;
+    h->stats.live_bytes -= bytes;
+    h->stats.doomed_bytes += bytes;
+    r->objects = 0;
 }
 
-static void drop_first(struct release *r)
+/* Links among the condemned say nothing any more. */
+static inline void drop(struct heap *h, slot_t target)
 {
-    slot_t target = r->ahead[r->first++ % LINKS_AHEAD];
-
-    r->count--;
-    if (((r->heap->dead_windows >> window_of_byte(r->heap->window[target])) & 1) == 0)
-        ref_drop(r->heap, target);
+    if (((h->dead_windows >> window_of_byte(h->window[target])) & 1) == 0)
+        ref_drop(h, target);
 }
 
-static void drop_soon(struct release *r, slot_t target)
+static inline void drop_soon(struct release *r, slot_t target)
 {
-    __builtin_prefetch(&r->heap->window[target]);
-    if (r->count == LINKS_AHEAD)
-        drop_first(r);
-    r->ahead[(r->first + r->count++) % LINKS_AHEAD] = target;
     r->links++;
+    if (r->near) {
+        drop(r->heap, target);
+        return;
+    }
+    __builtin_prefetch(&r->heap->window[target]);
+    if (r->count == LINKS_AHEAD) {
+        r->count--;
+        drop(r->heap, r->ahead[r->first++ % LINKS_AHEAD]);
+    }
+    r->ahead[(r->first + r->count++) % LINKS_AHEAD] = target;
 }
 
-static void flush(struct release *r)
+static void flush(struct release *r, struct pool *pool)
 {
     flush_shape(r);
-    while (r->count > 0)
-        drop_first(r);
+    for (; r->count > 0; r->count--)
+        drop(r->heap, r->ahead[r->first++ % LINKS_AHEAD]);
     r->heap->stats.links -= r->links;
-    r->links = 0;
+    if (r->turn_max > pool->turn_max)
+        pool->turn_max = (uint16_t)r->turn_max;
 }
 
 /* The common case: nothing of the cell is written, it is only read. */
-static void release_inline(struct release *r, const struct object *o, uint32_t words)
+static inline void release_inline(struct release *r, const struct object *o, uint32_t values)
 {
-    for (uint32_t i = 0; i < words - OBJECT_HEADER_WORDS; i++) {
+    for (uint32_t i = 0; i < values; i++) {
         if (word_tag(o->word[i]) == WORD_LINK)
             drop_soon(r, word_payload(o->word[i]));
-        else
+        else if (word_tag(o->word[i]) >= WORD_STRING)
             word_release(r->heap, o->word[i]);
     }
 }
@@ -103,7 +116,7 @@ static void close_scans_of(struct heap *h, slot_t slot)
     }
 }
 
-/* What it had besides contents: once, before they go. */
+/* What it had besides contents. */
 static void leave_tables(struct heap *h, slot_t slot, struct object *o)
 {
     if (h->scans != NULL)
@@ -116,27 +129,26 @@ static void leave_tables(struct heap *h, slot_t slot, struct object *o)
     }
 }
 
-/* Returns the units left; 0: it is not empty yet. */
-static size_t release_one(struct release *r, slot_t slot, size_t units)
+/* False: it is not empty yet, and the units are used up. */
+static inline bool release_one(struct release *r, slot_t slot, size_t *units)
 {
     struct heap *h = r->heap;
     struct object *o = object_at(h, slot);
-    struct pool *pool = &h->pools.pool[pool_of(slot)];
-    uint32_t words = pool_words(&h->pools, slot);
 
-    leave_tables(h, slot, o);
+    if (h->scans != NULL || o->has_weak || o->has_big)
+        leave_tables(h, slot, o);
     if (o->kind == KIND_RECORD && o->layout == LAYOUT_INLINE)
-        release_inline(r, o, words);
-    else if ((units = object_release_contents(h, slot, units)) == 0)
-        return 0;
+        release_inline(r, o, (r->cell_bytes - OBJECT_TABLE_BYTES) / (uint32_t)sizeof(uint32_t) - OBJECT_HEADER_WORDS);
+    else if ((*units = object_release_contents(h, slot, *units)) == 0)
+        return false;
     if (o->shape != r->shape)
         flush_shape(r);
     r->shape = o->shape;
     r->objects++;
-    r->bytes += words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
-    if (object_turn(o) + 1 > pool->turn_max)
-        pool->turn_max = (uint16_t)(object_turn(o) + 1);
-    return units;
+    if (object_turn(o) + 1 > r->turn_max)
+        r->turn_max = object_turn(o) + 1;
+    (*units)--;
+    return true;
 }
 
 static void tell_watchers(struct heap *h, enum object_window w, uint32_t pool, const uint64_t cells[])
@@ -150,21 +162,22 @@ static void tell_watchers(struct heap *h, enum object_window w, uint32_t pool, c
 }
 
 size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
-                              const uint64_t cells[POOL_CELLS / 64], uint32_t *place, size_t units)
+                              const uint64_t cells[POOL_WORDS], uint32_t *place, size_t units)
 {
-    struct release r = {.heap = h};
+    struct release r; /* but for the ring, which is written before it is read */
     slot_t first = pool << POOL_SHIFT;
 
     CHECK((h->dead_windows >> w) & 1);
+    r.heap = h;
+    r.near = h->condemned[w] < MEMBERS_NEAR;
+    r.cell_bytes = h->pools.pool[pool].words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES;
+    r.shape = r.turn_max = r.first = r.count = 0;
+    r.objects = r.links = 0;
     tell_watchers(h, w, pool, cells);
-    while (units > 0 && (*place = bits_next(cells, *place, POOL_CELLS)) < POOL_CELLS) {
-        units = release_one(&r, first | *place, units);
-        if (units == 0)
-            break;
-        units--;
-        h->released[w] = first | ++*place;
-    }
-    flush(&r);
+    while (units > 0 && (*place = bits_next(cells, *place, POOL_CELLS)) < POOL_CELLS)
+        if (release_one(&r, first | *place, &units))
+            h->released[w] = first + ++*place;
+    flush(&r, &h->pools.pool[pool]);
     return units;
 }
 
@@ -172,7 +185,7 @@ size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t poo
 
 static bool has_others(const struct pools *p, uint32_t pool, const uint64_t cells[])
 {
-    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
+    for (uint32_t i = 0; i < POOL_WORDS; i++)
         if (pool_used_word(p, pool, i) != cells[i])
             return true;
     return false;
@@ -181,23 +194,23 @@ static bool has_others(const struct pools *p, uint32_t pool, const uint64_t cell
 /* Each header says that its cell is free; those that are retired leave the set. */
 static void end_turns(struct heap *h, uint32_t pool, uint64_t cells[])
 {
-    for (uint32_t place = bits_next(cells, 0, POOL_CELLS); place < POOL_CELLS;
-         place = bits_next(cells, place + 1, POOL_CELLS)) {
-        slot_t slot = pool << POOL_SHIFT | place;
+    for (uint32_t i = 0; i < POOL_WORDS; i++)
+        for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1) {
+            slot_t slot = (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask);
 
-        if (object_end_turn(h, slot))
-            continue;
-        bits_remove(cells, place);
-        pool_retire(&h->pools, slot);
-    }
+            if (object_end_turn(h, slot))
+                continue;
+            bits_remove(cells, slot % POOL_CELLS);
+            pool_retire(&h->pools, slot);
+        }
 }
 
-void heap_free_condemned(struct heap *h, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
+void heap_free_condemned(struct heap *h, uint32_t pool, const uint64_t cells[POOL_WORDS])
 {
-    uint64_t count = 0, left[POOL_CELLS / 64];
+    uint64_t count = 0, left[POOL_WORDS];
     uint64_t bytes = h->pools.pool[pool].words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
 
-    for (uint32_t i = 0; i < POOL_CELLS / 64; i++) {
+    for (uint32_t i = 0; i < POOL_WORDS; i++) {
         left[i] = cells[i];
         count += (uint64_t)__builtin_popcountll(cells[i]);
     }
