@@ -107,11 +107,24 @@ enum err get_pools(struct api *api, struct task *task, struct why *why)
 
 /* ---- doing ---- */
 
+static uint64_t committed(const struct heap *h)
+{
+    struct heap_stats s;
+
+    heap_stats(h, &s);
+    return s.committed_bytes;
+}
+
 /* POST /v1/heap/purge  ->  200 {"bytes": 4096}: how many went back to the system */
 enum err post_purge(struct api *api, struct task *task, struct why *why)
 {
-    uint64_t bytes = heap_purge(api->heap);
+    uint64_t bytes = committed(api->heap);
     struct out *o = reply_json(task, 200);
+
+    heap_tidy_now(api->heap);
+    while (heap_purge(api->heap, SIZE_MAX) == 0)
+        ;
+    bytes -= committed(api->heap);
 
     out_open_object(o);
     out_member_u64(o, "bytes", bytes);

@@ -33,6 +33,7 @@ enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret)
         heap_destroy(&h);
         return ERR_NOMEM;
     }
+    heap_set_tidy(h, &(struct heap_tidy){.purge_decay_ms = 10000, .pack_used_pct = 25});
     *ret = h;
     return ERR_OK;
 }
@@ -306,14 +307,6 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
 uint64_t heap_arena_count(const struct heap *h)
 {
     return h->pools.arena_count;
-}
-
-uint64_t heap_purge(struct heap *h)
-{
-    uint64_t bytes = pools_purge(&h->pools);
-
-    mem_trim();
-    return bytes;
 }
 
 bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret)

@@ -155,9 +155,9 @@ enum err heap_seek_item(const struct heap *h, obj_id id, uint64_t index, struct 
 
 /* ---- walking all objects ---- */
 
-/* The first live object whose slot is greater than *slot and within the next `max` steps (an object, or a run of
- * slots that hold none); moves *slot to it. Returns 0 with *slot moved if there was none yet, and 0 with *slot = 0 at the end of the heap. An
- * object that lives all along is met exactly once, whatever happens to others. */
+/* The first live object whose slot is greater than *slot and within the next `max` steps (a slot that is used, or
+ * some that are not); moves *slot to it. Returns 0 with *slot moved if there was none yet, and 0 with *slot = 0
+ * at the end of the heap. An object that lives all along is met exactly once, whatever happens to others. */
 obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max);
 
 /* ---- death ---- */
@@ -213,9 +213,30 @@ struct pool_class_info {
 bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret);
 uint64_t heap_arena_count(const struct heap *h);
 
-/* Give free pages back to the system, and what the allocator below keeps; returns how many bytes of pages.
- * O(arenas). */
-uint64_t heap_purge(struct heap *h);
+/* ---- memory goes back ----
+ *
+ * Bounded steps, for which the heap is told the time. Pages that no pool uses go back to the system once they have
+ * been free for a while. */
+
+struct heap_tidy {
+    uint32_t purge_decay_ms; /* how long memory waits to be used again; 0: it goes at once */
+    uint32_t pack_used_pct;  /* pools fuller than this are not packed; 0: none is */
+};
+
+/* 10 s and 25 % to begin with. */
+void heap_set_tidy(struct heap *h, const struct heap_tidy *t);
+/* A monotonic clock; once a turn of the caller's loop is enough. */
+void heap_tell_time(struct heap *h, uint64_t now_ms);
+
+/* When heap_purge() has something to do: 0 now, UINT64_MAX never as things are. O(1). */
+uint64_t heap_purge_at_ms(const struct heap *h);
+/* Give free memory whose time has come back to the system; returns the units left, 0: there may be more. A unit is
+ * about 30 ns; a call takes at least one piece, of about 10 us. */
+size_t heap_purge(struct heap *h, size_t units);
+
+/* All is due at once, whatever the settings say about waiting, until nothing is left. The allocator below is asked
+ * for its free memory here and now, which may take tens of milliseconds. */
+void heap_tidy_now(struct heap *h);
 
 /* ---- proof ---- */
 

@@ -1,10 +1,7 @@
 /*
- * pool.c - see pool.h. From the cells up: cells of a pool, pools of a class, pages of an arena, arenas.
- *
- * Memory is charged page by page as it is first used, so the account follows what the system really gave:
- * a page is charged when it enters a pool and stays so while it is free and dirty.
+ * pool.c - see pool.h: numbers, pools of a class, their cells. The pages come from arena.c.
  */
-#include "heap/pool.h"
+#include "heap/pool_impl.h"
 #include <string.h>
 
 #define NO_LEVEL FULLNESS_LEVELS
@@ -19,6 +16,7 @@ enum err pools_init(struct pools *p, struct mem *mem)
     p->mem = mem;
     p->pool_end = 1; /* pool 0 would make slot 0 a slot */
     p->arena_end = 1;
+    p->idle_ms = NEVER;
     p->table = mem_reserve(mem, POOLS_MAX * sizeof *p->table);
     p->used = mem_reserve(mem, POOLS_MAX * POOL_WORDS * sizeof *p->used);
     p->pool = mem_reserve(mem, POOLS_MAX * sizeof *p->pool);
@@ -62,227 +60,6 @@ static void return_number(struct pools *p, uint32_t n)
 {
     p->pool[n] = (struct pool){.next = p->free_number};
     p->free_number = n;
-}
-
-/* ---- pages of an arena ---- */
-
-static void set_bits(uint64_t *set, uint32_t from, uint32_t count, bool on)
-{
-    for (uint32_t i = from; i < from + count; i++)
-        (on ? bits_add : bits_remove)(set, i);
-}
-
-static uint32_t count_bits(const uint64_t *set, uint32_t from, uint32_t count)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = from; i < from + count; i++)
-        n += bits_has(set, i);
-    return n;
-}
-
-static uint32_t next_run(const struct arena *a, uint32_t from, uint32_t *ret_end)
-{
-    from = bits_next(a->free, from, ARENA_PAGES);
-    *ret_end = bits_next_clear(a->free, from, ARENA_PAGES);
-    return from;
-}
-
-static uint32_t longest_run(const struct arena *a)
-{
-    uint32_t longest = 0;
-
-    for (uint32_t from = 0, end; (from = next_run(a, from, &end)) < ARENA_PAGES; from = end)
-        longest = end - from > longest ? end - from : longest;
-    return longest;
-}
-
-/* Where the first run of at least `count` pages begins; there is one. */
-static uint32_t find_run(const struct arena *a, uint32_t count)
-{
-    uint32_t from = 0, end;
-
-    for (from = next_run(a, 0, &end); end - from < count; from = next_run(a, end, &end))
-        CHECK(from < ARENA_PAGES);
-    return from;
-}
-
-/* ---- arenas, in lists by their longest run: a wholly free one is used last ---- */
-
-static uint32_t run_class(uint32_t run)
-{
-    if (run == ARENA_PAGES)
-        return RUN_CLASSES - 1;
-    return run < CELL_WORDS_MAX ? run : CELL_WORDS_MAX;
-}
-
-static void unlist_arena(struct pools *p, uint32_t n)
-{
-    struct arena *a = &p->arena[n];
-    uint32_t class = run_class(a->run_max);
-
-    if (a->prev != 0)
-        p->arena[a->prev].next = a->next;
-    else
-        p->arena_by_run[class] = a->next;
-    if (a->next != 0)
-        p->arena[a->next].prev = a->prev;
-    if (p->arena_by_run[class] == 0)
-        bits_remove(p->run_classes, class);
-}
-
-static void list_arena(struct pools *p, uint32_t n)
-{
-    struct arena *a = &p->arena[n];
-    uint32_t class = run_class(a->run_max);
-
-    a->prev = 0;
-    a->next = p->arena_by_run[class];
-    if (a->next != 0)
-        p->arena[a->next].prev = n;
-    p->arena_by_run[class] = n;
-    bits_add(p->run_classes, class);
-}
-
-static void set_run_max(struct pools *p, uint32_t n, uint32_t run)
-{
-    if (run == p->arena[n].run_max)
-        return;
-    unlist_arena(p, n);
-    p->arena[n].run_max = (uint16_t)run;
-    list_arena(p, n);
-}
-
-/* A number that stands for no arena; 0: none left, or no memory. */
-static uint32_t take_arena_number(struct pools *p)
-{
-    uint32_t n = p->arena_free;
-
-    if (n != 0) {
-        p->arena_free = p->arena[n].next;
-        return n;
-    }
-    if (p->arena_end == ARENAS_MAX || !mem_charge(p->mem, sizeof(struct arena)))
-        return 0;
-    p->charged_tables += sizeof(struct arena);
-    return p->arena_end++;
-}
-
-static void return_arena_number(struct pools *p, uint32_t n)
-{
-    p->arena[n] = (struct arena){.next = p->arena_free};
-    p->arena_free = n;
-}
-
-static uint32_t map_arena(struct pools *p)
-{
-    uint32_t n = take_arena_number(p);
-
-    if (n == 0)
-        return 0;
-
-    char *base = mem_reserve(p->mem, ARENA_BYTES);
-
-    if (base == NULL) {
-        return_arena_number(p, n);
-        return 0;
-    }
-    p->arena[n] = (struct arena){.base = base, .free_pages = ARENA_PAGES, .run_max = ARENA_PAGES};
-    memset(p->arena[n].free, 0xff, sizeof p->arena[n].free);
-    p->arena_count++;
-    list_arena(p, n);
-    return n;
-}
-
-static void unmap_arena(struct pools *p, uint32_t n)
-{
-    struct arena *a = &p->arena[n];
-
-    CHECK(a->free_pages == ARENA_PAGES && a->dirty_pages == 0);
-    unlist_arena(p, n);
-    mem_unreserve(p->mem, a->base, ARENA_BYTES);
-    return_arena_number(p, n);
-    p->arena_count--;
-}
-
-/* The pages become a pool's: zeroed, on the account. False when that is refused. */
-static bool claim_pages(struct pools *p, struct arena *a, uint32_t page, uint32_t count)
-{
-    uint32_t dirty = count_bits(a->dirty, page, count);
-
-    if (!mem_charge(p->mem, (size_t)(count - dirty) * MEM_PAGE_BYTES))
-        return false;
-    for (uint32_t i = page; dirty > 0 && i < page + count; i++)
-        if (bits_has(a->dirty, i))
-            memset(a->base + (size_t)i * MEM_PAGE_BYTES, 0, MEM_PAGE_BYTES);
-    set_bits(a->free, page, count, false);
-    set_bits(a->dirty, page, count, false);
-    a->free_pages = (uint16_t)(a->free_pages - count);
-    a->dirty_pages = (uint16_t)(a->dirty_pages - dirty);
-    p->dirty_pages -= dirty;
-    p->pool_pages += count;
-    return true;
-}
-
-/* `count` pages in a row. False when refused. */
-static bool take_pages(struct pools *p, uint32_t count, uint16_t *ret_arena, uint16_t *ret_page)
-{
-    uint32_t class = bits_next(p->run_classes, count, RUN_CLASSES);
-    uint32_t n = class < RUN_CLASSES ? p->arena_by_run[class] : map_arena(p);
-
-    if (n == 0)
-        return false;
-
-    struct arena *a = &p->arena[n];
-    uint32_t page = find_run(a, count);
-
-    if (!claim_pages(p, a, page, count))
-        return false;
-    set_run_max(p, n, longest_run(a));
-    *ret_arena = (uint16_t)n;
-    *ret_page = (uint16_t)page;
-    return true;
-}
-
-static void return_pages(struct pools *p, uint32_t n, uint32_t page, uint32_t count)
-{
-    struct arena *a = &p->arena[n];
-    uint32_t run;
-
-    CHECK(count_bits(a->free, page, count) == 0);
-    set_bits(a->free, page, count, true);
-    set_bits(a->dirty, page, count, true);
-    a->free_pages = (uint16_t)(a->free_pages + count);
-    a->dirty_pages = (uint16_t)(a->dirty_pages + count);
-    p->pool_pages -= count;
-    p->dirty_pages += count;
-    run = bits_next_clear(a->free, page, ARENA_PAGES) - bits_row_start(a->free, page + count);
-    set_run_max(p, n, run > a->run_max ? run : a->run_max);
-}
-
-uint64_t pools_purge(struct pools *p)
-{
-    uint64_t before = p->dirty_pages;
-
-    for (uint32_t n = 1; n < p->arena_end; n++) {
-        struct arena *a = &p->arena[n];
-
-        if (a->base == NULL || a->dirty_pages == 0)
-            continue;
-        for (uint32_t from = 0, to; from < ARENA_PAGES; from = to) {
-            for (to = from + 1; to < ARENA_PAGES && bits_has(a->dirty, to) == bits_has(a->dirty, from); to++)
-                ;
-            if (bits_has(a->dirty, from))
-                mem_discard(a->base + (size_t)from * MEM_PAGE_BYTES, (size_t)(to - from) * MEM_PAGE_BYTES);
-        }
-        memset(a->dirty, 0, sizeof a->dirty);
-        mem_uncharge(p->mem, (size_t)a->dirty_pages * MEM_PAGE_BYTES);
-        p->dirty_pages -= a->dirty_pages;
-        a->dirty_pages = 0;
-    }
-    while (p->arena_by_run[RUN_CLASSES - 1] != 0 && p->arena_count > 1)
-        unmap_arena(p, p->arena_by_run[RUN_CLASSES - 1]);
-    return (before - p->dirty_pages) * MEM_PAGE_BYTES;
 }
 
 /* ---- pools of a class ---- */
@@ -424,16 +201,20 @@ bool pool_find_free(struct pools *p, enum pool_kind kind, uint32_t words)
     return true;
 }
 
-/* An empty current pool stays, so that a single cell taken and given back over and over makes no pool; but not
- * if it has lost cells for good. */
+/* An empty current pool stays until the purge, so that a single cell taken and given back over and over makes no
+ * pool; but not if it has lost cells for good. */
 void pool_settle(struct pools *p, uint32_t n)
 {
     struct pool *pool = &p->pool[n];
+    bool current = class_of(p, pool)->current == n;
 
-    if (pool->used == pool->retired && (class_of(p, pool)->current != n || pool->retired > 0))
+    if (pool->used == pool->retired && (!current || pool->retired > 0)) {
         destroy_pool(p, n);
-    else
-        list_update(p, n);
+        return;
+    }
+    if (pool->used == 0 && p->idle_ms == NEVER)
+        p->idle_ms = p->now_ms;
+    list_update(p, n);
 }
 
 void pool_free_set(struct pools *p, uint32_t n, const uint64_t cells[POOL_WORDS])
@@ -466,6 +247,47 @@ void pool_retire(struct pools *p, slot_t slot)
     pool_settle(p, n);
 }
 
+/* ---- back to the system ---- */
+
+/* Current pools that are empty go. */
+static size_t release_idle(struct pools *p)
+{
+    for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
+        for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++) {
+            uint32_t n = p->class[kind][words].current;
+
+            if (n != 0 && p->pool[n].used == 0)
+                destroy_pool(p, n);
+        }
+    p->idle_ms = NEVER;
+    return POOL_KINDS * CELL_WORDS_MAX / 16;
+}
+
+static uint64_t due_at(const struct pools *p, uint64_t since_ms)
+{
+    return p->all_due ? 0 : since_ms + p->decay_ms;
+}
+
+uint64_t pools_purge_at_ms(const struct pools *p)
+{
+    uint64_t idle = p->idle_ms != NEVER ? due_at(p, p->idle_ms) : NEVER;
+    uint64_t dirty = p->dirty_first != 0 ? due_at(p, p->arena[p->dirty_first].dirty_ms) : NEVER;
+    uint64_t at = idle < dirty ? idle : dirty;
+
+    return at <= p->now_ms ? 0 : at;
+}
+
+size_t pools_purge(struct pools *p, size_t units)
+{
+    while (units > 0 && pools_purge_at_ms(p) == 0) {
+        bool idle = p->idle_ms != NEVER && due_at(p, p->idle_ms) <= p->now_ms;
+        size_t cost = idle ? release_idle(p) : purge_piece(p);
+
+        units -= cost < units ? cost : units;
+    }
+    return units;
+}
+
 uint64_t pools_free_bytes(const struct pools *p)
 {
     uint64_t bytes = 0;
@@ -487,11 +309,11 @@ static size_t validate_pool(const struct pools *p, uint32_t n)
     size_t broken = 0;
     bool listed = pool->level != NO_LEVEL, current = p->class[pool->kind][pool->words].current == n;
 
-    broken += pool->used != count_bits(p->used, n << POOL_SHIFT, POOL_CELLS);
+    broken += pool->used != bits_count(p->used, n << POOL_SHIFT, POOL_CELLS);
     broken += pool->retired > pool->used;
     broken += listed && pool->level != pool->used / LEVEL_CELLS;
     broken += pool->used < POOL_CELLS && !listed && !current;
-    broken += count_bits(p->arena[pool->arena].free, pool->first_page, pool->words) != 0;
+    broken += bits_count(p->arena[pool->arena].free, pool->first_page, pool->words) != 0;
     return broken;
 }
 
@@ -506,58 +328,21 @@ static size_t validate_class(const struct pools *p, const struct pool_class *cla
     return broken;
 }
 
-static size_t validate_arena(const struct arena *a)
-{
-    size_t broken = 0;
-
-    broken += count_bits(a->free, 0, ARENA_PAGES) != a->free_pages;
-    broken += count_bits(a->dirty, 0, ARENA_PAGES) != a->dirty_pages;
-    for (uint32_t i = 0; i < ARENA_PAGES / 64; i++)
-        broken += (a->dirty[i] & ~a->free[i]) != 0;
-    broken += longest_run(a) != a->run_max;
-    return broken;
-}
-
-/* Every mapped arena is met once in the lists, in the right one. */
-static size_t validate_arena_lists(const struct pools *p)
-{
-    size_t broken = 0;
-    uint32_t listed = 0;
-
-    for (uint32_t class = 0; class < RUN_CLASSES; class++) {
-        broken += bits_has(p->run_classes, class) != (p->arena_by_run[class] != 0);
-        for (uint32_t n = p->arena_by_run[class]; n != 0 && listed <= p->arena_count; n = p->arena[n].next) {
-            broken += run_class(p->arena[n].run_max) != class;
-            listed++;
-        }
-    }
-    broken += listed != p->arena_count;
-    return broken;
-}
-
 size_t pools_validate(const struct pools *p)
 {
-    size_t broken = validate_arena_lists(p);
-    uint64_t pages = 0, free_pages = 0, dirty = 0, arenas = 0, used = 0, class_used = 0;
+    uint64_t pages = 0, free_pages, dirty, used = 0, class_used = 0;
+    size_t broken = arenas_validate(p, &free_pages, &dirty);
 
     for (uint32_t n = 1; n < p->pool_end; n++) {
         if ((p->table[n] == 0) != (p->pool[n].words == 0))
             broken++;
         if (p->pool[n].words == 0) {
-            broken += count_bits(p->used, n << POOL_SHIFT, POOL_CELLS) != 0;
+            broken += bits_count(p->used, n << POOL_SHIFT, POOL_CELLS) != 0;
             continue;
         }
         broken += validate_pool(p, n);
         pages += p->pool[n].words;
         used += p->pool[n].used;
-    }
-    for (uint32_t a = 1; a < p->arena_end; a++) {
-        if (p->arena[a].base == NULL)
-            continue;
-        arenas++;
-        broken += validate_arena(&p->arena[a]);
-        free_pages += p->arena[a].free_pages;
-        dirty += p->arena[a].dirty_pages;
     }
     for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
         for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++) {
@@ -565,7 +350,7 @@ size_t pools_validate(const struct pools *p)
             class_used += p->class[kind][words].used;
         }
     broken += used != class_used;
-    broken += pages != p->pool_pages || dirty != p->dirty_pages || arenas != p->arena_count;
-    broken += pages + free_pages != arenas * ARENA_PAGES;
+    broken += pages != p->pool_pages || dirty != p->dirty_pages;
+    broken += pages + free_pages != (uint64_t)p->arena_count * ARENA_PAGES;
     return broken;
 }

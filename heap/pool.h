@@ -68,6 +68,9 @@ struct pool {
 struct arena {
     char *base;                             /* NULL: not mapped */
     uint32_t prev, next;                    /* in the list for run_max, or next number not mapped */
+    uint32_t dirty_prev, dirty_next;        /* in the queue of those with dirty pages */
+    uint64_t dirty_ms;                      /* when the last of them came, as far as the queue knows */
+    uint64_t waits_from_ms;                 /* when the first did */
     uint16_t free_pages;
     uint16_t dirty_pages;                   /* free and charged: touched since the system gave them */
     uint16_t run_max;                       /* the longest run of free pages */
@@ -98,9 +101,14 @@ struct pools {
     uint32_t arena_count;  /* mapped */
     uint32_t arena_by_run[RUN_CLASSES]; /* lists by the longest run */
     uint64_t run_classes[(RUN_CLASSES + 63) / 64]; /* bit set: that list is not empty */
+    uint32_t dirty_first, dirty_last; /* queue of arenas with dirty pages, longest waiting first */
     uint64_t pool_pages;   /* in pools */
     uint64_t dirty_pages;  /* free, touched */
     size_t charged_tables; /* bytes of the tables on the account */
+    uint64_t now_ms;       /* as told */
+    uint64_t idle_ms;      /* since when there may be a current pool that is empty; UINT64_MAX: there is none */
+    uint32_t decay_ms;     /* how long memory waits to be used again before it goes back */
+    bool all_due;          /* it does not wait */
     struct pool_class class[POOL_KINDS][CELL_WORDS_MAX + 1];
 };
 
@@ -128,8 +136,10 @@ void pool_free_set(struct pools *p, uint32_t number, const uint64_t cells[POOL_W
 /* Let a cell be neither used nor free for as long as its pool lives (its turns have run out). */
 void pool_retire(struct pools *p, slot_t slot);
 
-/* Give free pages back to the system; returns bytes. */
-uint64_t pools_purge(struct pools *p);
+/* Give memory that has been free for decay_ms back to the system, in pieces: returns the units left (about 30 ns
+ * each), 0: there may be more. pools_purge_at_ms(): when the next is due; 0 now, UINT64_MAX nothing waits. */
+size_t pools_purge(struct pools *p, size_t units);
+uint64_t pools_purge_at_ms(const struct pools *p);
 
 uint64_t pools_free_bytes(const struct pools *p); /* free cells inside pools; O(size classes) */
 

@@ -61,3 +61,13 @@ static inline uint32_t bits_row_start(const uint64_t *set, uint32_t end)
     }
     return 0;
 }
+
+/* How many of the numbers [from, from + count) are members. */
+static inline uint32_t bits_count(const uint64_t *set, uint32_t from, uint32_t count)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = from; i < from + count; i++)
+        n += bits_has(set, i);
+    return n;
+}

@@ -357,7 +357,7 @@ START_TEST(taking_away_reading_and_collecting_need_no_memory)
     let_go(&w, stage.dict);
     let_go(&w, stage.list);
     world_reap(&w);
-    (void)heap_purge(w.heap);
+    world_tidy(&w);
     (void)gc_freeze(w.gc, true);
     (void)ask(&w, 2, true);
     gc_finish(w.gc);

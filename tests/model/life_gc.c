@@ -196,7 +196,8 @@ static void clear_garbage(struct life *life)
 
 static void purge(struct life *life)
 {
-    (void)heap_purge(life->heap);
+    heap_tidy_now(life->heap);
+    (void)heap_purge(life->heap, 1 + roll(life, 100));
 }
 
 static void reap(struct life *life)

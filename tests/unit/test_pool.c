@@ -24,6 +24,18 @@ static void cells_free(struct cells *c)
     free(c);
 }
 
+/* Whatever is free goes back at once; returns how many bytes. */
+static size_t purge_all(struct cells *c)
+{
+    size_t before = c->mem.used_bytes;
+
+    c->pools.all_due = true;
+    while (pools_purge(&c->pools, 100) == 0)
+        ;
+    c->pools.all_due = false;
+    return before - c->mem.used_bytes;
+}
+
 static slot_t data_cell(struct cells *c, uint32_t words)
 {
     slot_t slot = pool_alloc(&c->pools, POOL_DATA, words);
@@ -197,11 +209,11 @@ START_TEST(empty_pools_and_arenas_give_their_memory_back)
     ck_assert_uint_ge(c->pools.arena_count, n * 24 / ARENA_BYTES);
     for (uint32_t i = 0; i < n; i++)
         pool_free(&c->pools, slots[i]);
-    (void)pools_purge(&c->pools);
-    ck_assert_uint_le(c->pools.arena_count, 2); /* that of the current pool, and a spare one */
+    (void)purge_all(c);
+    ck_assert_uint_eq(c->pools.arena_count, 1);
     ck_assert_uint_eq(c->pools.dirty_pages, 0);
     tables = c->pools.charged_tables;
-    ck_assert_uint_le(c->mem.used_bytes - tables, 6 * MEM_PAGE_BYTES); /* the current pool stays */
+    ck_assert_uint_eq(c->mem.used_bytes, tables);
     ck_assert_uint_le(tables, n / 5);
     free(slots);
     cells_free(c);
@@ -220,12 +232,109 @@ START_TEST(purging_keeps_what_is_used_and_the_account_follows)
         if (i / POOL_CELLS % 2 == 0)
             pool_free(&c->pools, slots[i]);
     before = c->mem.used_bytes;
-    ck_assert_uint_eq(pools_purge(&c->pools), 10 * 10 * MEM_PAGE_BYTES);
+    ck_assert_uint_eq(purge_all(c), 10 * 10 * MEM_PAGE_BYTES);
     ck_assert_uint_eq(before - c->mem.used_bytes, 10 * 10 * MEM_PAGE_BYTES);
-    ck_assert_uint_eq(pools_purge(&c->pools), 0);
+    ck_assert_uint_eq(purge_all(c), 0);
     for (size_t i = 0; i < ARRAY_LEN(slots); i++)
         if (i / POOL_CELLS % 2 == 1)
             check_sign(c, slots[i]);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(free_pages_go_back_when_they_have_waited_and_not_before)
+{
+    struct cells *c = cells_new();
+    static slot_t slots[3 * POOL_CELLS];
+
+    c->pools.decay_ms = 500;
+    ck_assert_uint_eq(pools_purge_at_ms(&c->pools), UINT64_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++)
+        slots[i] = data_cell(c, 7);
+    c->pools.now_ms = 1000;
+    for (size_t i = 0; i < POOL_CELLS; i++)
+        pool_free(&c->pools, slots[i]);
+    c->pools.now_ms = 1200;
+    for (size_t i = POOL_CELLS; i < 2 * POOL_CELLS; i++)
+        pool_free(&c->pools, slots[i]);
+    ck_assert_uint_eq(pools_purge_at_ms(&c->pools), 1700); /* the last that came decides for its arena */
+    c->pools.now_ms = 1699;
+    ck_assert_uint_eq(pools_purge(&c->pools, 1000), 1000);
+    ck_assert_uint_eq(c->pools.dirty_pages, 14);
+    c->pools.now_ms = 1700;
+    ck_assert_uint_eq(pools_purge_at_ms(&c->pools), 0);
+    ck_assert_uint_lt(pools_purge(&c->pools, 1000), 1000);
+    ck_assert_uint_eq(c->pools.dirty_pages, 0);
+    ck_assert_uint_eq(pools_purge_at_ms(&c->pools), UINT64_MAX);
+    cells_free(c);
+}
+END_TEST
+
+/* A pool comes and goes every 100 ms in the arena to which another was given back long ago. */
+START_TEST(an_arena_in_which_memory_comes_and_goes_is_purged_all_the_same)
+{
+    struct cells *c = cells_new();
+    static slot_t old[POOL_CELLS], moving[POOL_CELLS + 1];
+
+    c->pools.decay_ms = 1000;
+    for (size_t i = 0; i < POOL_CELLS; i++)
+        old[i] = data_cell(c, 50);
+    (void)data_cell(c, 50); /* they are not current any more */
+    for (size_t i = 0; i < POOL_CELLS; i++)
+        pool_free(&c->pools, old[i]);
+    while (pools_purge_at_ms(&c->pools) != 0) {
+        for (size_t i = 0; i < ARRAY_LEN(moving); i++)
+            moving[i] = data_cell(c, 7);
+        for (size_t i = 0; i < ARRAY_LEN(moving); i++)
+            pool_free(&c->pools, moving[i]);
+        c->pools.now_ms += 100;
+        MUST(c->pools.now_ms <= 2000);
+    }
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(a_step_of_purging_is_small_and_the_steps_come_to_an_end)
+{
+    struct cells *c = cells_new();
+    uint32_t n = scaled(1000000, 300000), steps = 0;
+    slot_t *slots = malloc(n * sizeof *slots);
+    uint64_t before;
+
+    for (uint32_t i = 0; i < n; i++)
+        slots[i] = data_cell(c, 8);
+    for (uint32_t i = 0; i < n; i++)
+        pool_free(&c->pools, slots[i]);
+    before = c->pools.dirty_pages;
+    for (size_t left = 0; left == 0; steps++) {
+        uint64_t dirty = c->pools.dirty_pages;
+
+        left = pools_purge(&c->pools, 1); /* decay_ms is 0 */
+        MUST(dirty <= c->pools.dirty_pages + 64);
+        MUST(steps % 16 != 0 || pools_validate(&c->pools) == 0);
+    }
+    ck_assert_uint_ge(steps, before / 64);
+    ck_assert_uint_eq(c->pools.arena_count, 1);
+    free(slots);
+    cells_free(c);
+}
+END_TEST
+
+START_TEST(a_current_pool_that_is_empty_goes_back_after_the_decay)
+{
+    struct cells *c = cells_new();
+
+    c->pools.decay_ms = 100;
+    pool_free(&c->pools, data_cell(c, 100));
+    ck_assert_uint_eq(pools_purge_at_ms(&c->pools), 100);
+    c->pools.now_ms = 100;
+    (void)pools_purge(&c->pools, 1000);
+    ck_assert_uint_eq(c->pools.pool_pages, 0);
+    ck_assert_uint_eq(pools_purge_at_ms(&c->pools), 200);
+    c->pools.now_ms = 200;
+    (void)pools_purge(&c->pools, 1000);
+    ck_assert_uint_eq(c->mem.used_bytes, c->pools.charged_tables);
+    sign(c, data_cell(c, 100));
     cells_free(c);
 }
 END_TEST
@@ -309,7 +418,7 @@ START_TEST(a_random_life_keeps_every_cell_whole)
         }
         if (n % 20000 == 0) {
             MUST(pools_validate(&c->pools) == 0);
-            (void)pools_purge(&c->pools);
+            (void)purge_all(c);
         }
     }
     for (uint32_t i = 0; i < count; i++)
@@ -399,6 +508,10 @@ int main(int argc, char **argv)
         TEST(new_cells_come_from_the_fullest_pool),
         TEST(empty_pools_and_arenas_give_their_memory_back),
         TEST(purging_keeps_what_is_used_and_the_account_follows),
+        TEST(free_pages_go_back_when_they_have_waited_and_not_before),
+        TEST(an_arena_in_which_memory_comes_and_goes_is_purged_all_the_same),
+        TEST(a_step_of_purging_is_small_and_the_steps_come_to_an_end),
+        TEST(a_current_pool_that_is_empty_goes_back_after_the_decay),
         TEST(holes_between_pools_are_used_again),
         TEST(a_retired_cell_is_not_handed_out_while_its_pool_lives),
         TEST(a_pool_of_retired_cells_goes_back),

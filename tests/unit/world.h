@@ -143,6 +143,14 @@ static inline void world_reap(struct world *w)
         ;
 }
 
+/* All memory that nothing needs goes back to the system. */
+static inline void world_tidy(struct world *w)
+{
+    heap_tidy_now(w->heap);
+    while (heap_purge_at_ms(w->heap) == 0)
+        (void)heap_purge(w->heap, 100);
+}
+
 static inline struct heap_stats world_stats(const struct world *w)
 {
     struct heap_stats stats;
