@@ -122,6 +122,8 @@ enum err post_purge(struct api *api, struct task *task, struct why *why)
     struct out *o = reply_json(task, 200);
 
     heap_tidy_now(api->heap);
+    while (heap_pack(api->heap, SIZE_MAX) == 0)
+        ;
     while (heap_purge(api->heap, SIZE_MAX) == 0)
         ;
     bytes -= committed(api->heap);

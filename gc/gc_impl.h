@@ -108,10 +108,10 @@ static inline struct object *gc_object(const struct gc *gc, slot_t slot)
     return (struct object *)pool_cell(gc->pools, slot);
 }
 
+/* Its cell is one of an object, and in use: a free one has no memory once its pool is packed. */
 static inline bool gc_in_use(const struct gc *gc, slot_t slot)
 {
-    return pool_is_objects(gc->pools, pool_of(slot)) &&
-           ((pool_used_word(gc->pools, pool_of(slot), (slot / 64) % (POOL_CELLS / 64)) >> (slot % 64)) & 1) != 0;
+    return pool_is_objects(gc->pools, pool_of(slot)) && bits_has(gc->pools->used, slot);
 }
 
 static inline slot_t gc_heap_end(const struct gc *gc)

@@ -33,6 +33,7 @@ enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret)
         heap_destroy(&h);
         return ERR_NOMEM;
     }
+    h->pools.make_free = object_make_free;
     heap_set_tidy(h, &(struct heap_tidy){.purge_decay_ms = 10000, .pack_used_pct = 25});
     *ret = h;
     return ERR_OK;
@@ -297,6 +298,9 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     ret->roots = names_count(h->roots);
     ret->weak_names = names_count(h->weak_names);
     ret->pool_free_bytes = pools_free_bytes(&h->pools);
+    for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
+        ret->packed_pools += h->pools.class[POOL_OBJECTS][words].packed + h->pools.class[POOL_DATA][words].packed;
+    ret->packed_bytes = pools_packed_bytes(&h->pools);
     ret->dirty_bytes = h->pools.dirty_pages * MEM_PAGE_BYTES;
     ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
     ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
@@ -311,15 +315,26 @@ uint64_t heap_arena_count(const struct heap *h)
 
 bool heap_next_pool_class(const struct heap *h, uint32_t *cursor, struct pool_class_info *ret)
 {
+    static const char *const kinds[POOL_KINDS] = {"object", "data", "packed"};
+
     for (; *cursor < POOL_KINDS * (CELL_WORDS_MAX + 1); (*cursor)++) {
         uint32_t kind = *cursor / (CELL_WORDS_MAX + 1), words = *cursor % (CELL_WORDS_MAX + 1);
         const struct pool_class *class = &h->pools.class[kind][words];
-        uint64_t cells = (uint64_t)class->pools * POOL_CELLS;
+        uint64_t pools = class->pools - class->packed, cells = pools * POOL_CELLS;
+        uint64_t used = class->used - class->packed_used;
 
         if (class->pools == 0)
             continue;
-        *ret = (struct pool_class_info){kind == POOL_OBJECTS ? "object" : "data", words * 4, class->pools, cells,
-                                        class->used, cells - class->used};
+        *ret = (struct pool_class_info){
+            .kind = kinds[kind],
+            .cell_bytes = words * 4,
+            .pools = pools,
+            .cells = cells,
+            .used = used,
+            .free = cells - used,
+            .packed_pools = class->packed,
+            .packed_cells = class->packed_used,
+        };
         (*cursor)++;
         return true;
     }

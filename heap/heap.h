@@ -182,7 +182,9 @@ struct heap_stats {
     uint64_t live_bytes;     /* cells and storage of live objects */
     uint64_t doomed_bytes;
     uint64_t allocated_bytes; /* cells and storage ever given to objects */
-    uint64_t pool_free_bytes; /* free cells in pools */
+    uint64_t pool_free_bytes; /* free cells in pools, and of packed pools what died since */
+    uint64_t packed_pools;   /* pools whose cells were moved together */
+    uint64_t packed_bytes;   /* where those cells are now: storage in use */
     uint64_t dirty_bytes;    /* pages in no pool, not yet given back to the system */
     uint64_t committed_bytes; /* pages in pools, and dirty ones */
     uint64_t shared_bytes;   /* strings, boxed numbers, weak cells, shapes, classes */
@@ -204,9 +206,10 @@ bool heap_next_class(const struct heap *h, uint32_t *cursor, struct class_info *
 
 /* One size class of pools. */
 struct pool_class_info {
-    const char *kind; /* "object" or "data" */
+    const char *kind; /* "object", "data", or "packed": cells that packed pools are stored in */
     uint32_t cell_bytes;
-    uint64_t pools, cells, used, free;
+    uint64_t pools, cells, used, free; /* of pools that are not packed */
+    uint64_t packed_pools, packed_cells; /* packed ones, and the cells in use in them */
 };
 
 /* The size class numbered *cursor or the next that has pools; false at the end. */
@@ -216,11 +219,12 @@ uint64_t heap_arena_count(const struct heap *h);
 /* ---- memory goes back ----
  *
  * Bounded steps, for which the heap is told the time. Pages that no pool uses go back to the system once they have
- * been free for a while. */
+ * been free for a while. Pools of which few cells are used are packed: objects move while ids stay, so no pointer
+ * into the heap (a slice of a name or a string) may be kept across heap_pack(). */
 
 struct heap_tidy {
     uint32_t purge_decay_ms; /* how long memory waits to be used again; 0: it goes at once */
-    uint32_t pack_used_pct;  /* pools fuller than this are not packed; 0: none is */
+    uint32_t pack_used_pct;  /* pools fuller than this are not packed; counted in sixteenths; 0: none is */
 };
 
 /* 10 s and 25 % to begin with. */
@@ -228,13 +232,20 @@ void heap_set_tidy(struct heap *h, const struct heap_tidy *t);
 /* A monotonic clock; once a turn of the caller's loop is enough. */
 void heap_tell_time(struct heap *h, uint64_t now_ms);
 
+/* When heap_pack() has something to do: 0 now, UINT64_MAX never as things are. O(1). It packs sparse pools when more
+ * than 10 % of what is committed and 4 MiB have been free in pools for purge_decay_ms, then all there are. */
+uint64_t heap_pack_at_ms(const struct heap *h);
+/* Returns the units left, 0: there may be more. A unit is about 30 ns; a call packs at least one pool, in 15 us. */
+size_t heap_pack(struct heap *h, size_t units);
+
 /* When heap_purge() has something to do: 0 now, UINT64_MAX never as things are. O(1). */
 uint64_t heap_purge_at_ms(const struct heap *h);
 /* Give free memory whose time has come back to the system; returns the units left, 0: there may be more. A unit is
  * about 30 ns; a call takes at least one piece, of about 10 us. */
 size_t heap_purge(struct heap *h, size_t units);
 
-/* All is due at once, whatever the settings say about waiting, until nothing is left. The allocator below is asked
+/* All is due at once, however little it is and whatever the settings say about waiting, until nothing is left
+ * (or memory to pack into is refused): call heap_pack(), then heap_purge(), as they are due. The allocator below is asked
  * for its free memory here and now, which may take tens of milliseconds. */
 void heap_tidy_now(struct heap *h);
 

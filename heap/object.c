@@ -154,3 +154,11 @@ void object_free(struct heap *h, slot_t slot)
     else
         pool_retire(&h->pools, slot);
 }
+
+void object_make_free(uint32_t *cell, uint32_t turn)
+{
+    struct object *o = (struct object *)(void *)cell;
+
+    *o = (struct object){.state = STATE_FREE};
+    object_set_turn(o, turn);
+}

@@ -110,3 +110,5 @@ size_t object_release_contents(struct heap *h, slot_t slot, size_t units);
 bool object_end_turn(struct heap *h, slot_t slot);
 /* The cell of a dead object without contents goes back to its pool. */
 void object_free(struct heap *h, slot_t slot);
+/* A cell of a pool that is unpacked, which has to be as object_free() leaves it. */
+void object_make_free(uint32_t *cell, uint32_t turn);

@@ -4,8 +4,6 @@
 #include "heap/pool_impl.h"
 #include <string.h>
 
-#define NO_LEVEL FULLNESS_LEVELS
-
 _Static_assert(sizeof(struct pool) <= 32, "a pool header stays small");
 
 /* ---- the tables, charged as they are touched ---- */
@@ -16,7 +14,8 @@ enum err pools_init(struct pools *p, struct mem *mem)
     p->mem = mem;
     p->pool_end = 1; /* pool 0 would make slot 0 a slot */
     p->arena_end = 1;
-    p->idle_ms = NEVER;
+    p->idle_ms = p->waste_ms = NEVER;
+    p->numbers_reserve = POOLS_MAX / 4;
     p->table = mem_reserve(mem, POOLS_MAX * sizeof *p->table);
     p->used = mem_reserve(mem, POOLS_MAX * POOL_WORDS * sizeof *p->used);
     p->pool = mem_reserve(mem, POOLS_MAX * sizeof *p->pool);
@@ -48,6 +47,7 @@ static uint32_t take_number(struct pools *p)
 
     if (n != 0) {
         p->free_number = p->pool[n].next;
+        p->free_numbers--;
         return n;
     }
     if (p->pool_end == POOLS_MAX || !mem_charge(p->mem, NUMBER_BYTES))
@@ -60,50 +60,77 @@ static void return_number(struct pools *p, uint32_t n)
 {
     p->pool[n] = (struct pool){.next = p->free_number};
     p->free_number = n;
+    p->free_numbers++;
 }
 
 /* ---- pools of a class ---- */
 
-static struct pool_class *class_of(struct pools *p, const struct pool *pool)
-{
-    return &p->class[pool->kind][pool->words];
-}
-
-static void list_remove(struct pools *p, uint32_t n)
-{
-    struct pool *pool = &p->pool[n];
-
-    if (pool->level == NO_LEVEL)
-        return;
-    if (pool->prev != 0)
-        p->pool[pool->prev].next = pool->next;
-    else
-        class_of(p, pool)->partial[pool->level] = pool->next;
-    if (pool->next != 0)
-        p->pool[pool->next].prev = pool->prev;
-    pool->level = NO_LEVEL;
-}
-
-/* Put pool n into the list for its fullness; a full one, and the current one, are in none. */
-static void list_update(struct pools *p, uint32_t n)
+void list_remove(struct pools *p, uint32_t n)
 {
     struct pool *pool = &p->pool[n];
     struct pool_class *class = class_of(p, pool);
-    uint32_t level = pool->used / LEVEL_CELLS;
 
-    if (pool->used == POOL_CELLS || class->current == n)
-        level = NO_LEVEL;
-    if (level == pool->level)
+    if (pool->level == LEVEL_NONE)
         return;
-    list_remove(p, n);
-    if (level == NO_LEVEL)
-        return;
+    *(pool->prev != 0 ? &p->pool[pool->prev].next : &class->list[pool->level]) = pool->next;
+    if (pool->next != 0)
+        p->pool[pool->next].prev = pool->prev;
+    class->length[pool->level]--;
+    p->sparse -= is_sparse(p, pool->kind, pool->words, pool->level);
+    pool->level = LEVEL_NONE;
+}
+
+static void list_add(struct pools *p, uint32_t n, uint32_t level)
+{
+    struct pool *pool = &p->pool[n];
+    struct pool_class *class = class_of(p, pool);
+
     pool->level = (uint8_t)level;
     pool->prev = 0;
-    pool->next = class->partial[level];
+    pool->next = class->list[level];
     if (pool->next != 0)
         p->pool[pool->next].prev = n;
-    class->partial[level] = n;
+    class->list[level] = n;
+    class->length[level]++;
+    p->sparse += is_sparse(p, pool->kind, pool->words, level);
+}
+
+/* A packed pool that has lost cells for good stays packed: its turns have run out (slot.c). */
+static uint32_t level_of(const struct pools *p, uint32_t n)
+{
+    const struct pool *pool = &p->pool[n];
+
+    if (pool_is_packed(p, n)) {
+        if (packed_is_loose(p, n))
+            return LEVEL_LOOSE;
+        return pool->retired == 0 ? LEVEL_PACKED : LEVEL_NONE;
+    }
+    if (pool->used == POOL_CELLS || p->class[pool->kind][pool->words].current == n)
+        return LEVEL_NONE;
+    return pool->used / LEVEL_CELLS;
+}
+
+void list_update(struct pools *p, uint32_t n)
+{
+    uint32_t level = level_of(p, n);
+
+    if (level == p->pool[n].level)
+        return;
+    list_remove(p, n);
+    if (level != LEVEL_NONE)
+        list_add(p, n, level);
+}
+
+void move_in(struct pools *p, uint32_t n, uint16_t arena, uint16_t page)
+{
+    struct pool *pool = &p->pool[n];
+
+    pool->arena = arena;
+    pool->first_page = page;
+    pool->level_mask = LEVEL_CELLS - 1;
+    pool->cursor = 0;
+    p->table[n] = (uint64_t)(uintptr_t)(p->arena[arena].base + (size_t)page * MEM_PAGE_BYTES) | pool->words |
+                  (pool->kind == POOL_OBJECTS ? POOL_TABLE_OBJECTS : 0);
 }
 
 static uint32_t create_pool(struct pools *p, enum pool_kind kind, uint32_t words)
@@ -117,10 +144,8 @@ static uint32_t create_pool(struct pools *p, enum pool_kind kind, uint32_t words
         return_number(p, n);
         return 0;
     }
-    p->pool[n] = (struct pool){.words = (uint16_t)words, .first_page = page, .arena = arena,
-                               .kind = (uint8_t)kind, .level = NO_LEVEL};
-    p->table[n] = (uint64_t)(uintptr_t)(p->arena[arena].base + (size_t)page * MEM_PAGE_BYTES) | words |
-                  (kind == POOL_OBJECTS ? POOL_TABLE_OBJECTS : 0);
+    p->pool[n] = (struct pool){.words = (uint16_t)words, .kind = (uint8_t)kind, .level = LEVEL_NONE};
+    move_in(p, n, arena, page);
     p->class[kind][words].pools++;
     return n;
 }
@@ -139,9 +164,15 @@ static void destroy_pool(struct pools *p, uint32_t n)
     }
     class->pools--;
     class->used -= pool.retired;
+    if (pool_is_packed(p, n)) {
+        class->packed--;
+        class->packed_used -= pool.retired;
+        packed_release(p, n);
+    } else {
+        return_pages(p, pool.arena, pool.first_page, pool.words);
+    }
     p->table[n] = 0;
     memset(&p->used[n * POOL_WORDS], 0, POOL_WORDS * sizeof *p->used);
-    return_pages(p, pool.arena, pool.first_page, pool.words);
     if (pool.kind == POOL_OBJECTS)
         p->turn_base[n] += pool.turn_max;
     if (p->turn_base[n] + UINT16_MAX <= TURN_MAX)
@@ -157,7 +188,7 @@ static uint32_t choose_pool(struct pools *p, enum pool_kind kind, uint32_t words
     uint32_t n = 0;
 
     for (int level = FULLNESS_LEVELS - 1; level >= 0 && n == 0; level--)
-        n = class->partial[level];
+        n = class->list[level];
     if (n == 0)
         n = create_pool(p, kind, words);
     if (n != 0) {
@@ -203,7 +234,7 @@ bool pool_find_free(struct pools *p, enum pool_kind kind, uint32_t words)
 
 /* An empty current pool stays until the purge, so that a single cell taken and given back over and over makes no
  * pool; but not if it has lost cells for good. */
-void pool_settle(struct pools *p, uint32_t n)
+static void settle(struct pools *p, uint32_t n)
 {
     struct pool *pool = &p->pool[n];
     bool current = class_of(p, pool)->current == n;
@@ -215,6 +246,21 @@ void pool_settle(struct pools *p, uint32_t n)
     if (pool->used == 0 && p->idle_ms == NEVER)
         p->idle_ms = p->now_ms;
     list_update(p, n);
+}
+
+void pool_freed(struct pools *p, slot_t slot)
+{
+    uint32_t n = pool_of(slot);
+
+    if (pool_is_packed(p, n))
+        packed_lost(p, n, slot & (POOL_CELLS - 1));
+    settle(p, n);
+}
+
+static void free_set_packed(struct pools *p, uint32_t n, const uint64_t cells[POOL_WORDS])
+{
+    for (uint32_t place = 0; (place = bits_next(cells, place, POOL_CELLS)) < POOL_CELLS; place++)
+        packed_lost(p, n, place);
 }
 
 void pool_free_set(struct pools *p, uint32_t n, const uint64_t cells[POOL_WORDS])
@@ -234,7 +280,9 @@ void pool_free_set(struct pools *p, uint32_t n, const uint64_t cells[POOL_WORDS]
     CHECK(pool->used - count >= pool->retired);
     pool->used = (uint16_t)(pool->used - count);
     class_of(p, pool)->used -= count;
-    pool_settle(p, n);
+    if (pool_is_packed(p, n))
+        free_set_packed(p, n, cells);
+    settle(p, n);
 }
 
 void pool_retire(struct pools *p, slot_t slot)
@@ -244,7 +292,7 @@ void pool_retire(struct pools *p, slot_t slot)
 
     CHECK(bits_has(p->used, slot) && pool->used > pool->retired);
     pool->retired++;
-    pool_settle(p, n);
+    settle(p, n);
 }
 
 /* ---- back to the system ---- */
@@ -265,7 +313,7 @@ static size_t release_idle(struct pools *p)
 
 static uint64_t due_at(const struct pools *p, uint64_t since_ms)
 {
-    return p->all_due ? 0 : since_ms + p->decay_ms;
+    return p->purge_all_due ? 0 : since_ms + p->decay_ms;
 }
 
 uint64_t pools_purge_at_ms(const struct pools *p)
@@ -290,14 +338,24 @@ size_t pools_purge(struct pools *p, size_t units)
 
 uint64_t pools_free_bytes(const struct pools *p)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = p->packed_dead_bytes;
 
     for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
         for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++) {
             const struct pool_class *class = &p->class[kind][words];
+            uint64_t cells = (uint64_t)(class->pools - class->packed) * POOL_CELLS;
 
-            bytes += ((uint64_t)class->pools * POOL_CELLS - class->used) * words * sizeof(uint32_t);
+            bytes += (cells - (class->used - class->packed_used)) * words * sizeof(uint32_t);
         }
+    return bytes;
+}
+
+uint64_t pools_packed_bytes(const struct pools *p)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
+        bytes += p->class[POOL_PACKED][words].used * words * sizeof(uint32_t);
     return bytes;
 }
 
@@ -307,49 +365,93 @@ static size_t validate_pool(const struct pools *p, uint32_t n)
 {
     const struct pool *pool = &p->pool[n];
     size_t broken = 0;
-    bool listed = pool->level != NO_LEVEL, current = p->class[pool->kind][pool->words].current == n;
 
     broken += pool->used != bits_count(p->used, n << POOL_SHIFT, POOL_CELLS);
     broken += pool->retired > pool->used;
-    broken += listed && pool->level != pool->used / LEVEL_CELLS;
-    broken += pool->used < POOL_CELLS && !listed && !current;
-    broken += bits_count(p->arena[pool->arena].free, pool->first_page, pool->words) != 0;
+    broken += pool->level != level_of(p, n);
+    broken += pool->level_mask != (pool_is_packed(p, n) ? 0 : LEVEL_CELLS - 1);
+    if (!pool_is_packed(p, n))
+        broken += bits_count(p->arena[pool->arena].free, pool->first_page, pool->words) != 0;
     return broken;
 }
 
-static size_t validate_class(const struct pools *p, const struct pool_class *class)
+/* What is counted of a class, recounted from its pools. */
+struct class_sum {
+    uint64_t used, packed_used;
+    uint32_t pools, packed, listed;
+};
+
+static size_t validate_class(const struct pools *p, uint32_t kind, uint32_t words, const struct class_sum *sum)
+{
+    const struct pool_class *class = &p->class[kind][words];
+    size_t broken = 0;
+    uint32_t listed = 0;
+
+    broken += class->used != sum->used || class->packed_used != sum->packed_used;
+    broken += class->pools != sum->pools || class->packed != sum->packed;
+    for (uint32_t level = 0; level < LEVELS; level++) {
+        uint32_t length = 0;
+
+        for (uint32_t n = class->list[level]; n != 0 && length <= class->length[level]; n = p->pool[n].next)
+            length++;
+        broken += length != class->length[level];
+        listed += length;
+    }
+    broken += listed != sum->listed;
+    if (class->at_hand != 0) {
+        broken += pool_of(class->at_hand_first) != class->current || class->at_hand_first % 64 != 0;
+        broken += (class->at_hand & p->used[class->at_hand_first / 64]) != 0;
+    }
+    return broken;
+}
+
+static size_t validate_numbers(const struct pools *p)
 {
     size_t broken = 0;
+    uint32_t free = 0;
 
-    if (class->at_hand == 0)
-        return 0;
-    broken += pool_of(class->at_hand_first) != class->current || class->at_hand_first % 64 != 0;
-    broken += (class->at_hand & p->used[class->at_hand_first / 64]) != 0;
+    for (uint32_t n = 1; n < p->pool_end; n++) {
+        broken += (p->table[n] == 0) != (p->pool[n].words == 0);
+        broken += p->table[n] == 0 && bits_count(p->used, n << POOL_SHIFT, POOL_CELLS) != 0;
+    }
+    for (uint32_t n = p->free_number; n != 0 && free <= p->free_numbers; n = p->pool[n].next)
+        free++;
+    broken += free != p->free_numbers;
     return broken;
 }
 
 size_t pools_validate(const struct pools *p)
 {
-    uint64_t pages = 0, free_pages, dirty, used = 0, class_used = 0;
-    size_t broken = arenas_validate(p, &free_pages, &dirty);
+    struct class_sum sums[POOL_KINDS][CELL_WORDS_MAX + 1];
+    uint64_t pages = 0, free_pages, dirty, storage = 0, owned = 0, dead_bytes = 0;
+    uint32_t sparse = 0;
+    size_t broken = arenas_validate(p, &free_pages, &dirty) + validate_numbers(p);
 
+    memset(sums, 0, sizeof sums);
     for (uint32_t n = 1; n < p->pool_end; n++) {
-        if ((p->table[n] == 0) != (p->pool[n].words == 0))
-            broken++;
-        if (p->pool[n].words == 0) {
-            broken += bits_count(p->used, n << POOL_SHIFT, POOL_CELLS) != 0;
+        const struct pool *pool = &p->pool[n];
+        struct class_sum *sum = &sums[pool->kind][pool->words];
+        bool packed = pool_is_packed(p, n);
+
+        if (pool->words == 0)
             continue;
-        }
         broken += validate_pool(p, n);
-        pages += p->pool[n].words;
-        used += p->pool[n].used;
+        if (packed)
+            broken += packed_validate(p, n, &owned, &dead_bytes);
+        pages += packed ? 0 : pool->words;
+        sum->pools++;
+        sum->used += pool->used;
+        sum->packed += packed;
+        sum->packed_used += packed ? pool->used : 0;
+        sum->listed += pool->level != LEVEL_NONE;
+        sparse += pool->level != LEVEL_NONE && is_sparse(p, pool->kind, pool->words, pool->level);
     }
     for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
-        for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++) {
-            broken += validate_class(p, &p->class[kind][words]);
-            class_used += p->class[kind][words].used;
-        }
-    broken += used != class_used;
+        for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
+            broken += validate_class(p, kind, words, &sums[kind][words]);
+    for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
+        storage += p->class[POOL_PACKED][words].used;
+    broken += sparse != p->sparse || owned != storage || dead_bytes != p->packed_dead_bytes;
     broken += pages != p->pool_pages || dirty != p->dirty_pages;
     broken += pages + free_pages != (uint64_t)p->arena_count * ARENA_PAGES;
     return broken;

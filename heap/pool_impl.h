@@ -16,3 +16,29 @@ void return_pages(struct pools *p, uint32_t arena, uint32_t page, uint32_t count
 size_t purge_piece(struct pools *p);
 /* Number of broken rules; adds up the free and the dirty pages. */
 size_t arenas_validate(const struct pools *p, uint64_t *ret_free_pages, uint64_t *ret_dirty_pages);
+
+/* ---- pool.c ---- */
+
+static inline struct pool_class *class_of(struct pools *p, const struct pool *pool)
+{
+    return &p->class[pool->kind][pool->words];
+}
+
+void list_remove(struct pools *p, uint32_t n);
+/* Put pool n into the list it belongs in. */
+void list_update(struct pools *p, uint32_t n);
+/* Pages have become pool n's, and its table entry says so. */
+void move_in(struct pools *p, uint32_t n, uint16_t arena, uint16_t page);
+
+/* ---- pack.c ---- */
+
+/* Whether packing would take a pool of `kind` in the list for `level`. */
+bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t words, uint32_t level);
+/* Cells of a packed pool have died: each is told, once its used bit is gone. */
+void packed_lost(struct pools *p, uint32_t n, uint32_t place);
+/* More than half of what was packed has died. */
+bool packed_is_loose(const struct pools *p, uint32_t n);
+/* Whatever a packed pool has goes back. */
+void packed_release(struct pools *p, uint32_t n);
+/* Number of broken rules; adds to the storage cells that are owned and to the bytes of dead cells in them. */
+size_t packed_validate(const struct pools *p, uint32_t n, uint64_t *cells, uint64_t *dead_bytes);

@@ -16,6 +16,15 @@ bool heap_is_alive(const struct heap *h, slot_t slot)
            (h->dead_windows == 0 || ((h->dead_windows >> window_of_byte(h->window[slot])) & 1) == 0);
 }
 
+/* The turn that the next object in a free cell will have. A packed pool keeps no free cells; should it be unpacked,
+ * they all go on with the highest turn, so that the turns some of them leave out are as good as collected. */
+static uint32_t free_turn(const struct heap *h, slot_t slot)
+{
+    uint32_t number = pool_of(slot);
+
+    return pool_is_packed(&h->pools, number) ? h->pools.pool[number].turn_max : object_turn(object_at(h, slot));
+}
+
 /* What an id is: OK (alive), ERR_COLLECTED, ERR_NO_OBJECT. */
 static enum err look(const struct heap *h, obj_id id, slot_t *ret)
 {
@@ -30,13 +39,14 @@ static enum err look(const struct heap *h, obj_id id, slot_t *ret)
     if (!pool_is_objects(&h->pools, number))
         return ERR_NO_OBJECT;
 
+    turn -= h->pools.turn_base[number];
+    if (!bits_has(h->pools.used, slot))
+        return turn < free_turn(h, slot) ? ERR_COLLECTED : ERR_NO_OBJECT; /* equal: the next object's */
+
     const struct object *o = object_at(h, slot);
 
-    turn -= h->pools.turn_base[number];
     if (turn != object_turn(o))
         return turn < object_turn(o) ? ERR_COLLECTED : ERR_NO_OBJECT;
-    if (o->state == STATE_FREE)
-        return ERR_NO_OBJECT; /* the id that the next object here will have */
     if (!heap_is_alive(h, slot))
         return ERR_COLLECTED;
     *ret = slot;

@@ -197,7 +197,8 @@ static void clear_garbage(struct life *life)
 static void purge(struct life *life)
 {
     heap_tidy_now(life->heap);
-    (void)heap_purge(life->heap, 1 + roll(life, 100));
+    (void)heap_pack(life->heap, 1 + roll(life, 1000));
+    (void)heap_purge(life->heap, 1 + roll(life, 1000));
 }
 
 static void reap(struct life *life)

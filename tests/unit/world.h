@@ -147,6 +147,8 @@ static inline void world_reap(struct world *w)
 static inline void world_tidy(struct world *w)
 {
     heap_tidy_now(w->heap);
+    while (heap_pack_at_ms(w->heap) == 0)
+        (void)heap_pack(w->heap, 100);
     while (heap_purge_at_ms(w->heap) == 0)
         (void)heap_purge(w->heap, 100);
 }

@@ -1,0 +1,412 @@
+/*
+ * pack.c - sparse pools are packed, so that their pages go back while every slot stays what it was (pool.h).
+ *
+ *     table entry --> struct packed --> chunks of 2^shift cells, side by side in the order of their places
+ *
+ * Both lie in cells of pools of a third kind. A chunk is as many cells as fit into the largest storage cell, a power
+ * of two, and the last one the next power of two that is enough: a pool of 100 records of 20 bytes needs 6 chunks
+ * of 320 bytes, one of 80 and 200 bytes to find them by, instead of 20 KiB.
+ *
+ * A cell that dies in a packed pool moves nothing, since whoever frees it may have pointers to its neighbours: its
+ * place in the chunk stays empty, and a chunk goes when its last cell does. A pool of which more than half has
+ * died so is *loose*, and is packed once more. The only thing that a free cell has, the turn its next object
+ * will have, is given up: a packed pool answers for all of them with the highest (slot.c), and so they begin
+ * if it is unpacked. That is done only when pool numbers become scarce, since a new pool costs less.
+ *
+ * A pool is packed in one go: at most 304 cells, about 15 us.
+ */
+#include "heap/pool_impl.h"
+#include <stddef.h>
+#include <string.h>
+
+#define CHUNKS_MAX 76u /* with more of them a struct packed would not fit into a cell */
+#define CLASSES (POOL_PACKED * (CELL_WORDS_MAX + 1)) /* those whose pools can be packed */
+#define WASTE_BYTES_MIN (4u << 20)
+#define RETRY_MS 1000
+#define POOL_UNITS 100u /* to pack a pool of no cells */
+#define CELL_UNITS 2u
+
+struct packed {
+    uint64_t stored[POOL_WORDS]; /* the cells that were used when the pool was packed */
+    uint16_t before[POOL_WORDS]; /* how many of them are in the words before */
+    uint16_t count;              /* in all */
+    uint8_t shift;
+    uint8_t chunks;
+    slot_t chunk[];              /* 0: all its cells have died; behind them a byte each: how many have not */
+};
+
+_Static_assert(offsetof(struct packed, chunk) + CHUNKS_MAX * (sizeof(slot_t) + 1) <= CELL_WORDS_MAX * 4,
+               "it fits into a cell");
+
+static uint32_t chunk_shift(uint32_t words)
+{
+    return 31u - (uint32_t)__builtin_clz(CELL_WORDS_MAX / words);
+}
+
+static struct packed *packed_of(const struct pools *p, uint32_t n)
+{
+    return (struct packed *)(void *)pool_cell(p, (slot_t)(p->table[n] >> POOL_TABLE_SHIFT));
+}
+
+static uint8_t *alive_in(struct packed *k)
+{
+    return (uint8_t *)&k->chunk[k->chunks];
+}
+
+static uint32_t rank_of(const struct packed *k, uint32_t place)
+{
+    uint64_t bit = 1ull << (place % 64);
+
+    CHECK((k->stored[place / 64] & bit) != 0);
+    return k->before[place / 64] + (uint32_t)__builtin_popcountll(k->stored[place / 64] & (bit - 1));
+}
+
+/* Cells stored in chunk c: the last may be short. */
+static uint32_t chunk_cells(const struct packed *k, uint32_t c)
+{
+    uint32_t from = c << k->shift, cells = 1u << k->shift;
+
+    return k->count - from < cells ? k->count - from : cells;
+}
+
+static uint32_t chunk_words(const struct packed *k, uint32_t c, uint32_t words)
+{
+    uint32_t cells = chunk_cells(k, c);
+
+    return words << (cells == 1 ? 0 : 32 - (uint32_t)__builtin_clz(cells - 1));
+}
+
+uint32_t *pool_packed_cell(const struct pools *p, slot_t slot)
+{
+    const struct packed *k = packed_of(p, pool_of(slot));
+    uint32_t rank = rank_of(k, slot & (POOL_CELLS - 1)), chunk = rank >> k->shift;
+
+    CHECK(k->chunk[chunk] != 0);
+    return pool_cell(p, k->chunk[chunk]) + (rank - (chunk << k->shift)) * pool_words(p, slot);
+}
+
+/* ---- death in a packed pool ---- */
+
+static uint64_t dead_bytes(struct packed *k, uint32_t c, uint32_t words)
+{
+    return (uint64_t)(chunk_cells(k, c) - alive_in(k)[c]) * words * sizeof(uint32_t);
+}
+
+void packed_lost(struct pools *p, uint32_t n, uint32_t place)
+{
+    struct packed *k = packed_of(p, n);
+    struct pool *pool = &p->pool[n];
+    uint32_t c = rank_of(k, place) >> k->shift;
+
+    CHECK(k->chunk[c] != 0 && alive_in(k)[c] > 0);
+    class_of(p, pool)->packed_used--;
+    p->packed_dead_bytes -= dead_bytes(k, c, pool->words);
+    if (--alive_in(k)[c] > 0) {
+        p->packed_dead_bytes += dead_bytes(k, c, pool->words);
+        return;
+    }
+    pool_free(p, k->chunk[c]);
+    k->chunk[c] = 0;
+}
+
+bool packed_is_loose(const struct pools *p, uint32_t n)
+{
+    return p->pool[n].used * 2u < packed_of(p, n)->count;
+}
+
+void packed_release(struct pools *p, uint32_t n)
+{
+    slot_t slot = (slot_t)(p->table[n] >> POOL_TABLE_SHIFT);
+    struct packed *k = packed_of(p, n);
+
+    for (uint32_t c = 0; c < k->chunks; c++)
+        if (k->chunk[c] != 0) {
+            p->packed_dead_bytes -= dead_bytes(k, c, p->pool[n].words);
+            pool_free(p, k->chunk[c]);
+        }
+    pool_free(p, slot);
+}
+
+/* ---- packing ---- */
+
+static uint32_t next_used(const struct pools *p, uint32_t n, uint32_t place)
+{
+    return bits_next(&p->used[n * POOL_WORDS], place, POOL_CELLS);
+}
+
+static void describe(const struct pools *p, uint32_t n, struct packed *k, uint32_t chunks)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < POOL_WORDS; i++) {
+        k->stored[i] = pool_used_word(p, n, i);
+        k->before[i] = (uint16_t)count;
+        count += (uint32_t)__builtin_popcountll(k->stored[i]);
+    }
+    k->count = (uint16_t)count;
+    k->shift = (uint8_t)chunk_shift(p->pool[n].words);
+    k->chunks = (uint8_t)chunks;
+    memset(k->chunk, 0, chunks * (sizeof(slot_t) + 1));
+}
+
+/* Storage for the cells of pool n, not filled; 0: refused, and nothing has changed. */
+static slot_t make_storage(struct pools *p, uint32_t n)
+{
+    uint32_t words = p->pool[n].words, shift = chunk_shift(words);
+    uint32_t chunks = (p->pool[n].used + (1u << shift) - 1) >> shift;
+    size_t bytes = offsetof(struct packed, chunk) + chunks * (sizeof(slot_t) + 1);
+
+    CHECK(chunks <= CHUNKS_MAX);
+
+    slot_t slot = pool_alloc(p, POOL_PACKED, pool_data_words((uint32_t)(bytes + 3) / 4));
+
+    if (slot == 0)
+        return 0;
+
+    struct packed *k = (struct packed *)(void *)pool_cell(p, slot);
+
+    describe(p, n, k, chunks);
+    for (uint32_t c = 0; c < chunks; c++) {
+        k->chunk[c] = pool_alloc(p, POOL_PACKED, chunk_words(k, c, words));
+        if (k->chunk[c] != 0)
+            continue;
+        while (c-- > 0)
+            pool_free(p, k->chunk[c]);
+        pool_free(p, slot);
+        return 0;
+    }
+    return slot;
+}
+
+static void fill_storage(struct pools *p, uint32_t n, struct packed *k)
+{
+    uint32_t words = p->pool[n].words, rank = 0;
+
+    for (uint32_t place = 0; (place = next_used(p, n, place)) < POOL_CELLS; place++, rank++) {
+        uint32_t c = rank >> k->shift;
+        uint32_t *to = pool_cell(p, k->chunk[c]) + (rank - (c << k->shift)) * words;
+
+        memcpy(to, pool_cell(p, n << POOL_SHIFT | place), words * sizeof *to);
+        alive_in(k)[c]++;
+    }
+}
+
+/* Also of a loose pool, once more. False: refused, and nothing has changed. */
+static bool pack(struct pools *p, uint32_t n)
+{
+    struct pool *pool = &p->pool[n];
+    struct pool_class *class = class_of(p, pool);
+    slot_t slot = make_storage(p, n);
+
+    if (slot == 0)
+        return false;
+    fill_storage(p, n, (struct packed *)(void *)pool_cell(p, slot));
+    if (pool_is_packed(p, n)) {
+        packed_release(p, n);
+    } else {
+        return_pages(p, pool->arena, pool->first_page, pool->words);
+        class->packed++;
+        class->packed_used += pool->used;
+    }
+    p->table[n] = (uint64_t)slot << POOL_TABLE_SHIFT | POOL_TABLE_PACKED |
+                  (p->table[n] & (POOL_TABLE_OBJECTS | POOL_TABLE_WORDS));
+    pool->level_mask = 0;
+    list_update(p, n);
+    return true;
+}
+
+/* ---- and back ---- */
+
+static bool unpack(struct pools *p, uint32_t n)
+{
+    struct pool *pool = &p->pool[n];
+    struct pool_class *class = class_of(p, pool);
+    uint16_t arena, page;
+
+    if (!take_pages(p, pool->words, &arena, &page))
+        return false;
+
+    uint32_t *cells = (uint32_t *)(void *)(p->arena[arena].base + (size_t)page * MEM_PAGE_BYTES);
+
+    for (uint32_t place = 0; place < POOL_CELLS; place++) {
+        slot_t slot = n << POOL_SHIFT | place;
+
+        if (bits_has(p->used, slot))
+            memcpy(&cells[place * pool->words], pool_cell(p, slot), pool->words * sizeof *cells);
+        else if (pool->kind == POOL_OBJECTS && p->make_free != NULL)
+            p->make_free(&cells[place * pool->words], pool->turn_max);
+    }
+    packed_release(p, n);
+    class->packed--;
+    class->packed_used -= pool->used;
+    move_in(p, n, arena, page);
+    list_update(p, n);
+    return true;
+}
+
+static bool numbers_are_scarce(const struct pools *p)
+{
+    return POOLS_MAX - p->pool_end + p->free_numbers < p->numbers_reserve;
+}
+
+static const struct pool_class *class_at(const struct pools *p, uint32_t i)
+{
+    return &p->class[i / (CELL_WORDS_MAX + 1)][i % (CELL_WORDS_MAX + 1)];
+}
+
+/* A packed pool of a class that would need a new number next; 0: none. */
+static uint32_t next_wanted(const struct pools *p)
+{
+    for (uint32_t i = 0; i < CLASSES; i++) {
+        const struct pool_class *class = class_at(p, i);
+        uint32_t partial = 0;
+
+        for (uint32_t level = 0; level < FULLNESS_LEVELS; level++)
+            partial += class->length[level];
+        if (partial == 0 && class->list[LEVEL_PACKED] != 0)
+            return class->list[LEVEL_PACKED];
+    }
+    return 0;
+}
+
+/* ---- when, and which ---- */
+
+static uint32_t pack_levels(uint32_t words, uint32_t used_pct)
+{
+    uint32_t most = CHUNKS_MAX << chunk_shift(words);
+    uint32_t wanted = used_pct * POOL_CELLS / 100;
+
+    return (wanted < most ? wanted : most) / LEVEL_CELLS;
+}
+
+bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t words, uint32_t level)
+{
+    return kind != POOL_PACKED && (level < p->pack_levels[words] || (level == LEVEL_LOOSE && p->pack_levels[words] > 0));
+}
+
+void pools_set_pack(struct pools *p, uint32_t used_pct)
+{
+    p->sparse = 0;
+    for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)
+        p->pack_levels[words] = (uint8_t)pack_levels(words, used_pct < 100 ? used_pct : 100);
+    for (uint32_t kind = 0; kind < POOL_PACKED; kind++)
+        for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)
+            for (uint32_t level = 0; level < LEVELS; level++)
+                if (is_sparse(p, kind, words, level))
+                    p->sparse += p->class[kind][words].length[level];
+}
+
+static uint32_t next_sparse_of(const struct pools *p, uint32_t i)
+{
+    const struct pool_class *class = class_at(p, i);
+    uint32_t levels = p->pack_levels[i % (CELL_WORDS_MAX + 1)];
+
+    for (uint32_t level = 0; level < levels; level++)
+        if (class->list[level] != 0)
+            return class->list[level];
+    return levels > 0 ? class->list[LEVEL_LOOSE] : 0;
+}
+
+/* There is one. */
+static uint32_t next_sparse(struct pools *p)
+{
+    for (uint32_t tries = 0; tries <= CLASSES; tries++) {
+        uint32_t n = next_sparse_of(p, p->pack_class);
+
+        if (n != 0)
+            return n;
+        p->pack_class = (p->pack_class + 1) % CLASSES;
+    }
+    UNREACHABLE();
+}
+
+static bool is_wasteful(const struct pools *p)
+{
+    uint64_t free = pools_free_bytes(p), all = (p->pool_pages + p->dirty_pages) * MEM_PAGE_BYTES;
+
+    return free > WASTE_BYTES_MIN && free > all / 10;
+}
+
+void pools_tell_time(struct pools *p, uint64_t now_ms)
+{
+    CHECK(now_ms >= p->now_ms);
+    if (now_ms == p->now_ms)
+        return;
+    p->now_ms = now_ms;
+    if (p->sparse == 0 || !is_wasteful(p))
+        p->waste_ms = NEVER;
+    else if (p->waste_ms == NEVER)
+        p->waste_ms = now_ms;
+}
+
+uint64_t pools_pack_at_ms(const struct pools *p)
+{
+    uint64_t at = p->waste_ms != NEVER ? p->waste_ms + p->decay_ms : NEVER;
+
+    if (numbers_are_scarce(p)) /* packing would take away what unpacking gives */
+        at = next_wanted(p) != 0 ? 0 : NEVER;
+    else if (p->sparse == 0)
+        at = NEVER;
+    else if (p->packing || p->pack_all_due)
+        at = 0;
+    at = at > p->pack_retry_ms ? at : p->pack_retry_ms;
+    return at <= p->now_ms ? 0 : at;
+}
+
+static size_t pack_one(struct pools *p)
+{
+    bool scarce = numbers_are_scarce(p);
+    uint32_t n = scarce ? next_wanted(p) : next_sparse(p), used = p->pool[n].used;
+
+    if (!(scarce ? unpack(p, n) : pack(p, n))) {
+        p->pack_all_due = false;
+        p->pack_retry_ms = p->now_ms + RETRY_MS;
+    }
+    p->packing = p->sparse > 0;
+    if (!p->packing)
+        p->waste_ms = NEVER; /* what is sparse next waits anew */
+    return POOL_UNITS + used * CELL_UNITS;
+}
+
+size_t pools_pack(struct pools *p, size_t units)
+{
+    while (units > 0 && pools_pack_at_ms(p) == 0) {
+        size_t cost = pack_one(p);
+
+        units -= cost < units ? cost : units;
+    }
+    return units;
+}
+
+/* ---- proof ---- */
+
+size_t packed_validate(const struct pools *p, uint32_t n, uint64_t *cells, uint64_t *ret_dead_bytes)
+{
+    struct packed *k = packed_of(p, n);
+    uint32_t words = p->pool[n].words, rank = 0;
+    uint8_t alive[CHUNKS_MAX] = {0};
+    size_t broken = 0;
+
+    for (uint32_t place = 0; place < POOL_CELLS; place++) {
+        bool used = bits_has(p->used, n << POOL_SHIFT | place);
+
+        broken += place % 64 == 0 && k->before[place / 64] != rank;
+        broken += used && !bits_has(k->stored, place);
+        if (!bits_has(k->stored, place))
+            continue;
+        alive[rank >> k->shift] = (uint8_t)(alive[rank >> k->shift] + used);
+        rank++;
+    }
+    broken += rank != k->count || (rank + (1u << k->shift) - 1) >> k->shift != k->chunks;
+    *cells += 1;
+    for (uint32_t c = 0; c < k->chunks; c++) {
+        broken += alive[c] != alive_in(k)[c] || (alive[c] > 0) != (k->chunk[c] != 0);
+        if (k->chunk[c] == 0)
+            continue;
+        broken += !bits_has(p->used, k->chunk[c]) || pool_words(p, k->chunk[c]) != chunk_words(k, c, words);
+        broken += p->pool[pool_of(k->chunk[c])].kind != POOL_PACKED;
+        *cells += 1;
+        *ret_dead_bytes += dead_bytes(k, c, words);
+    }
+    return broken;
+}
