@@ -5,15 +5,16 @@
  *
  * Both lie in cells of pools of a third kind. A chunk is as many cells as fit into the largest storage cell, a power
  * of two, and the last one the next power of two that is enough: a pool of 100 records of 20 bytes needs 6 chunks
- * of 320 bytes, one of 80 and 200 bytes to find them by, instead of 20 KiB.
+ * of 320 bytes, one of 80 and 200 bytes to find them by, instead of 20 KiB. A pool that would need more chunks than
+ * a struct packed can name has large cells, or many: those lie in one row of pages of their own.
  *
  * A cell that dies in a packed pool moves nothing, since whoever frees it may have pointers to its neighbours: its
- * place in the chunk stays empty, and a chunk goes when its last cell does. A pool of which more than half has
+ * place stays empty, and a chunk goes when its last cell does. A pool of which more than half has
  * died so is *loose*, and is packed once more. The only thing that a free cell has, the turn its next object
  * will have, is given up: a packed pool answers for all of them with the highest (slot.c), and so they begin
  * if it is unpacked. That is done only when pool numbers become scarce, since a new pool costs less.
  *
- * A pool is packed in one go: at most 304 cells, about 15 us.
+ * A pool is packed in one go: 15 us for 250 records, 60 us for as many of the largest cells.
  */
 #include "heap/pool_impl.h"
 #include <stddef.h>
@@ -31,12 +32,18 @@ struct packed {
     uint16_t before[POOL_WORDS]; /* how many of them are in the words before */
     uint16_t count;              /* in all */
     uint8_t shift;
-    uint8_t chunks;
+    uint8_t chunks;              /* 0: a row of pages, which the pool's header names */
     slot_t chunk[];              /* 0: all its cells have died; behind them a byte each: how many have not */
 };
 
 _Static_assert(offsetof(struct packed, chunk) + CHUNKS_MAX * (sizeof(slot_t) + 1) <= CELL_WORDS_MAX * 4,
                "it fits into a cell");
+
+/* Where a pool will be stored. */
+struct storage {
+    slot_t slot; /* of the struct packed */
+    uint16_t arena, first_page;
+};
 
 static uint32_t chunk_shift(uint32_t words)
 {
@@ -76,13 +83,33 @@ static uint32_t chunk_words(const struct packed *k, uint32_t c, uint32_t words)
     return words << (cells == 1 ? 0 : 32 - (uint32_t)__builtin_clz(cells - 1));
 }
 
-uint32_t *pool_packed_cell(const struct pools *p, slot_t slot)
+static uint32_t row_pages(const struct packed *k, uint32_t words)
 {
-    const struct packed *k = packed_of(p, pool_of(slot));
-    uint32_t rank = rank_of(k, slot & (POOL_CELLS - 1)), chunk = rank >> k->shift;
+    return k->chunks > 0 ? 0 : (k->count * words * 4 + MEM_PAGE_BYTES - 1) / MEM_PAGE_BYTES;
+}
+
+static uint32_t *page_at(const struct pools *p, uint32_t arena, uint32_t page)
+{
+    return (uint32_t *)(void *)(p->arena[arena].base + (size_t)page * MEM_PAGE_BYTES);
+}
+
+static uint32_t *stored_cell(const struct pools *p, const struct packed *k, uint32_t rank, uint32_t words)
+{
+    uint32_t chunk = rank >> k->shift;
 
     CHECK(k->chunk[chunk] != 0);
-    return pool_cell(p, k->chunk[chunk]) + (rank - (chunk << k->shift)) * pool_words(p, slot);
+    return pool_cell(p, k->chunk[chunk]) + (rank - (chunk << k->shift)) * words;
+}
+
+uint32_t *pool_packed_cell(const struct pools *p, slot_t slot)
+{
+    const struct pool *pool = &p->pool[pool_of(slot)];
+    const struct packed *k = packed_of(p, pool_of(slot));
+    uint32_t rank = rank_of(k, slot & (POOL_CELLS - 1));
+
+    if (k->chunks == 0)
+        return page_at(p, pool->arena, pool->first_page) + rank * pool->words;
+    return stored_cell(p, k, rank, pool->words);
 }
 
 /* ---- death in a packed pool ---- */
@@ -98,8 +125,12 @@ void packed_lost(struct pools *p, uint32_t n, uint32_t place)
     struct pool *pool = &p->pool[n];
     uint32_t c = rank_of(k, place) >> k->shift;
 
-    CHECK(k->chunk[c] != 0 && alive_in(k)[c] > 0);
     class_of(p, pool)->packed_used--;
+    if (k->chunks == 0) {
+        p->packed_dead_bytes += pool->words * sizeof(uint32_t);
+        return;
+    }
+    CHECK(k->chunk[c] != 0 && alive_in(k)[c] > 0);
     p->packed_dead_bytes -= dead_bytes(k, c, pool->words);
     if (--alive_in(k)[c] > 0) {
         p->packed_dead_bytes += dead_bytes(k, c, pool->words);
@@ -116,12 +147,18 @@ bool packed_is_loose(const struct pools *p, uint32_t n)
 
 void packed_release(struct pools *p, uint32_t n)
 {
+    const struct pool *pool = &p->pool[n];
     slot_t slot = (slot_t)(p->table[n] >> POOL_TABLE_SHIFT);
     struct packed *k = packed_of(p, n);
 
+    if (k->chunks == 0) {
+        p->packed_pages -= row_pages(k, pool->words);
+        p->packed_dead_bytes -= (uint64_t)(k->count - pool->used) * pool->words * sizeof(uint32_t);
+        return_pages(p, pool->arena, pool->first_page, row_pages(k, pool->words));
+    }
     for (uint32_t c = 0; c < k->chunks; c++)
         if (k->chunk[c] != 0) {
-            p->packed_dead_bytes -= dead_bytes(k, c, p->pool[n].words);
+            p->packed_dead_bytes -= dead_bytes(k, c, pool->words);
             pool_free(p, k->chunk[c]);
         }
     pool_free(p, slot);
@@ -149,46 +186,60 @@ static void describe(const struct pools *p, uint32_t n, struct packed *k, uint32
     memset(k->chunk, 0, chunks * (sizeof(slot_t) + 1));
 }
 
-/* Storage for the cells of pool n, not filled; 0: refused, and nothing has changed. */
-static slot_t make_storage(struct pools *p, uint32_t n)
+static bool make_chunks(struct pools *p, struct packed *k, uint32_t words)
 {
-    uint32_t words = p->pool[n].words, shift = chunk_shift(words);
-    uint32_t chunks = (p->pool[n].used + (1u << shift) - 1) >> shift;
-    size_t bytes = offsetof(struct packed, chunk) + chunks * (sizeof(slot_t) + 1);
-
-    CHECK(chunks <= CHUNKS_MAX);
-
-    slot_t slot = pool_alloc(p, POOL_PACKED, pool_data_words((uint32_t)(bytes + 3) / 4));
-
-    if (slot == 0)
-        return 0;
-
-    struct packed *k = (struct packed *)(void *)pool_cell(p, slot);
-
-    describe(p, n, k, chunks);
-    for (uint32_t c = 0; c < chunks; c++) {
+    for (uint32_t c = 0; c < k->chunks; c++) {
         k->chunk[c] = pool_alloc(p, POOL_PACKED, chunk_words(k, c, words));
         if (k->chunk[c] != 0)
             continue;
         while (c-- > 0)
             pool_free(p, k->chunk[c]);
-        pool_free(p, slot);
-        return 0;
+        return false;
     }
-    return slot;
+    return true;
 }
 
-static void fill_storage(struct pools *p, uint32_t n, struct packed *k)
+/* Storage for the cells of pool n, not filled. False: refused, and nothing has changed. */
+static bool make_storage(struct pools *p, uint32_t n, struct storage *ret)
 {
+    uint32_t words = p->pool[n].words, shift = chunk_shift(words);
+    uint32_t chunks = (p->pool[n].used + (1u << shift) - 1) >> shift;
+
+    if (chunks > CHUNKS_MAX)
+        chunks = 0;
+
+    size_t bytes = offsetof(struct packed, chunk) + chunks * (sizeof(slot_t) + 1);
+
+    ret->slot = pool_alloc(p, POOL_PACKED, pool_data_words((uint32_t)(bytes + 3) / 4));
+    if (ret->slot == 0)
+        return false;
+
+    struct packed *k = (struct packed *)(void *)pool_cell(p, ret->slot);
+
+    describe(p, n, k, chunks);
+    if (chunks > 0 ? make_chunks(p, k, words) : take_pages(p, row_pages(k, words), &ret->arena, &ret->first_page))
+        return true;
+    pool_free(p, ret->slot);
+    return false;
+}
+
+static void fill_storage(struct pools *p, uint32_t n, const struct storage *s)
+{
+    struct packed *k = (struct packed *)(void *)pool_cell(p, s->slot);
     uint32_t words = p->pool[n].words, rank = 0;
 
     for (uint32_t place = 0; (place = next_used(p, n, place)) < POOL_CELLS; place++, rank++) {
-        uint32_t c = rank >> k->shift;
-        uint32_t *to = pool_cell(p, k->chunk[c]) + (rank - (c << k->shift)) * words;
+        uint32_t *to;
 
+        if (k->chunks == 0) {
+            to = page_at(p, s->arena, s->first_page) + rank * words;
+        } else {
+            to = stored_cell(p, k, rank, words);
+            alive_in(k)[rank >> k->shift]++;
+        }
         memcpy(to, pool_cell(p, n << POOL_SHIFT | place), words * sizeof *to);
-        alive_in(k)[c]++;
     }
+    p->packed_pages += row_pages(k, words);
 }
 
 /* Also of a loose pool, once more. False: refused, and nothing has changed. */
@@ -196,11 +247,11 @@ static bool pack(struct pools *p, uint32_t n)
 {
     struct pool *pool = &p->pool[n];
     struct pool_class *class = class_of(p, pool);
-    slot_t slot = make_storage(p, n);
+    struct storage s = {.slot = 0};
 
-    if (slot == 0)
+    if (!make_storage(p, n, &s))
         return false;
-    fill_storage(p, n, (struct packed *)(void *)pool_cell(p, slot));
+    fill_storage(p, n, &s);
     if (pool_is_packed(p, n)) {
         packed_release(p, n);
     } else {
@@ -208,8 +259,10 @@ static bool pack(struct pools *p, uint32_t n)
         class->packed++;
         class->packed_used += pool->used;
     }
-    p->table[n] = (uint64_t)slot << POOL_TABLE_SHIFT | POOL_TABLE_PACKED |
+    p->table[n] = (uint64_t)s.slot << POOL_TABLE_SHIFT | POOL_TABLE_PACKED |
                   (p->table[n] & (POOL_TABLE_OBJECTS | POOL_TABLE_WORDS));
+    pool->arena = s.arena;
+    pool->first_page = s.first_page;
     pool->level_mask = 0;
     list_update(p, n);
     return true;
@@ -226,7 +279,7 @@ static bool unpack(struct pools *p, uint32_t n)
     if (!take_pages(p, pool->words, &arena, &page))
         return false;
 
-    uint32_t *cells = (uint32_t *)(void *)(p->arena[arena].base + (size_t)page * MEM_PAGE_BYTES);
+    uint32_t *cells = page_at(p, arena, page);
 
     for (uint32_t place = 0; place < POOL_CELLS; place++) {
         slot_t slot = n << POOL_SHIFT | place;
@@ -271,40 +324,29 @@ static uint32_t next_wanted(const struct pools *p)
 
 /* ---- when, and which ---- */
 
-static uint32_t pack_levels(uint32_t words, uint32_t used_pct)
+bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t level)
 {
-    uint32_t most = CHUNKS_MAX << chunk_shift(words);
-    uint32_t wanted = used_pct * POOL_CELLS / 100;
-
-    return (wanted < most ? wanted : most) / LEVEL_CELLS;
-}
-
-bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t words, uint32_t level)
-{
-    return kind != POOL_PACKED && (level < p->pack_levels[words] || (level == LEVEL_LOOSE && p->pack_levels[words] > 0));
+    return kind != POOL_PACKED && (level < p->pack_levels || (level == LEVEL_LOOSE && p->pack_levels > 0));
 }
 
 void pools_set_pack(struct pools *p, uint32_t used_pct)
 {
     p->sparse = 0;
-    for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)
-        p->pack_levels[words] = (uint8_t)pack_levels(words, used_pct < 100 ? used_pct : 100);
+    p->pack_levels = (used_pct < 100 ? used_pct : 100) * FULLNESS_LEVELS / 100;
     for (uint32_t kind = 0; kind < POOL_PACKED; kind++)
         for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)
             for (uint32_t level = 0; level < LEVELS; level++)
-                if (is_sparse(p, kind, words, level))
+                if (is_sparse(p, kind, level))
                     p->sparse += p->class[kind][words].length[level];
 }
 
 static uint32_t next_sparse_of(const struct pools *p, uint32_t i)
 {
     const struct pool_class *class = class_at(p, i);
-    uint32_t levels = p->pack_levels[i % (CELL_WORDS_MAX + 1)];
-
-    for (uint32_t level = 0; level < levels; level++)
+    for (uint32_t level = 0; level < p->pack_levels; level++)
         if (class->list[level] != 0)
             return class->list[level];
-    return levels > 0 ? class->list[LEVEL_LOOSE] : 0;
+    return p->pack_levels > 0 ? class->list[LEVEL_LOOSE] : 0;
 }
 
 /* There is one. */
@@ -380,11 +422,38 @@ size_t pools_pack(struct pools *p, size_t units)
 
 /* ---- proof ---- */
 
-size_t packed_validate(const struct pools *p, uint32_t n, uint64_t *cells, uint64_t *ret_dead_bytes)
+static size_t validate_chunks(const struct pools *p, struct packed *k, uint32_t words, const uint8_t *alive,
+                              struct packed_sum *sum)
+{
+    size_t broken = 0;
+
+    broken += (k->count + (1u << k->shift) - 1) >> k->shift != k->chunks;
+    for (uint32_t c = 0; c < k->chunks; c++) {
+        broken += alive[c] != alive_in(k)[c] || (alive[c] > 0) != (k->chunk[c] != 0);
+        if (k->chunk[c] == 0)
+            continue;
+        broken += !bits_has(p->used, k->chunk[c]) || pool_words(p, k->chunk[c]) != chunk_words(k, c, words);
+        broken += p->pool[pool_of(k->chunk[c])].kind != POOL_PACKED;
+        sum->cells++;
+        sum->dead_bytes += dead_bytes(k, c, words);
+    }
+    return broken;
+}
+
+static size_t validate_row(const struct pools *p, const struct pool *pool, const struct packed *k, struct packed_sum *sum)
+{
+    uint32_t pages = row_pages(k, pool->words);
+
+    sum->pages += pages;
+    sum->dead_bytes += (uint64_t)(k->count - pool->used) * pool->words * sizeof(uint32_t);
+    return bits_count(p->arena[pool->arena].free, pool->first_page, pages) != 0;
+}
+
+size_t packed_validate(const struct pools *p, uint32_t n, struct packed_sum *sum)
 {
     struct packed *k = packed_of(p, n);
     uint32_t words = p->pool[n].words, rank = 0;
-    uint8_t alive[CHUNKS_MAX] = {0};
+    uint8_t alive[POOL_CELLS] = {0};
     size_t broken = 0;
 
     for (uint32_t place = 0; place < POOL_CELLS; place++) {
@@ -397,16 +466,9 @@ size_t packed_validate(const struct pools *p, uint32_t n, uint64_t *cells, uint6
         alive[rank >> k->shift] = (uint8_t)(alive[rank >> k->shift] + used);
         rank++;
     }
-    broken += rank != k->count || (rank + (1u << k->shift) - 1) >> k->shift != k->chunks;
-    *cells += 1;
-    for (uint32_t c = 0; c < k->chunks; c++) {
-        broken += alive[c] != alive_in(k)[c] || (alive[c] > 0) != (k->chunk[c] != 0);
-        if (k->chunk[c] == 0)
-            continue;
-        broken += !bits_has(p->used, k->chunk[c]) || pool_words(p, k->chunk[c]) != chunk_words(k, c, words);
-        broken += p->pool[pool_of(k->chunk[c])].kind != POOL_PACKED;
-        *cells += 1;
-        *ret_dead_bytes += dead_bytes(k, c, words);
-    }
-    return broken;
+    broken += rank != k->count;
+    sum->cells++;
+    if (k->chunks == 0)
+        return broken + validate_row(p, &p->pool[n], k, sum);
+    return broken + validate_chunks(p, k, words, alive, sum);
 }

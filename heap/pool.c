@@ -76,7 +76,7 @@ void list_remove(struct pools *p, uint32_t n)
     if (pool->next != 0)
         p->pool[pool->next].prev = pool->prev;
     class->length[pool->level]--;
-    p->sparse -= is_sparse(p, pool->kind, pool->words, pool->level);
+    p->sparse -= is_sparse(p, pool->kind, pool->level);
     pool->level = LEVEL_NONE;
 }
 
@@ -92,7 +92,7 @@ static void list_add(struct pools *p, uint32_t n, uint32_t level)
         p->pool[pool->next].prev = n;
     class->list[level] = n;
     class->length[level]++;
-    p->sparse += is_sparse(p, pool->kind, pool->words, level);
+    p->sparse += is_sparse(p, pool->kind, level);
 }
 
 /* A packed pool that has lost cells for good stays packed: its turns have run out (slot.c). */
@@ -297,18 +297,24 @@ void pool_retire(struct pools *p, slot_t slot)
 
 /* ---- back to the system ---- */
 
-/* Current pools that are empty go. */
+/* The current pools of all classes of a kind that are empty go. */
 static size_t release_idle(struct pools *p)
 {
-    for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
-        for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++) {
-            uint32_t n = p->class[kind][words].current;
+    size_t cost = CELL_WORDS_MAX / 8;
 
-            if (n != 0 && p->pool[n].used == 0)
-                destroy_pool(p, n);
-        }
+    for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++) {
+        uint32_t n = p->class[p->idle_kind][words].current;
+
+        if (n == 0 || p->pool[n].used > 0)
+            continue;
+        destroy_pool(p, n);
+        cost += 20;
+    }
+    if (++p->idle_kind < POOL_KINDS)
+        return cost;
+    p->idle_kind = 0;
     p->idle_ms = NEVER;
-    return POOL_KINDS * CELL_WORDS_MAX / 16;
+    return cost;
 }
 
 static uint64_t due_at(const struct pools *p, uint64_t since_ms)
@@ -352,7 +358,7 @@ uint64_t pools_free_bytes(const struct pools *p)
 
 uint64_t pools_packed_bytes(const struct pools *p)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = p->packed_pages * MEM_PAGE_BYTES;
 
     for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
         bytes += p->class[POOL_PACKED][words].used * words * sizeof(uint32_t);
@@ -423,7 +429,8 @@ static size_t validate_numbers(const struct pools *p)
 size_t pools_validate(const struct pools *p)
 {
     struct class_sum sums[POOL_KINDS][CELL_WORDS_MAX + 1];
-    uint64_t pages = 0, free_pages, dirty, storage = 0, owned = 0, dead_bytes = 0;
+    struct packed_sum owned = {.cells = 0};
+    uint64_t pages = 0, free_pages, dirty, storage = 0;
     uint32_t sparse = 0;
     size_t broken = arenas_validate(p, &free_pages, &dirty) + validate_numbers(p);
 
@@ -437,22 +444,22 @@ size_t pools_validate(const struct pools *p)
             continue;
         broken += validate_pool(p, n);
         if (packed)
-            broken += packed_validate(p, n, &owned, &dead_bytes);
+            broken += packed_validate(p, n, &owned);
         pages += packed ? 0 : pool->words;
         sum->pools++;
         sum->used += pool->used;
         sum->packed += packed;
         sum->packed_used += packed ? pool->used : 0;
         sum->listed += pool->level != LEVEL_NONE;
-        sparse += pool->level != LEVEL_NONE && is_sparse(p, pool->kind, pool->words, pool->level);
+        sparse += pool->level != LEVEL_NONE && is_sparse(p, pool->kind, pool->level);
     }
     for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
         for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
             broken += validate_class(p, kind, words, &sums[kind][words]);
     for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
         storage += p->class[POOL_PACKED][words].used;
-    broken += sparse != p->sparse || owned != storage || dead_bytes != p->packed_dead_bytes;
-    broken += pages != p->pool_pages || dirty != p->dirty_pages;
-    broken += pages + free_pages != (uint64_t)p->arena_count * ARENA_PAGES;
+    broken += sparse != p->sparse || owned.cells != storage || owned.dead_bytes != p->packed_dead_bytes;
+    broken += owned.pages != p->packed_pages || pages + owned.pages != p->pool_pages;
+    broken += dirty != p->dirty_pages || p->pool_pages + free_pages != (uint64_t)p->arena_count * ARENA_PAGES;
     return broken;
 }

@@ -24,7 +24,7 @@
  * that a pool is made in the same time however many arenas there are, and the emptiest run empty.
  *
  * A pool with few used cells can be *packed* (pack.c): its cells move together, in the order of their places, into
- * a few cells of a third kind of pool, and its pages go back. Slots, ids and links stay as they are; a cell is
+ * a few cells of a third kind of pool (or a row of pages), and its pages go back. Slots, ids and links stay as they are; a cell is
  * found by how many used ones came before it, in about 10 ns more. Nothing moves but by pools_pack(), which is
  * called between operations. A packed pool gives out no cells; when it runs empty it goes like any other.
  *
@@ -56,7 +56,12 @@
 #define LEVEL_CELLS (POOL_CELLS / FULLNESS_LEVELS)
 
 /* Objects and data are apart so that an id can be told from a number that never was one. */
-enum pool_kind { POOL_OBJECTS, POOL_DATA, POOL_PACKED /* storage of packed pools: never packed itself */, POOL_KINDS };
+enum pool_kind {
+    POOL_OBJECTS,
+    POOL_DATA,
+    POOL_PACKED, /* what packed pools keep their cells in: never packed itself */
+    POOL_KINDS
+};
 
 /* The list of its class a pool is in. */
 enum pool_level {
@@ -71,7 +76,7 @@ struct pool {
     uint16_t retired;    /* of them those that will never be handed out again */
     uint16_t turn_max;   /* highest turn any of its cells has left behind (slot.c) */
     uint16_t words;      /* of a cell; 0: this number is no pool now */
-    uint16_t first_page;
+    uint16_t first_page; /* where its cells lie, or the row they are packed in */
     uint16_t arena;
     uint8_t kind;
     uint8_t level;       /* enum pool_level */
@@ -126,19 +131,21 @@ struct pools {
     size_t charged_tables; /* bytes of the tables on the account */
     uint64_t now_ms;       /* as told */
     uint64_t idle_ms;      /* since when there may be a current pool that is empty; UINT64_MAX: there is none */
+    uint32_t idle_kind;    /* whose are let go next */
     uint32_t decay_ms;     /* how long memory waits to be used again before it goes back */
     bool purge_all_due;    /* it does not wait */
 
     /* packing */
-    uint8_t pack_levels[CELL_WORDS_MAX + 1]; /* by words: pools on levels below this are sparse */
+    uint32_t pack_levels;  /* pools on levels below this are sparse */
     uint32_t sparse;       /* pools that packing would take */
     uint32_t pack_class;   /* where the next is looked for */
     uint64_t waste_ms;     /* since when too much of the pools is free; UINT64_MAX: it is not */
     uint64_t pack_retry_ms; /* memory was refused: not again before */
     bool packing;          /* in the middle of it: until nothing is sparse */
     bool pack_all_due;
+    uint64_t packed_pages; /* of the pool_pages: rows of packed pools */
     uint64_t packed_dead_bytes; /* storage of cells of packed pools that have died since */
-    uint32_t numbers_reserve; /* with fewer numbers left than this, packed pools are unpacked when cells are wanted */
+    uint32_t numbers_reserve; /* with fewer left than this, packed pools are unpacked as cells are wanted */
     void (*make_free)(uint32_t *cell, uint32_t turn); /* an object's cell comes back by unpacking (slot.c) */
 
     struct pool_class class[POOL_KINDS][CELL_WORDS_MAX + 1];
@@ -175,8 +182,7 @@ void pool_retire(struct pools *p, slot_t slot);
 size_t pools_purge(struct pools *p, size_t units);
 uint64_t pools_purge_at_ms(const struct pools *p);
 
-/* Pools with at most `used_pct` per cent of their cells in use are sparse, counted in sixteenths; cells of more than
- * 136 bytes only below 15, of more than 272 below 6. 0: none. O(size classes). */
+/* Pools with at most `used_pct` per cent of their cells in use are sparse, counted in sixteenths. O(size classes). */
 void pools_set_pack(struct pools *p, uint32_t used_pct);
 /* Pack sparse pools while there are any: begins when more than 10 % and 4 MiB of the pools have been free for
  * decay_ms. Returns the units left, 0: there may be more. Cells move: nobody has a pointer to one. */
@@ -185,7 +191,7 @@ uint64_t pools_pack_at_ms(const struct pools *p); /* like pools_purge_at_ms() */
 void pools_tell_time(struct pools *p, uint64_t now_ms);
 
 uint64_t pools_free_bytes(const struct pools *p); /* free cells inside pools; O(size classes) */
-uint64_t pools_packed_bytes(const struct pools *p); /* storage cells of packed pools; the same */
+uint64_t pools_packed_bytes(const struct pools *p); /* storage of packed pools: cells, and rows of pages; the same */
 
 /* Number of broken rules. O(pools + pages). */
 size_t pools_validate(const struct pools *p);

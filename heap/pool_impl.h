@@ -33,12 +33,18 @@ void move_in(struct pools *p, uint32_t n, uint16_t arena, uint16_t page);
 /* ---- pack.c ---- */
 
 /* Whether packing would take a pool of `kind` in the list for `level`. */
-bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t words, uint32_t level);
+bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t level);
 /* Cells of a packed pool have died: each is told, once its used bit is gone. */
 void packed_lost(struct pools *p, uint32_t n, uint32_t place);
 /* More than half of what was packed has died. */
 bool packed_is_loose(const struct pools *p, uint32_t n);
 /* Whatever a packed pool has goes back. */
 void packed_release(struct pools *p, uint32_t n);
-/* Number of broken rules; adds to the storage cells that are owned and to the bytes of dead cells in them. */
-size_t packed_validate(const struct pools *p, uint32_t n, uint64_t *cells, uint64_t *dead_bytes);
+
+/* What packed pools own: storage cells, pages, and bytes in them of cells that have died. */
+struct packed_sum {
+    uint64_t cells, pages, dead_bytes;
+};
+
+/* Number of broken rules; adds to the sum. */
+size_t packed_validate(const struct pools *p, uint32_t n, struct packed_sum *sum);

@@ -28,7 +28,7 @@ START_TEST(cells_of_every_size_stay_what_they_were_when_packed)
 
     for (uint32_t words = 2; words <= CELL_WORDS_MAX; words += words < 40 ? 1 : 7) {
         struct cells *c = cells_new();
-        uint32_t count = make_sparse(c, words, 1, words <= 34 ? 7 : 30, kept);
+        uint32_t count = make_sparse(c, words, 1, 5 + words % 26, kept);
 
         ck_assert_uint_eq(c->pools.sparse, 1);
         pack_all(c);
@@ -548,6 +548,55 @@ START_TEST(lists_strings_and_walks_that_are_open_survive_packing)
 }
 END_TEST
 
+/* Through the heap's own door: nothing before the decay is over, then first the packing, then its pages. */
+START_TEST(a_heap_tidies_itself_by_the_time_it_is_told)
+{
+    struct world w = world_new();
+    uint32_t n = scaled(400, 250) * POOL_CELLS;
+    obj_id *ids = malloc(n * sizeof *ids);
+    uint64_t committed;
+
+    heap_set_tidy(w.heap, &(struct heap_tidy){.purge_decay_ms = 500, .pack_used_pct = 25});
+    make_sparse_objects(&w, ids, n);
+    committed = world_stats(&w).committed_bytes;
+    heap_tell_time(w.heap, 1000);
+    ck_assert_uint_eq(heap_pack_at_ms(w.heap), 1500);
+    heap_tell_time(w.heap, 1499);
+    ck_assert_uint_eq(heap_pack(w.heap, 1000), 1000);
+    heap_tell_time(w.heap, 1500);
+    while (heap_pack_at_ms(w.heap) == 0)
+        (void)heap_pack(w.heap, 128);
+    (void)heap_purge(w.heap, SIZE_MAX); /* what was empty before the packing */
+    ck_assert_uint_eq(heap_purge_at_ms(w.heap), 2000);
+    heap_tell_time(w.heap, 1999);
+    ck_assert_uint_eq(heap_purge(w.heap, 1000), 1000);
+    ck_assert_uint_gt(world_stats(&w).dirty_bytes, committed / 2);
+    heap_tell_time(w.heap, 2000);
+    while (heap_purge_at_ms(w.heap) == 0)
+        (void)heap_purge(w.heap, 128);
+    ck_assert_uint_eq(world_stats(&w).dirty_bytes, 0);
+    ck_assert_uint_le(world_stats(&w).committed_bytes, committed / 4);
+    check_sparse_objects(&w, ids, n);
+    world_check(&w);
+    free(ids);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_heap_that_is_not_to_pack_does_not)
+{
+    struct world w = world_new();
+    static obj_id ids[10 * POOL_CELLS];
+
+    heap_set_tidy(w.heap, &(struct heap_tidy){.purge_decay_ms = 0, .pack_used_pct = 0});
+    make_sparse_objects(&w, ids, ARRAY_LEN(ids));
+    world_tidy(&w);
+    ck_assert_uint_eq(world_stats(&w).packed_pools, 0);
+    ck_assert_uint_eq(heap_pack_at_ms(w.heap), UINT64_MAX);
+    world_free(&w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
@@ -571,6 +620,8 @@ int main(int argc, char **argv)
         TEST(an_unpacked_pool_gives_out_ids_that_never_were),
         TEST(the_account_is_the_truth_about_packed_pools),
         TEST(lists_strings_and_walks_that_are_open_survive_packing),
+        TEST(a_heap_tidies_itself_by_the_time_it_is_told),
+        TEST(a_heap_that_is_not_to_pack_does_not),
     };
     return unit_main(argc, argv, "pack", tests, ARRAY_LEN(tests));
 }
