@@ -198,7 +198,7 @@ static void end_turns(struct heap *h, uint32_t pool, uint64_t cells[])
         for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1) {
             slot_t slot = (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask);
 
-            if (object_end_turn(h, slot))
+            if (object_end_turn(h, slot, object_at(h, slot)))
                 continue;
             bits_remove(cells, slot % POOL_CELLS);
             pool_retire(&h->pools, slot);

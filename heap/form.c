@@ -137,24 +137,10 @@ static enum err set_by_name(struct heap *h, obj_id id, const struct record_form 
 
 /* ---- in slots ---- */
 
-/* All values or none. */
-static enum err encode_all(struct heap *h, const struct value *values, uint32_t count, word_t *words, struct why *why)
-{
-    enum err e;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if ((e = word_encode(h, &values[i], &words[i], why)) == ERR_OK)
-            continue;
-        while (i-- > 0)
-            word_release(h, words[i]);
-        return e;
-    }
-    return ERR_OK;
-}
-
 enum err heap_new_of_form(struct heap *h, const struct record_form *form, const struct value *values, obj_id *ret,
                           struct why *why)
 {
+    struct object *o;
     slot_t slot;
     enum err e;
 
@@ -162,34 +148,37 @@ enum err heap_new_of_form(struct heap *h, const struct record_form *form, const 
         return new_by_name(h, form, values, ret, why);
     if ((slot = pool_alloc(&h->pools, POOL_OBJECTS, form->words)) == 0)
         return why_set(why, ERR_NOMEM, "no memory for a record");
-    object_at(h, slot)->word[0] = WORD_ABSENT; /* for a record without fields */
-    if ((e = encode_all(h, values, form->count, object_at(h, slot)->word, why)) != ERR_OK) {
+    o = object_at(h, slot);
+    o->word[0] = WORD_ABSENT; /* for a record without fields */
+    if ((e = words_encode(h, values, form->count, o->word, why)) != ERR_OK) {
         pool_free(&h->pools, slot);
         return e;
     }
     object_begin(h, slot, KIND_RECORD, form->words, form->shape);
     object_born(h, slot);
-    *ret = heap_id(h, slot);
+    *ret = slot_id(h, slot);
     return ERR_OK;
 }
 
 enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *form, size_t place,
                           const struct value *v, struct why *why)
 {
+    struct object *o;
     slot_t slot;
     word_t word, old, *at;
     uint32_t room;
-    enum err e = slot_find(h, id, &slot, why);
+    enum err e;
 
     CHECK(place < form->count);
-    if (e != ERR_OK)
-        return e;
-    if (form->shape == 0 || object_at(h, slot)->shape != form->shape)
+    if (slot_look(h, id, &slot) != ERR_OK)
+        return slot_find(h, id, &slot, why); /* with the sentence */
+    o = object_at(h, slot);
+    if (form->shape == 0 || o->shape != form->shape)
         return set_by_name(h, id, form, place, v, why);
     if ((e = word_encode(h, v, &word, why)) != ERR_OK)
         return e;
     object_changing(h, slot);
-    at = &record_values(h, slot, &room)[place];
+    at = o->layout == LAYOUT_INLINE ? &o->word[place] : &record_values(h, slot, &room)[place];
     old = *at;
     *at = word;
     word_release(h, old); /* last: it may kill objects, this one among them */

@@ -30,7 +30,7 @@ struct heap {
 
     /* ref.c */
     struct map *big_counts;   /* slot -> halves of a count that are not in the cell */
-    slot_t doomed_head, doomed_tail;
+    slot_t doomed;            /* the newest of the dead whose memory has not returned; 0: none */
 
     /* intern.c */
     struct map *strings;      /* hash -> slot of an interned string */
@@ -85,3 +85,26 @@ static inline struct object *object_at(const struct heap *h, slot_t slot)
     return (struct object *)pool_cell(&h->pools, slot);
 }
 
+/* Its header is that of a free cell from now on, its turn over. False: its turns have run out, it is retired. */
+static inline bool object_end_turn(struct heap *h, slot_t slot, struct object *o)
+{
+    struct pool *pool = &h->pools.pool[pool_of(slot)];
+    uint32_t next_turn = object_turn(o) + 1;
+    bool retired = next_turn > OBJECT_TURN_MAX;
+
+    if (next_turn > pool->turn_max)
+        pool->turn_max = (uint16_t)next_turn;
+    o->state = retired ? STATE_RETIRED : STATE_FREE;
+    o->has_weak = o->has_big = 0;
+    object_set_turn(o, retired ? OBJECT_TURN_MAX : next_turn);
+    return !retired;
+}
+
+/* The cell of an object that is neither counted nor on any list goes back to its pool. */
+static inline void object_free_cell(struct heap *h, slot_t slot, struct object *o)
+{
+    if (object_end_turn(h, slot, o))
+        pool_free(&h->pools, slot);
+    else
+        pool_retire(&h->pools, slot);
+}

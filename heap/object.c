@@ -50,7 +50,7 @@ void object_unbirth(struct heap *h, slot_t slot)
     struct object *o = object_at(h, slot);
     uint64_t bytes = object_bytes(h, slot);
 
-    shape_lose_object(h, o->shape, bytes);
+    shape_lose_objects(h, o->shape, 1, bytes);
     h->stats.objects--;
     h->stats.tracked -= o->kind != KIND_BYTES;
     h->stats.live_bytes -= bytes;
@@ -98,18 +98,30 @@ void object_changing(struct heap *h, slot_t slot)
             h->watch[i]->changing(h->watch[i]->ctx, slot);
 }
 
+#define ITEMS_PER_UNIT 8
+
+/* By the time the first is let go of, the others are on their way from memory. */
+static void release_leaf(struct heap *h, const word_t *words, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (word_tag(words[i]) == WORD_LINK)
+            __builtin_prefetch(object_at(h, word_payload(words[i])), 1);
+    for (uint32_t i = 0; i < count; i++)
+        word_release(h, words[i]);
+}
+
 static size_t release_list(struct heap *h, slot_t list, size_t units)
 {
     word_t words[LIST_LEAF_ITEMS_MAX];
 
     while (units > 0) {
         uint32_t n = list_pop_leaf(h, list, words);
+        size_t cost = 1 + n / ITEMS_PER_UNIT;
 
-        for (uint32_t i = 0; i < n; i++)
-            word_release(h, words[i]);
         if (n == 0)
             return units;
-        units--;
+        release_leaf(h, words, n);
+        units -= units < cost ? units : cost;
     }
     return 0;
 }
@@ -128,20 +140,6 @@ size_t object_release_contents(struct heap *h, slot_t slot, size_t units)
     UNREACHABLE();
 }
 
-bool object_end_turn(struct heap *h, slot_t slot)
-{
-    struct object *o = object_at(h, slot);
-    struct pool *pool = &h->pools.pool[pool_of(slot)];
-    uint32_t next_turn = object_turn(o) + 1;
-    bool retired = next_turn > OBJECT_TURN_MAX;
-
-    if (next_turn > pool->turn_max)
-        pool->turn_max = (uint16_t)next_turn;
-    *o = (struct object){.state = retired ? STATE_RETIRED : STATE_FREE};
-    object_set_turn(o, retired ? OBJECT_TURN_MAX : next_turn);
-    return !retired;
-}
-
 void object_free(struct heap *h, slot_t slot)
 {
     CHECK(object_at(h, slot)->state == STATE_DEAD);
@@ -149,10 +147,7 @@ void object_free(struct heap *h, slot_t slot)
         CHECK(s->slot != slot); /* nobody is in the middle of looking through it */
     h->stats.doomed--;
     h->stats.doomed_bytes -= object_bytes(h, slot);
-    if (object_end_turn(h, slot))
-        pool_free(&h->pools, slot);
-    else
-        pool_retire(&h->pools, slot);
+    object_free_cell(h, slot, object_at(h, slot));
 }
 
 void object_make_free(uint32_t *cell, uint32_t turn)

@@ -34,7 +34,7 @@ enum object_layout {
 #define GENERATION_FROZEN 3
 
 /* Fields that change apart have types of their own: they are stored and loaded at that width. A load wider than
- * the store before it waits until that has left the processor's store buffer, about 5 ns at each change of a count. */
+ * the store before it waits until that has left the processor's store buffer, 5 ns at each change of a count. */
 struct object {
     uint16_t count;
     uint8_t state : 2;
@@ -106,8 +106,6 @@ void object_changing(struct heap *h, slot_t slot);
 
 /* Let go of its contents, at most about `units` values, and return the units left over; 0: call again. */
 size_t object_release_contents(struct heap *h, slot_t slot, size_t units);
-/* Its header is that of a free cell from now on, its turn over. False: its turns have run out, it is retired. */
-bool object_end_turn(struct heap *h, slot_t slot);
 /* The cell of a dead object without contents goes back to its pool. */
 void object_free(struct heap *h, slot_t slot);
 /* A cell of a pool that is unpacked, which has to be as object_free() leaves it. */

@@ -1,16 +1,17 @@
 /*
- * ref.h - reference counts. ref.c is the only file that changes one.
+ * ref.h - reference counts. ref.c and this header are all that changes one.
  *
  * A count is exact and cannot wrap: the cell holds up to 2^16 - 1; beyond that, halves of 2^15 move into
  * a table and come back when they are needed. A count that reaches 0 makes its object dead at once and puts
  * it on the doomed list; heap_reap() returns its memory later, and what it held with it. No recursion: the
- * depth of a graph is in the hands of whoever wrote it.
+ * depth of a graph is in the hands of whoever wrote it. The newest of the dead are reaped first: they, and what they
+ * hold, are still in the cache.
  */
 #pragma once
-#include "heap/heap.h"
+#include "heap/heap_impl.h"
 
 /* ERR_NOMEM only when a half has to move; then nothing has changed. */
-enum err ref_take(struct heap *h, slot_t slot, struct why *why);
+static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why);
 /* Never fails. Of an object that is already dead nothing is counted any more: within a condemned set,
  * members let go of one another after all of them died. */
 void ref_drop(struct heap *h, slot_t slot);
@@ -21,3 +22,24 @@ void ref_kill(struct heap *h, slot_t slot);
 
 /* Length of the doomed list, by walking it; for heap_validate(). */
 uint64_t ref_doomed_length(const struct heap *h);
+
+/* ---- the common case, inline ---- */
+
+/* Move half of a full count into the table. ERR_NOMEM. */
+enum err ref_spill_half(struct heap *h, slot_t slot, struct why *why);
+/* Tell the watchers that a count has changed, if the object is in a window. */
+void ref_tell_window(const struct heap *h, slot_t slot, bool gained);
+
+static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why)
+{
+    struct object *o = object_at(h, slot);
+    enum err e;
+
+    CHECK(o->state == STATE_LIVE);
+    if (o->count == OBJECT_COUNT_MAX && (e = ref_spill_half(h, slot, why)) != ERR_OK)
+        return e;
+    o->count++;
+    if (h->open_windows != 0)
+        ref_tell_window(h, slot, true);
+    return ERR_OK;
+}

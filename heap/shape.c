@@ -138,7 +138,7 @@ static void idle_add(struct heap *h, uint32_t s)
     h->idle_count++;
 }
 
-static void idle_remove(struct heap *h, uint32_t s)
+void shape_wake(struct heap *h, uint32_t s)
 {
     struct shape *shape = &h->shapes[s];
 
@@ -153,20 +153,19 @@ static void idle_remove(struct heap *h, uint32_t s)
     h->idle_count--;
 }
 
-void shape_use(struct heap *h, uint32_t s)
+static void unuse_times(struct heap *h, uint32_t s, uint32_t times)
 {
-    if (h->shapes[s].users++ == 0)
-        idle_remove(h, s);
-}
-
-void shape_unuse(struct heap *h, uint32_t s)
-{
-    CHECK(h->shapes[s].users > 0);
-    if (--h->shapes[s].users > 0)
+    CHECK(h->shapes[s].users >= times);
+    if ((h->shapes[s].users -= times) > 0)
         return;
     idle_add(h, s);
     for (int i = 0; i < IDLE_FREED_AT_ONCE && h->idle_count > SHAPES_IDLE_MAX; i++)
         free_oldest_idle(h);
+}
+
+void shape_unuse(struct heap *h, uint32_t s)
+{
+    unuse_times(h, s, 1);
 }
 
 /* ---- finding one by its parts ---- */
@@ -203,7 +202,7 @@ static void free_oldest_idle(struct heap *h)
     uint32_t s = h->idle_head;
     struct shape shape = h->shapes[s];
 
-    idle_remove(h, s);
+    shape_wake(h, s);
     map_remove(h->shape_by_parts, find_entry(h, h->classes[shape.class].name, shape.site, shape.keys));
     if (shape.site != 0)
         string_release(h, shape.site);
@@ -340,29 +339,14 @@ int shape_place(const struct heap *h, uint32_t s, slot_t name)
     return -1;
 }
 
-void shape_gain_object(struct heap *h, uint32_t s, uint64_t bytes)
+void shape_lose_objects(struct heap *h, uint32_t s, uint64_t count, uint64_t bytes)
 {
     struct class *class = &h->classes[h->shapes[s].class];
 
-    shape_use(h, s);
-    class->objects++;
-    class->bytes += bytes;
-}
-
-void shape_lose_objects(struct heap *h, uint32_t s, uint64_t objects, uint64_t bytes)
-{
-    struct class *class = &h->classes[h->shapes[s].class];
-
-    CHECK(objects > 0 && class->objects >= objects && class->bytes >= bytes && h->shapes[s].users >= objects);
-    class->objects -= objects;
+    CHECK(class->objects >= count && class->bytes >= bytes);
+    class->objects -= count;
     class->bytes -= bytes;
-    h->shapes[s].users -= (uint32_t)(objects - 1);
-    shape_unuse(h, s);
-}
-
-void shape_lose_object(struct heap *h, uint32_t s, uint64_t bytes)
-{
-    shape_lose_objects(h, s, 1, bytes);
+    unuse_times(h, s, (uint32_t)count);
 }
 
 void shape_resize_object(struct heap *h, uint32_t s, int64_t delta)

@@ -9,7 +9,7 @@
  * and dropping one object over and over does not build its shape anew each time.
  */
 #pragma once
-#include "heap/heap.h"
+#include "heap/heap_impl.h"
 
 #define SHAPES_MAX (1u << 24)
 #define SHAPES_IDLE_MAX 256
@@ -47,13 +47,13 @@ uint32_t shape_of_fields(struct heap *h, uint32_t shape, const slot_t *names, ui
 /* Place of a field; -1: not in this shape. O(fields). */
 int shape_place(const struct heap *h, uint32_t shape, slot_t name);
 
-void shape_use(struct heap *h, uint32_t shape);
+static inline void shape_use(struct heap *h, uint32_t shape);
 void shape_unuse(struct heap *h, uint32_t shape);
 
-/* An object of this shape is born (a user, counted); it dies (neither any more); its bytes change. */
-void shape_gain_object(struct heap *h, uint32_t shape, uint64_t bytes);
-void shape_lose_object(struct heap *h, uint32_t shape, uint64_t bytes);
-void shape_lose_objects(struct heap *h, uint32_t shape, uint64_t objects, uint64_t bytes); /* of all of them */
+/* An object of this shape is born (a user, counted); `count` of them die (neither any more), which had `bytes`
+ * together; the bytes of one change. */
+static inline void shape_gain_object(struct heap *h, uint32_t shape, uint64_t bytes);
+void shape_lose_objects(struct heap *h, uint32_t shape, uint64_t count, uint64_t bytes);
 void shape_resize_object(struct heap *h, uint32_t shape, int64_t delta);
 
 struct slice shape_class_name(const struct heap *h, uint32_t shape);
@@ -61,3 +61,23 @@ struct slice shape_site(const struct heap *h, uint32_t shape);
 
 uint64_t shape_side_bytes(const struct heap *h);
 size_t shape_validate(const struct heap *h);
+
+/* ---- the common case, inline ---- */
+
+/* It has a user again. */
+void shape_wake(struct heap *h, uint32_t shape);
+
+static inline void shape_use(struct heap *h, uint32_t s)
+{
+    if (h->shapes[s].users++ == 0)
+        shape_wake(h, s);
+}
+
+static inline void shape_gain_object(struct heap *h, uint32_t s, uint64_t bytes)
+{
+    struct class *class = &h->classes[h->shapes[s].class];
+
+    shape_use(h, s);
+    class->objects++;
+    class->bytes += bytes;
+}

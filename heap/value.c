@@ -116,7 +116,9 @@ static enum err encode_link(struct heap *h, obj_id id, word_t *ret, struct why *
     slot_t target;
     enum err e;
 
-    if ((e = slot_find_target(h, id, &target, why)) || (e = ref_take(h, target, why)))
+    if (slot_look(h, id, &target) != ERR_OK)
+        return slot_find_target(h, id, &target, why); /* with the sentence */
+    if ((e = ref_take(h, target, why)) != ERR_OK)
         return e;
     h->stats.links++;
     *ret = WORD(WORD_LINK, target);
@@ -137,7 +139,7 @@ static enum err encode_weak(struct heap *h, obj_id id, word_t *ret, struct why *
     return ERR_OK;
 }
 
-enum err word_encode(struct heap *h, const struct value *v, word_t *ret, struct why *why)
+static inline enum err encode(struct heap *h, const struct value *v, word_t *ret, struct why *why)
 {
     switch (v->kind) {
     case VALUE_NULL:
@@ -161,6 +163,25 @@ enum err word_encode(struct heap *h, const struct value *v, word_t *ret, struct 
         return encode_weak(h, v->id, ret, why);
     }
     UNREACHABLE();
+}
+
+enum err word_encode(struct heap *h, const struct value *v, word_t *ret, struct why *why)
+{
+    return encode(h, v, ret, why);
+}
+
+enum err words_encode(struct heap *h, const struct value *values, uint32_t count, word_t *ret, struct why *why)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        enum err e = encode(h, &values[i], &ret[i], why);
+
+        if (e == ERR_OK)
+            continue;
+        while (i-- > 0)
+            word_release(h, ret[i]);
+        return e;
+    }
+    return ERR_OK;
 }
 
 void word_release(struct heap *h, word_t w)
@@ -188,6 +209,15 @@ void word_release(struct heap *h, word_t w)
         return;
     }
     UNREACHABLE();
+}
+
+void words_release(struct heap *h, const word_t *words, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (word_tag(words[i]) == WORD_LINK)
+            __builtin_prefetch(object_at(h, word_payload(words[i])), 1);
+    for (uint32_t i = 0; i < count; i++)
+        word_release(h, words[i]);
 }
 
 static struct value decode_const(word_t w)

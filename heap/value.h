@@ -81,8 +81,13 @@ static inline uint32_t word_payload(word_t w)
  * object), ERR_BAD_VALUE (not finite, not UTF-8), ERR_NOMEM; after an error nothing is taken. */
 enum err word_encode(struct heap *h, const struct value *v, word_t *ret, struct why *why);
 
+/* The same for `count` values: all or none. */
+enum err words_encode(struct heap *h, const struct value *values, uint32_t count, word_t *ret, struct why *why);
+
 /* Let go of what the word holds. Never fails. A link may kill its object (ref.h). */
 void word_release(struct heap *h, word_t w);
+/* The same for many: their targets are fetched ahead. */
+void words_release(struct heap *h, const word_t *words, uint32_t count);
 
 /* What the word says now: a weak word reads null once its object is dead. */
 struct value word_decode(const struct heap *h, word_t w);

@@ -240,6 +240,113 @@ START_TEST(a_wide_dictionary_dies_in_bounded_steps_and_is_well_at_each)
 }
 END_TEST
 
+static obj_id new_wide(struct world *w, const char *class, const obj_id *targets, uint32_t count)
+{
+    struct field fields[RECORD_SLOTS_MAX];
+    char names[RECORD_SLOTS_MAX][8];
+
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(names[i], sizeof names[i], "f%u", i);
+        fields[i] = field(names[i], value_link(targets[i]));
+    }
+    return new_record_with(w, class, fields, count);
+}
+
+/* A record of 32 links to records of 32 links, `depth` deep; `made` counts them. */
+static obj_id new_wide_tree(struct world *w, uint32_t depth, uint64_t *made)
+{
+    obj_id targets[RECORD_SLOTS_MAX], id;
+
+    for (uint32_t i = 0; depth > 0 && i < RECORD_SLOTS_MAX; i++)
+        targets[i] = new_wide_tree(w, depth - 1, made);
+    id = new_wide(w, depth % 2 == 0 ? "Even" : "Odd", targets, depth > 0 ? RECORD_SLOTS_MAX : 0);
+    for (uint32_t i = 0; depth > 0 && i < RECORD_SLOTS_MAX; i++)
+        let_go(w, targets[i]);
+    (*made)++;
+    return id;
+}
+
+START_TEST(records_as_wide_as_can_be_die_in_bounded_steps_and_are_well_at_each)
+{
+    struct world w = world_new();
+    uint64_t made = 0, steps = 0;
+    const size_t units = _i == 0 ? 1 : _i == 1 ? 10 : 1000;
+    obj_id top = new_wide_tree(&w, 3, &made);
+    struct heap_stats before, after = world_stats(&w);
+
+    ck_assert_uint_eq(after.objects, made);
+    let_go(&w, top);
+    do {
+        before = after;
+        (void)heap_reap(w.heap, units);
+        after = world_stats(&w);
+        MUST(before.objects + before.doomed - after.objects - after.doomed <= units);
+        MUST(before.objects - after.objects <= RECORD_SLOTS_MAX * units + 64);
+        if (steps++ % 512 == 0)
+            world_check(&w);
+    } while (after.objects + after.doomed > 0);
+    ck_assert_uint_ge(steps, made / units);
+    ck_assert_uint_eq(after.freed_by_refcount, made);
+    ck_assert_uint_eq(after.links, 0);
+    world_free(&w);
+}
+END_TEST
+
+/* A random object that holds some of those made before it: any kind, any layout, any value. */
+static obj_id new_any(struct world *w, uint64_t *dice, const obj_id *older, uint32_t count)
+{
+    const char *const classes[] = {"A", "B", "C"};
+    const struct value plain[] = {value_null(), value_int(INT64_MAX), real(0.1), text("a string")};
+    uint32_t kind = unit_rand_below(dice, 8), fields = unit_rand_below(dice, kind == 0 ? 40 : 6);
+    obj_id id = kind == 1 ? new_list(w) : new_record_of(w, classes[unit_rand_below(dice, 3)]);
+
+    if (kind == 2) {
+        let_go(w, id);
+        return new_bytes(w, unit_rand_below(dice, 100), 'x');
+    }
+    for (uint32_t i = 0; i < fields; i++) {
+        obj_id to = count > 0 ? older[unit_rand_below(dice, count)] : id;
+        uint32_t what = unit_rand_below(dice, 10);
+        struct value v = count == 0 || what == 0 ? plain[unit_rand_below(dice, 4)] : what == 1 ? weak(to) : value_link(to);
+        char name[8];
+
+        snprintf(name, sizeof name, "f%u", i);
+        if (kind == 1)
+            push(w, id, v);
+        else
+            set(w, id, name, v);
+    }
+    return id;
+}
+
+START_TEST(whatever_holds_whatever_all_of_it_dies)
+{
+    struct world w = world_new();
+    uint64_t dice = unit_seed(_i);
+    uint32_t count = scaled(4000, 1000);
+    obj_id *ids = calloc(count, sizeof *ids);
+
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = new_any(&w, &dice, ids, i);
+    world_reap(&w);
+    ck_assert_uint_eq(world_objects(&w), count);
+    for (uint32_t i = 0; i < count; i++) {
+        let_go(&w, ids[i]);
+        if (unit_rand_below(&dice, 4) == 0)
+            (void)heap_reap(w.heap, unit_rand_below(&dice, 20));
+        if (i % 256 == 0)
+            world_check(&w);
+    }
+    for (uint32_t step = 0; heap_reap(w.heap, 1 + unit_rand_below(&dice, 50)) == 0; step++)
+        if (step % 16 == 0)
+            world_check(&w);
+    ck_assert_uint_eq(world_objects(&w), 0);
+    ck_assert_uint_eq(world_stats(&w).weak_links, 0);
+    free(ids);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(no_units_do_nothing)
 {
     struct world w = world_new();
@@ -274,6 +381,8 @@ int main(int argc, char **argv)
         TEST(a_long_chain_dies_in_bounded_steps),
         TEST(a_step_frees_no_more_than_its_units),
         TEST(a_wide_dictionary_dies_in_bounded_steps_and_is_well_at_each),
+        TEST(records_as_wide_as_can_be_die_in_bounded_steps_and_are_well_at_each, .rounds = 3),
+        TEST(whatever_holds_whatever_all_of_it_dies, .rounds = 8),
         TEST(no_units_do_nothing),
         TEST(a_reference_that_was_not_taken_cannot_be_released, .aborts = true),
     };
