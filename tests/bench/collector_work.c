@@ -46,6 +46,8 @@
 #define YOUNG       2000
 #define PAIRS_AN_OLD_ONE 3 /* pairs made for each old record */
 #define CREATES_A_TURN 256 /* as many ops as a batch runs before the collector has its turn */
+#define TIDY_MS      60000
+#define TIDY_TURN_MS 1000
 #define CONTROL_NS_MAX 2000000000ull
 
 /* Its pages are all touched here, so that none is for the first time while something is measured. */
@@ -166,10 +168,16 @@ static void set_link(struct work *w, obj_id from, int field, obj_id to)
     CHECK(heap_set_of_form(w->heap, from, w->form, (size_t)field, &link, NULL) == ERR_OK);
 }
 
-/* As the daemon does when nobody has asked anything of it for long: everything that is due, now. */
+/* What the daemon does in a minute in which nothing is asked of it. The heap has no clock: the minute is only told. */
 static void tidy(struct work *w)
 {
-    heap_purge(w->heap);
+    for (uint64_t now_ms = 0; now_ms <= TIDY_MS; now_ms += TIDY_TURN_MS) {
+        heap_tell_time(w->heap, now_ms);
+        while (heap_pack_at_ms(w->heap) <= now_ms)
+            heap_pack(w->heap, STEP_UNITS);
+        while (heap_purge_at_ms(w->heap) <= now_ms)
+            heap_purge(w->heap, STEP_UNITS);
+    }
 }
 
 static void set_automatic(struct work *w, bool on)
