@@ -77,7 +77,7 @@ static slot_t next_member(struct gc *gc, struct window *w, size_t *units)
 
         if (slot == 0)
             return 0;
-        (*units)--;
+        *units -= *units > 0; /* the walk may have taken the last */
         if (window_has(gc, w, slot))
             return slot;
     }

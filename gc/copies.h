@@ -11,7 +11,7 @@
 #include "heap/base/check.h"
 #include "heap/heap_gc.h"
 
-#define COPIES_KEEP_PAGES 1024u /* pages that stay between collections: 4 MiB */
+#define COPIES_KEEP_PAGES 64u /* pages that stay between collections: the bytes of 262,144 slots */
 #define COPIES_PAGE_SLOTS MEM_PAGE_BYTES /* slots whose bytes share a page */
 #define COPIES_LARGE_PAGES 4u /* pages of large counts beside it */
 

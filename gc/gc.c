@@ -226,7 +226,6 @@ static void finish_window(struct gc *gc, struct window *w)
 {
     struct gc_generation *g = &gc->generations[w->generation];
 
-    CHECK(w->links.count == 0 && w->cells.count == 0);
     heap_close_window(gc->heap, w->mark);
     forget_grey(w);
     if (!w->run.dry_run) {
@@ -357,6 +356,37 @@ static bool request_waits(const struct gc *gc)
     return false;
 }
 
+/* The sets that nobody needs when no window is open. */
+#define IDLE_SETS 4u
+
+static struct slotset *idle_set(struct gc *gc, uint32_t i)
+{
+    struct slotset *sets[IDLE_SETS] = {&gc->young.grey.rest, &gc->full.grey.rest, &gc->nursery[!gc->nursery_now],
+                                       &gc->middle};
+
+    return sets[i];
+}
+
+/* Tables that large collections needed, and no window is open. */
+static bool tables_are_large(const struct gc *gc)
+{
+    bool large = copies_are_many(&gc->copies);
+
+    for (uint32_t i = 0; i < IDLE_SETS; i++)
+        large |= slotset_is_large(idle_set((struct gc *)(uintptr_t)gc, i));
+    return large;
+}
+
+static size_t trim_tables(struct gc *gc, size_t units)
+{
+    if (copies_are_many(&gc->copies))
+        units = copies_give_back(&gc->copies, gc->pools->pool_end, units);
+    for (uint32_t i = 0; i < IDLE_SETS && units > 0; i++)
+        if (slotset_is_large(idle_set(gc, i)))
+            units = slotset_trim(idle_set(gc, i), units);
+    return units;
+}
+
 bool gc_is_due(const struct gc *gc)
 {
     enum gc_reason reason;
@@ -368,7 +398,7 @@ bool gc_is_due(const struct gc *gc)
 bool gc_has_work(const struct gc *gc)
 {
     return gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE || gc->freezing || request_waits(gc) ||
-           gc_is_due(gc) || copies_are_many(&gc->copies) || heap_counters(gc->heap)->doomed > 0;
+           gc_is_due(gc) || tables_are_large(gc) || heap_counters(gc->heap)->doomed > 0;
 }
 
 /* The tables follow the heap, on the account too. What they cost is spent: it is not asked for. */
@@ -396,9 +426,9 @@ static bool step_once(struct gc *gc, size_t *units)
         *units = freeze_step(gc, *units);
     } else if (heap_counters(gc->heap)->doomed > 0) {
         *units = reap(gc, *units);
-    } else if (copies_are_many(&gc->copies)) {
+    } else if (tables_are_large(gc)) {
         gc->last_phase = GC_TRIM;
-        *units = copies_give_back(&gc->copies, gc->pools->pool_end, *units);
+        *units = trim_tables(gc, *units);
     } else {
         return false;
     }
@@ -422,6 +452,7 @@ size_t gc_step(struct gc *gc, size_t units)
     while (units > 0 && step_once(gc, &units))
         ;
     charge_tables(gc);
+    pace_note_bytes(gc);
     return units;
 }
 

@@ -17,17 +17,6 @@ enum walk {
     WALK_HEAP     /* every cell in use */
 };
 
-#define LINKS_AHEAD 32u /* links that wait while what they are about comes from memory; a miss takes 150 ns */
-#define CELLS_AHEAD 16u /* and reached objects */
-#define CANDIDATES_NEAR 50000u /* no more candidates than these: they are in the cache, nothing waits */
-
-/* Slots on their way: what was put in is prefetched, and acted on when the ring is full. Rings stay as they are between
- * steps: the heap may change there, and acting late on a slot is harmless (subtract.c). */
-struct ring {
-    uint32_t first, count;
-    slot_t slot[LINKS_AHEAD];
-};
-
 struct window {
     enum object_window mark;
     uint8_t base;              /* of its members' bytes (heap/window.h) */
@@ -45,7 +34,6 @@ struct window {
     uint32_t place;            /* ... how far it is in them; 0: they are not known yet */
     struct edge_scan scan;     /* object in the middle of being looked through */
     bool done_walking;         /* SPREAD: only grey objects are left */
-    struct ring links, cells;
     struct grey grey;
     struct gc_run run;
     uint64_t ticket;
@@ -83,7 +71,7 @@ struct gc {
     struct window young, full;
     uint64_t long_lived_pending, long_lived_total;
     uint64_t pending_at_full;   /* of long_lived_pending, what the open full collection looks at */
-    uint64_t allocated_at_full; /* heap's allocated_bytes when the last full collection began */
+    uint64_t live_bytes_base;   /* the least live bytes there were since the last full collection began */
     uint64_t fell_at_full;      /* and its fell_nonzero */
 
     struct requests requests[GC_GENERATIONS][2];
@@ -121,6 +109,7 @@ static inline slot_t gc_heap_end(const struct gc *gc)
 
 /* pace.c: which generation is due by count or bytes, -1: none. */
 int pace_due(const struct gc *gc, enum gc_reason *ret_reason);
+void pace_note_bytes(struct gc *gc); /* now and then, so that it knows how low they fell */
 void pace_begun(struct gc *gc, int generation);
 void pace_ended(struct gc *gc, const struct window *w);
 

@@ -1,7 +1,8 @@
 /*
  * pace.c - when a collection starts: arithmetic on counters, nothing else. The rules are CPython's (gcmodule.c,
- * gc_collect_generations), and one more: a full collection also starts when the bytes handed out since the last
- * one pass a share of the live ones, since a few large objects can hold much memory in few cycles.
+ * gc_collect_generations), and one more: a full collection also starts when the bytes of live objects have grown by a
+ * share since the last one, since a few large objects can hold much memory in few cycles. Bytes that are made and gone
+ * again in between do not count: the young collections and the counts dealt with them.
  */
 #include "gc/gc_impl.h"
 
@@ -12,11 +13,18 @@ static bool full_is_worth_it(const struct gc *gc)
 
 static bool bytes_are_due(const struct gc *gc)
 {
-    const struct heap_stats *s = heap_counters(gc->heap);
-    uint64_t fresh = s->allocated_bytes - gc->allocated_at_full;
-    uint64_t share = s->live_bytes / 100 * gc->tuning.full_bytes_pct;
+    uint64_t live = heap_counters(gc->heap)->live_bytes, base = gc->live_bytes_base;
+    uint64_t share = base / 100 * gc->tuning.full_bytes_pct;
 
-    return gc->tuning.full_bytes_pct != 0 && fresh > GC_FULL_BYTES_FLOOR && fresh > share;
+    return gc->tuning.full_bytes_pct != 0 && live > base && live - base > GC_FULL_BYTES_FLOOR && live - base > share;
+}
+
+void pace_note_bytes(struct gc *gc)
+{
+    uint64_t live = heap_counters(gc->heap)->live_bytes;
+
+    if (live < gc->live_bytes_base)
+        gc->live_bytes_base = live;
 }
 
 /* The oldest generation whose count is above its threshold, among those that may run now. */
@@ -51,7 +59,7 @@ void pace_begun(struct gc *gc, int generation)
     if (generation + 1 < GC_GENERATIONS)
         gc->counts[generation + 1]++;
     if (generation == 2) {
-        gc->allocated_at_full = heap_counters(gc->heap)->allocated_bytes;
+        gc->live_bytes_base = heap_counters(gc->heap)->live_bytes;
         gc->pending_at_full = gc->long_lived_pending;
         gc->fell_at_full = heap_counters(gc->heap)->fell_nonzero;
     }

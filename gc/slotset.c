@@ -57,3 +57,18 @@ slot_t slotset_take_group(struct slotset *s, slot_t from, uint64_t *ret_members)
     s->bits[n][i] = 0;
     return n << POOL_SHIFT | i * 64;
 }
+
+#define TRIM_POOLS 2048u /* at a time: 64 pages of bits */
+#define TRIM_UNITS 64u
+
+size_t slotset_trim(struct slotset *s, size_t units)
+{
+    while (units > 0 && slotset_is_large(s)) {
+        uint32_t from = s->pool_end > SLOTSET_KEEP_POOLS + TRIM_POOLS ? s->pool_end - TRIM_POOLS : SLOTSET_KEEP_POOLS;
+
+        mem_discard(s->bits[from], (size_t)(s->pool_end - from) * sizeof s->bits[0]);
+        s->pool_end = from;
+        units -= units < TRIM_UNITS ? units : TRIM_UNITS;
+    }
+    return units;
+}

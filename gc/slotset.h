@@ -48,6 +48,17 @@ static inline size_t slotset_bytes(const struct slotset *s)
     return (size_t)s->pool_end * (POOL_CELLS / 8);
 }
 
+#define SLOTSET_KEEP_POOLS 1024u /* pools whose bits stay when the set is empty: 128 KiB */
+
+/* It is empty and has more than it needs to begin again. */
+static inline bool slotset_is_large(const struct slotset *s)
+{
+    return s->count == 0 && s->pool_end > SLOTSET_KEEP_POOLS;
+}
+
+/* Give memory of an empty set back; returns the units left, 0: there is more. */
+size_t slotset_trim(struct slotset *s, size_t units);
+
 /* All members of one pool leave. */
 void slotset_clear_pool(struct slotset *s, uint32_t pool);
 /* The first 64 slots with a member, from `from` on and round again: they leave the set, which is not empty. Returns the

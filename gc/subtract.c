@@ -14,10 +14,6 @@
  *
  * A member that dies by counting meanwhile keeps its links until it is reaped: so the dead are reaped before the end.
  *
- * Links wait in a ring while the byte of their target is fetched, also from one step to the next. By the time one is acted
- * on, its target may be no member any more (nothing happens), or the link may be gone: then the target's count has
- * changed, and it is no member either. The same holds for reached objects that wait: they may be dead by then.
- *
  * A link must not be subtracted twice, nor missed while spreading. Records are looked at whole; a list or
  * dictionary in the middle of being looked at is moved along when something is removed below the cursor
  * (heap_gc.h, edge_scan).
@@ -98,149 +94,164 @@ size_t window_close_set(struct gc *gc, struct window *w, size_t units)
 /* ---- looking through objects ---- */
 
 #define LINKS_PER_UNIT 4
+#define LINKS_AHEAD 128u  /* found, and not yet acted on: by then the bytes of the first have come from memory */
+#define OBJECTS_AHEAD 32u /* reached, and not yet looked through: the same for cells */
+#define BYTES_AHEAD 512   /* of cells that are walked in the order of memory, across the ends of pages */
 
-typedef void (*act_fn)(struct gc *, struct window *, slot_t target);
+_Static_assert(LINKS_AHEAD >= 2 * OBJECT_VALUES_MAX, "the links of a record fit, and others wait");
 
-static inline slot_t ring_take(struct ring *r)
-{
-    r->count--;
-    return r->slot[r->first++ % LINKS_AHEAD];
-}
-
-static inline void ring_put(struct ring *r, slot_t slot)
-{
-    r->slot[(r->first + r->count++) % LINKS_AHEAD] = slot;
-}
-
-/* Its target's byte is fetched, and the one that waited longest is acted on. Few bytes are in the cache anyway. */
-static inline __attribute__((always_inline)) void found_link(struct gc *gc, struct window *w, slot_t target, act_fn act)
-{
-    if (w->run.candidates < CANDIDATES_NEAR) {
-        act(gc, w, target);
-        return;
-    }
-    __builtin_prefetch(&gc->bytes[target], 1);
-    if (w->links.count == LINKS_AHEAD)
-        act(gc, w, ring_take(&w->links));
-    ring_put(&w->links, target);
-}
-
-struct look {
+/* The links found in some objects. None is left when a step ends: the heap may change there. */
+struct links {
     struct gc *gc;
     struct window *w;
-    act_fn act;
+    void (*act)(struct links *); /* on all of them */
+    uint32_t count;
+    slot_t target[LINKS_AHEAD];
 };
+
+/* Without clearing what is written before it is read. */
+static inline void links_init(struct links *l, struct gc *gc, struct window *w, void (*act)(struct links *))
+{
+    l->gc = gc;
+    l->w = w;
+    l->act = act;
+    l->count = 0;
+}
 
 static void found_in_scan(void *ctx, slot_t target)
 {
-    const struct look *l = ctx;
+    struct links *l = ctx;
 
-    found_link(l->gc, l->w, target, l->act);
+    if (l->count == LINKS_AHEAD)
+        l->act(l);
+    __builtin_prefetch(&l->gc->bytes[target], 1);
+    l->target[l->count++] = target;
 }
 
-/* Go on with the object in the middle of which it is. Returns the units left; 0: more. */
-static size_t finish_scan(struct gc *gc, struct window *w, size_t units, act_fn act)
+/* Go on with the object in the middle of which the window is. Returns the units left; 0: more. */
+static size_t finish_scan(struct links *l, size_t units)
 {
-    struct look l = {gc, w, act};
-
-    return w->scan.slot != 0 ? heap_scan(gc->heap, &w->scan, units, found_in_scan, &l) : units;
+    return l->w->scan.slot != 0 ? heap_scan(l->gc->heap, &l->w->scan, units, found_in_scan, l) : units;
 }
 
-/* Find the strong links of `slot`. Inlined where `act` is known, so that no call is left in the loop. */
-static inline __attribute__((always_inline)) size_t look_through(struct gc *gc, struct window *w, slot_t slot,
-                                                                 size_t units, act_fn act)
+static inline void found_in_record(struct links *l, const uint32_t *values, uint32_t count)
+{
+    const uint8_t *bytes = l->gc->bytes;
+    slot_t *next = &l->target[l->count];
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (word_tag(values[i]) != WORD_LINK)
+            continue;
+        *next = word_payload(values[i]);
+        __builtin_prefetch(&bytes[*next++], 1);
+    }
+    l->count = (uint32_t)(next - l->target);
+}
+
+/* Find the strong links of `slot`. */
+static inline size_t look_through(struct links *l, slot_t slot, size_t units)
 {
     uint32_t count;
-    const uint32_t *values = object_inline_values(gc->pools, slot, &count);
+    const uint32_t *values = object_inline_values(l->gc->pools, slot, &count);
 
     if (values == NULL) {
-        heap_open_scan(gc->heap, &w->scan, slot);
-        return finish_scan(gc, w, units, act);
+        heap_open_scan(l->gc->heap, &l->w->scan, slot);
+        return finish_scan(l, units > 0 ? units : 1);
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (word_tag(values[i]) == WORD_LINK)
-            found_link(gc, w, word_payload(values[i]), act);
+    if (l->count > LINKS_AHEAD - OBJECT_VALUES_MAX)
+        l->act(l);
+    found_in_record(l, values, count);
     count = 1 + count / LINKS_PER_UNIT;
     return units > count ? units - count : 0;
 }
 
 /* ---- SUBTRACT ---- */
 
-static inline void subtract_link(struct gc *gc, struct window *w, slot_t target)
+static void subtract_large(struct gc *gc, const struct window *w, slot_t target)
 {
-    uint32_t left = window_left(gc->bytes[target], w->base);
+    if (copies_subtract(&gc->copies, target) == 0)
+        gc->bytes[target] = window_byte(w->base, 0);
+}
 
-    if (left >= WINDOW_STRANGER)
-        return;
-    if (left == WINDOW_LEFT_LARGE) {
-        if (copies_subtract(&gc->copies, target) == 0)
-            gc->bytes[target] = window_byte(w->base, 0);
-        return;
+static void subtract_links(struct links *l)
+{
+    uint8_t *bytes = l->gc->bytes, base = l->w->base; /* kept in registers, whatever is written */
+    uint32_t count = l->count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        slot_t target = l->target[i];
+        uint8_t byte = bytes[target];
+        uint32_t left = window_left(byte, base);
+
+        CHECK(left > 0);
+        if (left <= WINDOW_LEFT_MAX)
+            bytes[target] = (uint8_t)(byte - 1);
+        else if (left == WINDOW_LEFT_LARGE)
+            subtract_large(l->gc, l->w, target);
     }
-    CHECK(left > 0);
-    gc->bytes[target]--;
+    l->count = 0;
 }
 
 size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 {
-    units = finish_scan(gc, w, units, subtract_link);
+    struct links l;
+
+    links_init(&l, gc, w, subtract_links);
+    units = finish_scan(&l, units);
     window_resume(gc, w);
     while (units > 0) {
         slot_t slot = window_next(gc, w, &units);
 
         if (slot == 0)
             break;
+        __builtin_prefetch((const char *)gc_object(gc, slot) + BYTES_AHEAD);
         if (window_has(gc, w, slot))
-            units = look_through(gc, w, slot, units, subtract_link);
+            units = look_through(&l, slot, units);
     }
-    if (units == 0)
-        return 0;
-    while (w->links.count > 0)
-        subtract_link(gc, w, ring_take(&w->links));
+    subtract_links(&l);
     return units;
 }
 
 /* ---- SPREAD ---- */
 
-static inline void spread_link(struct gc *gc, struct window *w, slot_t target)
+static void spread_links(struct links *l)
 {
-    if (window_has(gc, w, target))
-        window_reach(gc, w, target);
-}
+    struct window *w = l->w;
+    uint8_t *bytes = l->gc->bytes, base = w->base; /* kept in registers, whatever is written */
+    uint32_t count = l->count;
 
-/* The next of the grey, fetched a while ago; with few of them waiting there is no while. 0: none. */
-static slot_t next_grey(struct gc *gc, struct window *w)
-{
-    slot_t slot;
+    for (uint32_t i = 0; i < count; i++) {
+        slot_t target = l->target[i];
 
-    if (w->run.candidates < CANDIDATES_NEAR)
-        return grey_pop(&w->grey);
-    while (w->cells.count < CELLS_AHEAD && (slot = grey_pop(&w->grey)) != 0) {
-        if (gc_in_use(gc, slot))
-            __builtin_prefetch(gc_object(gc, slot), 1);
-        ring_put(&w->cells, slot);
+        if (window_left(bytes[target], base) >= WINDOW_STRANGER)
+            continue;
+        bytes[target] = 0;
+        w->reached++;
+        grey_push(&w->grey, target);
     }
-    return w->cells.count > 0 ? ring_take(&w->cells) : 0;
+    l->count = 0;
 }
 
-static inline void grow_older(struct gc *gc, const struct window *w, slot_t slot)
+static inline void grow_older(struct gc *gc, const struct window *w, slot_t slot, struct object *o)
 {
-    uint32_t generation = gc_object(gc, slot)->generation;
-
-    if (generation >= window_older(w) || w->run.dry_run ||
-        (generation == 0 && slotset_has(&gc->nursery[gc->nursery_now], slot)))
-        return;
-    gc_promote(gc, slot, window_older(w));
+    if (o->generation < window_older(w) && !w->run.dry_run &&
+        (o->generation > 0 || !slotset_has(&gc->nursery[gc->nursery_now], slot)))
+        gc_promote(gc, slot, window_older(w));
 }
 
 /* One that was reached some steps ago may have died, and even given its slot to another: looking through that one
  * reaches too much, never too little. */
-static size_t spread_from(struct gc *gc, struct window *w, slot_t slot, size_t units)
+static inline size_t spread_from(struct links *l, slot_t slot, size_t units)
 {
-    if (!gc_in_use(gc, slot) || gc_object(gc, slot)->state != STATE_LIVE)
-        return units - 1;
-    grow_older(gc, w, slot);
-    return look_through(gc, w, slot, units, spread_link);
+    struct object *o;
+
+    if (!gc_in_use(l->gc, slot))
+        return units > 0 ? units - 1 : 0;
+    o = gc_object(l->gc, slot);
+    if (o->state != STATE_LIVE)
+        return units > 0 ? units - 1 : 0;
+    grow_older(l->gc, l->w, slot, o);
+    return look_through(l, slot, units);
 }
 
 #define PASSES_PER_UNIT 8
@@ -259,12 +270,36 @@ static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
         if (left > 0 && left < WINDOW_STRANGER) {
             gc->bytes[slot] = 0;
             w->reached++;
-            *units += *units == 0; /* one that was found with the last unit is looked through all the same */
             return slot;
         }
         *units -= ++passes % PASSES_PER_UNIT == 0 && *units > 0;
     }
     return 0;
+}
+
+/* Some that are reached and not yet looked through: grey ones, or the next that are held. Their cells are fetched. */
+static uint32_t take_reached(struct gc *gc, struct window *w, slot_t slots[OBJECTS_AHEAD], size_t *units)
+{
+    uint32_t count = 0, most = *units < OBJECTS_AHEAD ? (uint32_t)*units : OBJECTS_AHEAD;
+
+    for (slot_t slot; count < most && (slot = grey_pop(&w->grey)) != 0; slots[count++] = slot)
+        if (gc_in_use(gc, slot))
+            __builtin_prefetch(gc_object(gc, slot), 1);
+    for (slot_t slot; count < most && (slot = next_held(gc, w, units)) != 0; slots[count++] = slot)
+        __builtin_prefetch((const char *)gc_object(gc, slot) + BYTES_AHEAD);
+    return count;
+}
+
+/* Those that cannot be looked through now, behind one with many parts, wait again. */
+static size_t spread_from_all(struct links *l, const slot_t slots[], uint32_t count, size_t units)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (l->w->scan.slot == 0)
+            units = spread_from(l, slots[i], units);
+        else
+            grey_push(&l->w->grey, slots[i]);
+    }
+    return units;
 }
 
 /* A member that died by counting holds its links until it is reaped, and they were subtracted while it lived: so
@@ -278,17 +313,21 @@ static size_t reap_first(struct gc *gc, struct window *w, size_t units)
 
 size_t window_spread(struct gc *gc, struct window *w, size_t units)
 {
-    slot_t slot;
+    struct links l;
+    slot_t slots[OBJECTS_AHEAD];
 
-    units = finish_scan(gc, w, units, spread_link);
+    links_init(&l, gc, w, spread_links);
     window_resume(gc, w);
     while (units > 0) {
-        if ((slot = next_grey(gc, w)) != 0 || (slot = next_held(gc, w, &units)) != 0)
-            units = spread_from(gc, w, slot, units);
-        else if (w->links.count > 0)
-            spread_link(gc, w, ring_take(&w->links)); /* nothing else to do meanwhile: a chain */
+        uint32_t count;
+
+        if (w->scan.slot != 0)
+            units = finish_scan(&l, units);
+        else if ((count = take_reached(gc, w, slots, &units)) > 0)
+            units = spread_from_all(&l, slots, count, units);
         else if (units > 0 && (units = reap_first(gc, w, units)) > 0 && grey_is_empty(&w->grey))
             return units;
+        spread_links(&l);
     }
     return 0;
 }

@@ -9,7 +9,6 @@
 void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run)
 {
     CHECK(w->phase == GC_IDLE && w->scan.slot == 0 && grey_is_empty(&w->grey));
-    CHECK(w->links.count == 0 && w->cells.count == 0);
     w->phase = GC_CLOSE;
     w->generation = generation;
     w->end = gc_heap_end(gc);

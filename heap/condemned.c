@@ -29,25 +29,21 @@ void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
     h->stats.freed_by_collector += members;
     h->stats.doomed += members;
     h->unreleased += members;
-    h->condemned[w] = members;
 }
 
 /* ---- release ---- */
 
-#define LINKS_AHEAD 32u     /* links whose targets' bytes come from memory meanwhile */
-#define MEMBERS_NEAR 50000u /* no more of them than these: the bytes are in the cache, no link waits */
+#define LINKS_AHEAD 128u /* found, and not yet acted on: by then the bytes of the first have come from memory */
 
 /* What a run of deaths in one pool adds up to, so that the counters are touched once. */
 struct release {
     struct heap *heap;
-    bool near;
     uint32_t cell_bytes;
     uint32_t shape;           /* of the last few ... */
     uint64_t objects;         /* ... how many that were */
-    uint64_t links;
     uint32_t turn_max;
-    uint32_t first, count;
-    slot_t ahead[LINKS_AHEAD];
+    uint32_t count;
+    slot_t target[LINKS_AHEAD];
 };
 
 static void flush_shape(struct release *r)
@@ -65,33 +61,29 @@ static void flush_shape(struct release *r)
 }
 
 /* Links among the condemned say nothing any more. */
-static inline void drop(struct heap *h, slot_t target)
+static void drop_links(struct release *r)
 {
-    if (((h->dead_windows >> window_of_byte(h->window[target])) & 1) == 0)
-        ref_drop(h, target);
+    struct heap *h = r->heap;
+
+    for (uint32_t i = 0; i < r->count; i++)
+        if (((h->dead_windows >> window_of_byte(h->window[r->target[i]])) & 1) == 0)
+            ref_drop(h, r->target[i]);
+    h->stats.links -= r->count;
+    r->count = 0;
 }
 
 static inline void drop_soon(struct release *r, slot_t target)
 {
-    r->links++;
-    if (r->near) {
-        drop(r->heap, target);
-        return;
-    }
     __builtin_prefetch(&r->heap->window[target]);
-    if (r->count == LINKS_AHEAD) {
-        r->count--;
-        drop(r->heap, r->ahead[r->first++ % LINKS_AHEAD]);
-    }
-    r->ahead[(r->first + r->count++) % LINKS_AHEAD] = target;
+    if (r->count == LINKS_AHEAD)
+        drop_links(r);
+    r->target[r->count++] = target;
 }
 
 static void flush(struct release *r, struct pool *pool)
 {
     flush_shape(r);
-    for (; r->count > 0; r->count--)
-        drop(r->heap, r->ahead[r->first++ % LINKS_AHEAD]);
-    r->heap->stats.links -= r->links;
+    drop_links(r);
     if (r->turn_max > pool->turn_max)
         pool->turn_max = (uint16_t)r->turn_max;
 }
@@ -164,15 +156,14 @@ static void tell_watchers(struct heap *h, enum object_window w, uint32_t pool, c
 size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
                               const uint64_t cells[POOL_WORDS], uint32_t *place, size_t units)
 {
-    struct release r; /* but for the ring, which is written before it is read */
+    struct release r; /* but for the targets, of which there are none */
     slot_t first = pool << POOL_SHIFT;
 
     CHECK((h->dead_windows >> w) & 1);
     r.heap = h;
-    r.near = h->condemned[w] < MEMBERS_NEAR;
     r.cell_bytes = h->pools.pool[pool].words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES;
-    r.shape = r.turn_max = r.first = r.count = 0;
-    r.objects = r.links = 0;
+    r.shape = r.turn_max = r.count = 0;
+    r.objects = 0;
     tell_watchers(h, w, pool, cells);
     while (units > 0 && (*place = bits_next(cells, *place, POOL_CELLS)) < POOL_CELLS)
         if (release_one(&r, first | *place, &units))

@@ -65,6 +65,8 @@ void heap_open_scan(struct heap *h, struct edge_scan *scan, slot_t slot);
 size_t heap_scan(struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx);
 void heap_close_scan(struct heap *h, struct edge_scan *scan);
 
+#define OBJECT_VALUES_MAX (RECORD_SLOTS_MAX + OBJECT_HEADER_WORDS) /* in a cell of its own, generously */
+
 /* The values of a record that keeps them in its own cell, and how many words there are: the common case, for
  * whoever wants it inline. NULL: not such a record. */
 static inline const uint32_t *object_inline_values(const struct pools *p, slot_t slot, uint32_t *ret_count)

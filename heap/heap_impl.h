@@ -70,7 +70,6 @@ struct heap {
     uint8_t *window;          /* reserved, by slot */
     uint32_t open_windows;    /* bit w: window w is open, its members' counts are watched */
     uint32_t dead_windows;    /* bit w: what is still in window w is condemned */
-    uint64_t condemned[WINDOW_FULL + 1]; /* by window: members condemned at its flip */
     uint64_t unreleased;      /* condemned objects that have not let go of their contents */
     slot_t released[WINDOW_FULL + 1]; /* by window: condemned members below it have let go of their contents */
     uint32_t told_pool[WINDOW_FULL + 1]; /* by window: the last pool that the watchers know to be condemned */
