@@ -39,6 +39,7 @@ struct heap {
     struct shape *shapes;     /* reserved, by number; 0 is none */
     uint32_t shape_end, shape_free;
     uint32_t idle_head, idle_tail, idle_count; /* shapes without users, oldest first */
+    uint32_t recent_base;     /* only a guess */
     struct map *shape_by_parts; /* hash of (class, site, keys) -> shape */
     struct class *classes;    /* reserved, by number; 0 is none */
     uint32_t class_end, class_free;

@@ -40,24 +40,40 @@ static void plan_end(struct heap *h, struct plan *p, bool release)
         mem_free(h->mem, p->items, p->count * sizeof *p->items);
 }
 
-static enum err plan_one(struct heap *h, const struct field *f, struct planned *ret, struct why *why)
+/* `guess` is a field name that it may be; 0: none. */
+static enum err take_name(struct heap *h, struct slice name, slot_t guess, slot_t *ret, struct why *why)
 {
-    enum err e = name_check(f->name, "field name", why);
-    slot_t name;
+    enum err e;
+
+    if (guess != 0 && slice_eq(string_slice(h, guess), name)) {
+        string_hold(h, guess);
+        *ret = guess;
+        return ERR_OK;
+    }
+    if ((e = name_check(name, "field name", why)) != ERR_OK)
+        return e;
+    if ((*ret = string_take(h, name)) == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a field name");
+    return ERR_OK;
+}
+
+static enum err plan_one(struct heap *h, const struct field *f, slot_t guess, struct planned *ret, struct why *why)
+{
+    enum err e = take_name(h, f->name, guess, &ret->name, why);
 
     if (e != ERR_OK)
         return e;
-    if ((name = string_take(h, f->name)) == 0)
-        return why_set(why, ERR_NOMEM, "no memory for a field name");
-    ret->name = name;
     ret->word = WORD_ABSENT;
     if (!f->unset && (e = word_encode(h, &f->value, &ret->word, why)) != ERR_OK)
-        string_release(h, name);
+        string_release(h, ret->name);
     return e;
 }
 
-static enum err plan_begin(struct heap *h, const struct field *fields, size_t count, struct plan *p, struct why *why)
+/* The fields are perhaps those of shape `like`, in their order: then no name is looked up. */
+static enum err plan_begin(struct heap *h, uint32_t like, const struct field *fields, size_t count, struct plan *p,
+                           struct why *why)
 {
+    const struct shape *shape = &h->shapes[like];
     enum err e;
 
     p->items = count <= PLAN_INLINE ? p->few : mem_alloc(h->mem, count * sizeof *p->items);
@@ -65,7 +81,9 @@ static enum err plan_begin(struct heap *h, const struct field *fields, size_t co
     if (p->items == NULL)
         return why_set(why, ERR_NOMEM, "no memory to plan %zu fields", count);
     for (size_t i = 0; i < count; i++) {
-        if ((e = plan_one(h, &fields[i], &p->items[i], why)) == ERR_OK)
+        slot_t guess = i < shape->field_count ? shape->names[i] : 0;
+
+        if ((e = plan_one(h, &fields[i], guess, &p->items[i], why)) == ERR_OK)
             continue;
         for (size_t done = 0; done < i; done++) {
             string_release(h, p->items[done].name);
@@ -350,7 +368,7 @@ enum err heap_edit_record(struct heap *h, obj_id id, const struct field *edits, 
     slot_t record;
     enum err e;
 
-    if ((e = record_find(h, id, &record, why)) || (e = plan_begin(h, edits, count, &p, why)))
+    if ((e = record_find(h, id, &record, why)) || (e = plan_begin(h, 0, edits, count, &p, why)))
         return e;
     object_changing(h, record);
     e = edit(h, record, &p);
@@ -394,7 +412,7 @@ enum err heap_new_record(struct heap *h, struct label label, const struct field 
     if ((e = shape_base(h, label, &base, why)))
         return e;
     shape_use(h, base);
-    if ((e = plan_begin(h, fields, count, &p, why)) == ERR_OK) {
+    if ((e = plan_begin(h, h->shapes[base].recent, fields, count, &p, why)) == ERR_OK) {
         e = no_memory(give_birth(h, base, &p, &record), why);
         plan_end(h, &p, true);
     }

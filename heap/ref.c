@@ -2,7 +2,7 @@
  * ref.c - see ref.h.
  *
  * Invariants: 1. a live object's count is the number of links, roots, holds, scopes and garbage entries that
- * name it (heap_validate() recounts); it is 0 only between the drop and the kill, inside ref_drop().
+ * name it (heap_validate() recounts); it is 0 only between the drop and the kill, inside ref_drop() and heap_reap().
  * 2. has_big is set exactly while big_counts has an entry for the slot, and that entry is not 0.
  */
 #include "heap/ref.h"

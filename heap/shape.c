@@ -272,13 +272,37 @@ static enum err new_base(struct heap *h, struct label label, uint32_t *ret, stru
     return *ret != 0 ? ERR_OK : no_memory(why);
 }
 
-enum err shape_base(struct heap *h, struct label label, uint32_t *ret, struct why *why)
+/* Whether number `s` is, now, the base of that label. */
+static bool is_base_of(const struct heap *h, uint32_t s, struct label label)
+{
+    const struct shape *shape = &h->shapes[s];
+
+    return shape->class != 0 && shape->field_count == 0 && slice_eq(shape_class_name(h, s), label.class) &&
+           slice_eq(shape_site(h, s), label.site);
+}
+
+static uint32_t find_base(const struct heap *h, struct label label)
 {
     slot_t name = string_lookup(h, label.class), site = label.site.len > 0 ? string_lookup(h, label.site) : 0;
 
-    if (name != 0 && (site != 0 || label.site.len == 0) && (*ret = find_shape(h, name, site, 0)) != 0)
+    return name != 0 && (site != 0 || label.site.len == 0) ? find_shape(h, name, site, 0) : 0;
+}
+
+/* Objects often come in runs of one label, so the base asked for last is tried first. */
+enum err shape_base(struct heap *h, struct label label, uint32_t *ret, struct why *why)
+{
+    if (is_base_of(h, h->recent_base, label)) {
+        *ret = h->recent_base;
         return ERR_OK;
-    return new_base(h, label, ret, why);
+    }
+    if ((*ret = find_base(h, label)) == 0) {
+        enum err e = new_base(h, label, ret, why);
+
+        if (e != ERR_OK)
+            return e;
+    }
+    h->recent_base = *ret;
+    return ERR_OK;
 }
 
 /* The keys for these names, going on from those of `shape` as far as they agree. 0: no memory. */
@@ -300,13 +324,21 @@ static uint32_t keys_for(struct heap *h, const struct shape *s, const slot_t *na
     return keys;
 }
 
-uint32_t shape_of_fields(struct heap *h, uint32_t like, const slot_t *names, uint32_t count, enum err *ret_err)
+/* Whether number `s` is, now, the shape of the same class and site with these fields. */
+static bool is_shape_of(const struct heap *h, uint32_t s, const struct shape *like, const slot_t *names, uint32_t count)
+{
+    const struct shape *shape = &h->shapes[s];
+
+    return count > 0 && shape->class == like->class && shape->site == like->site && shape->field_count == count &&
+           memcmp(shape->names, names, count * sizeof *names) == 0;
+}
+
+static uint32_t find_or_make(struct heap *h, uint32_t like, const slot_t *names, uint32_t count, enum err *ret_err)
 {
     struct shape s = h->shapes[like];
     slot_t class_name = h->classes[s.class].name;
     uint32_t keys = keys_for(h, &s, names, count), shape;
 
-    *ret_err = ERR_OK;
     if (count > 0 && keys == 0) {
         *ret_err = ERR_NOMEM;
         return 0;
@@ -324,6 +356,19 @@ uint32_t shape_of_fields(struct heap *h, uint32_t like, const slot_t *names, uin
         keys_trim(h, keys);
         *ret_err = ERR_NOMEM;
     }
+    return shape;
+}
+
+/* Records of a class mostly grow alike, so the shape that this one grew into last is tried first. */
+uint32_t shape_of_fields(struct heap *h, uint32_t like, const slot_t *names, uint32_t count, enum err *ret_err)
+{
+    uint32_t recent = h->shapes[like].recent, shape;
+
+    *ret_err = ERR_OK;
+    if (is_shape_of(h, recent, &h->shapes[like], names, count))
+        return recent;
+    shape = find_or_make(h, like, names, count, ret_err);
+    h->shapes[like].recent = shape;
     return shape;
 }
 

@@ -21,6 +21,7 @@ struct shape {
     uint32_t users;        /* objects, and forms */
     uint32_t older, newer; /* among the idle; `newer` also links free numbers */
     uint32_t field_count;  /* of keys */
+    uint32_t recent;       /* the shape last made or found from this one: only a guess; see shape_of_fields() */
     const slot_t *names;   /* of keys */
 };
 

@@ -211,15 +211,6 @@ void word_release(struct heap *h, word_t w)
     UNREACHABLE();
 }
 
-void words_release(struct heap *h, const word_t *words, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (word_tag(words[i]) == WORD_LINK)
-            __builtin_prefetch(object_at(h, word_payload(words[i])), 1);
-    for (uint32_t i = 0; i < count; i++)
-        word_release(h, words[i]);
-}
-
 static struct value decode_const(word_t w)
 {
     CHECK(w == WORD_NULL || w == WORD_FALSE || w == WORD_TRUE);

@@ -86,8 +86,6 @@ enum err words_encode(struct heap *h, const struct value *values, uint32_t count
 
 /* Let go of what the word holds. Never fails. A link may kill its object (ref.h). */
 void word_release(struct heap *h, word_t w);
-/* The same for many: their targets are fetched ahead. */
-void words_release(struct heap *h, const word_t *words, uint32_t count);
 
 /* What the word says now: a weak word reads null once its object is dead. */
 struct value word_decode(const struct heap *h, word_t w);

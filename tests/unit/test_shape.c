@@ -115,6 +115,43 @@ START_TEST(a_class_past_its_shapes_makes_dictionaries)
 }
 END_TEST
 
+/* Making a record guesses from the one before; shape numbers are freed and used again under it. */
+START_TEST(a_record_has_its_own_label_and_names_whatever_was_made_before)
+{
+    struct world w = world_new();
+    uint64_t dice = unit_seed(_i);
+    const char *const all[] = {"a", "b", "c", "d"};
+
+    for (uint32_t round = 0; round < scaled(20000, 4000); round++) {
+        uint32_t kind = unit_rand_below(&dice, 4) > 0 ? 0 : unit_rand_below(&dice, 4 * SHAPES_IDLE_MAX);
+        uint32_t site = unit_rand_below(&dice, 4) > 0 ? 0 : unit_rand_below(&dice, 4 * SHAPES_IDLE_MAX);
+        uint32_t count = unit_rand_below(&dice, 4), first = unit_rand_below(&dice, 2);
+        struct field fields[4];
+        struct part_cursor cursor = {0};
+        struct part part;
+        obj_id id = 0;
+        char class[16], at[16];
+
+        snprintf(class, sizeof class, "Class%u", kind);
+        snprintf(at, sizeof at, site > 0 ? "site%u" : "", site);
+        for (uint32_t i = 0; i < count; i++)
+            fields[i] = field(all[(first + i) % 4], value_int(i));
+        OK(heap_new_record(w.heap, (struct label){slice_of(class), slice_of(at)}, fields, count, &id, &why));
+        owns(&w, id, 1);
+        MUST(slice_is(info(&w, id).class, class) && info(&w, id).parts == count);
+        MUST(slice_is(info(&w, id).site, at));
+        for (uint32_t i = 0; heap_next_part(w.heap, id, &cursor, &part); i++)
+            MUST(slice_is(part.name, all[(first + i) % 4]) && part.value.integer == i);
+        let_go(&w, id);
+        if (round % 64 == 0)
+            world_reap(&w);
+        if (round % 1024 == 0)
+            world_check(&w);
+    }
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(classes_that_come_and_go_leave_little)
 {
     struct world w = world_new();
@@ -198,6 +235,7 @@ int main(int argc, char **argv)
         TEST(an_object_knows_its_class_and_site),
         TEST(a_bad_label_is_refused),
         TEST(a_class_past_its_shapes_makes_dictionaries),
+        TEST(a_record_has_its_own_label_and_names_whatever_was_made_before, .rounds = 2),
         TEST(classes_that_come_and_go_leave_little),
         TEST(shapes_in_use_are_not_given_back_by_those_that_are_not),
         TEST(a_long_field_list_is_given_back_whole),
