@@ -29,9 +29,9 @@ size_t condemn_release(struct gc *gc, struct window *w, size_t units)
     for (; units > 0 && !window_is_walked(w); window_next_pool(gc, w, &units)) {
         uint32_t pool = pool_of(w->group);
 
-        if (w->place == 0 && !window_members(gc, w, pool, w->members))
+        if (!slotset_has_in_pool(&w->members, pool))
             continue;
-        units = heap_release_condemned(gc->heap, w->mark, pool, w->members, &w->place, units);
+        units = heap_release_condemned(gc->heap, w->mark, pool, w->members.bits[pool], &w->place, units);
         if (units == 0)
             return 0;
         w->place = 0;
@@ -41,26 +41,18 @@ size_t condemn_release(struct gc *gc, struct window *w, size_t units)
 
 #define CELLS_PER_UNIT 4
 
-static size_t free_members(struct gc *gc, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
-{
-    size_t count = 0;
-
-    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
-        for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1, count++)
-            gc->bytes[(pool << POOL_SHIFT) + i * 64 + (uint32_t)__builtin_ctzll(mask)] = 0;
-    heap_free_condemned(gc->heap, pool, cells);
-    return 1 + count / CELLS_PER_UNIT;
-}
-
 size_t condemn_free(struct gc *gc, struct window *w, size_t units)
 {
-    uint64_t cells[POOL_CELLS / 64];
-
     for (; units > 0 && !window_is_walked(w); window_next_pool(gc, w, &units)) {
-        size_t cost = 1;
+        uint32_t pool = pool_of(w->group);
+        uint64_t before = w->members.count;
+        size_t cost;
 
-        if (window_members(gc, w, pool_of(w->group), cells))
-            cost = free_members(gc, pool_of(w->group), cells);
+        if (!slotset_has_in_pool(&w->members, pool))
+            continue;
+        heap_free_condemned(gc->heap, pool, w->members.bits[pool]);
+        slotset_clear_pool(&w->members, pool);
+        cost = 1 + (before - w->members.count) / CELLS_PER_UNIT;
         units = units > cost ? units - cost : 1; /* window_next_pool() takes the last */
     }
     return units;
@@ -68,20 +60,17 @@ size_t condemn_free(struct gc *gc, struct window *w, size_t units)
 
 /* ---- save-all ---- */
 
-/* The next of those that were not reached, a unit each; 0: the end, or no units. */
-static slot_t next_member(struct gc *gc, struct window *w, size_t *units)
+/* The next of those that were not reached leaves the window, a unit each; 0: the end, or no units. */
+static slot_t take_member(struct gc *gc, struct window *w, size_t *units)
 {
-    window_resume(gc, w);
-    while (*units > 0) {
-        slot_t slot = window_next(gc, w, units);
+    slot_t slot = 0;
 
-        if (slot == 0)
-            return 0;
+    window_resume(gc, w);
+    if (*units > 0 && (slot = window_next(gc, w, units)) != 0) {
+        slotset_remove(&w->members, slot);
         *units -= *units > 0; /* the walk may have taken the last */
-        if (window_has(gc, w, slot))
-            return slot;
     }
-    return 0;
+    return slot;
 }
 
 /* It stays as if it had been reached, and the garbage list holds it. Without memory for that it just stays: the
@@ -90,8 +79,7 @@ size_t condemn_save(struct gc *gc, struct window *w, size_t units)
 {
     slot_t slot;
 
-    while ((slot = next_member(gc, w, &units)) != 0) {
-        gc->bytes[slot] = 0;
+    while ((slot = take_member(gc, w, &units)) != 0) {
         gc_promote(gc, slot, window_older(w));
         if (map_find(gc->garbage, slot) != MAP_NONE || !map_add(gc->garbage, slot, 0))
             continue;
@@ -162,10 +150,9 @@ size_t condemn_tally(struct gc *gc, struct window *w, size_t units)
 {
     slot_t slot;
 
-    while ((slot = next_member(gc, w, &units)) != 0) {
+    while ((slot = take_member(gc, w, &units)) != 0) {
         struct gc_class_count *row = class_row(gc, heap_class_of(gc->heap, slot));
 
-        gc->bytes[slot] = 0;
         if (row == NULL)
             continue;
         row->objects++;

@@ -7,21 +7,43 @@
 #define UNITS_PER_CALL 8  /* giving pages back costs a call to the system ... */
 #define PAGES_PER_UNIT 2  /* ... and time for each page */
 
-bool copies_init(struct copies *c, uint8_t *bytes, struct mem *mem)
+bool copies_init(struct copies *c, struct mem *mem)
 {
-    *c = (struct copies){.bytes = bytes,
+    *c = (struct copies){.bytes = mem_reserve(mem, SLOTS),
                          .large = mem_reserve(mem, LARGE_BYTES),
                          .pages = mem_reserve(mem, PAGES / 8),
                          .large_pages = mem_reserve(mem, PAGES / 8)};
-    return c->large != NULL && c->pages != NULL && c->large_pages != NULL;
+    return c->bytes != NULL && c->large != NULL && c->pages != NULL && c->large_pages != NULL;
 }
 
 void copies_fini(struct copies *c, struct mem *mem)
 {
+    mem_unreserve(mem, c->bytes, SLOTS);
     mem_unreserve(mem, c->large, LARGE_BYTES);
     mem_unreserve(mem, c->pages, PAGES / 8);
     mem_unreserve(mem, c->large_pages, PAGES / 8);
     *c = (struct copies){.cursor = 0};
+}
+
+void copies_set_large(struct copies *c, slot_t slot, uint32_t count)
+{
+    uint32_t page = slot / COPIES_PAGE_SLOTS;
+
+    c->page_count += bits_has(c->large_pages, page) ? 0 : COPIES_LARGE_PAGES;
+    bits_add(c->large_pages, page);
+    c->large[slot] = count;
+}
+
+void copies_subtract_large(struct copies *c, slot_t slot)
+{
+    uint32_t left = c->large[slot];
+
+    CHECK(left >= COPIES_LARGE);
+    if (left == UINT32_MAX)
+        return;
+    c->large[slot] = --left;
+    if (left < COPIES_LARGE)
+        c->bytes[slot] = (uint8_t)left;
 }
 
 /* 64 pages of bytes at a time, and what lies beside them: the system is asked once for a run of pages. */

@@ -1,34 +1,35 @@
 /*
- * copies.h - copied counts: what is left of the counts of a window's members (heap/window.h).
+ * copies.h - copied counts: what is left of the counts of a window's members as links among them are taken away.
  *
- * A byte says it for nearly all. For the few that more links reach it is four bytes, by slot, in a table beside. Both
- * tables are reserved once and cost the pages that are written; a page of bytes serves four pools. They are of no use once no
- * window is open: they go back in steps, unless they are few, so that small collections do not fault them in over and
- * over.
+ * A byte a slot says it for nearly all. For the few that more links reach it is four bytes, in a table beside. Both
+ * tables are reserved once and cost the pages that are written; a page of bytes serves four pools. What they say of slots
+ * that are no members means nothing. They are of no use once no window is open: they go back in steps, unless
+ * they are few, so that small collections do not fault them in over and over.
  */
 #pragma once
 #include "heap/base/bits.h"
 #include "heap/base/check.h"
 #include "heap/heap_gc.h"
 
-#define COPIES_KEEP_PAGES 64u /* pages that stay between collections: the bytes of 262,144 slots */
+#define COPIES_KEEP_PAGES 64u            /* pages that stay between collections: the bytes of 262,144 slots */
 #define COPIES_PAGE_SLOTS MEM_PAGE_BYTES /* slots whose bytes share a page */
-#define COPIES_LARGE_PAGES 4u /* pages of large counts beside it */
+#define COPIES_LARGE_PAGES 4u            /* pages of large counts beside it */
+#define COPIES_LARGE UINT8_MAX           /* the byte of a large count */
 
 struct copies {
-    uint8_t *bytes;       /* the heap's window table */
-    uint32_t *large;      /* by slot */
+    uint8_t *bytes;       /* by slot */
+    uint32_t *large;      /* by slot, where the byte is COPIES_LARGE: that or more */
     uint64_t *pages;      /* bit n: page n of the bytes was written */
-    uint64_t *large_pages;/* bit n: of the 16 KiB of large counts beside page n, some was written */
-    uint32_t page_count;  /* written, of bytes; and COPIES_LARGE_PAGES for each bit of large_pages */
+    uint64_t *large_pages;/* bit n: of the large counts beside page n, some was written */
+    uint32_t page_count;  /* of bytes, and COPIES_LARGE_PAGES for each bit of large_pages */
     uint32_t cursor;      /* pages below have been given back; 0: not giving back */
 };
 
-bool copies_init(struct copies *c, uint8_t *bytes, struct mem *mem);
+bool copies_init(struct copies *c, struct mem *mem);
 void copies_fini(struct copies *c, struct mem *mem);
 
-/* The byte of `slot` is about to be written. */
-static inline void copies_note_page(struct copies *c, slot_t slot)
+/* Counts of slots that share a page with this one are about to be set. */
+static inline void copies_begin(struct copies *c, slot_t slot)
 {
     uint32_t page = slot / COPIES_PAGE_SLOTS;
 
@@ -36,20 +37,33 @@ static inline void copies_note_page(struct copies *c, slot_t slot)
     bits_add(c->pages, page);
 }
 
+void copies_set_large(struct copies *c, slot_t slot, uint32_t count);
+/* One less of a large count; what cannot be said in four bytes is never 0. */
+void copies_subtract_large(struct copies *c, slot_t slot);
+
 static inline void copies_set(struct copies *c, slot_t slot, uint32_t count)
 {
-    uint32_t page = slot / COPIES_PAGE_SLOTS;
-
-    c->page_count += bits_has(c->large_pages, page) ? 0 : COPIES_LARGE_PAGES;
-    bits_add(c->large_pages, page);
-    c->large[slot] = count;
+    c->bytes[slot] = count < COPIES_LARGE ? (uint8_t)count : COPIES_LARGE;
+    if (count >= COPIES_LARGE)
+        copies_set_large(c, slot, count);
 }
 
-/* One less; returns what is left. More than four bytes can say: never 0. */
-static inline uint32_t copies_subtract(struct copies *c, slot_t slot)
+/* One less. There must be one: that a link from member to member is not counted cannot be. */
+static inline void copies_subtract(struct copies *c, slot_t slot)
 {
-    CHECK(c->large[slot] > 0);
-    return c->large[slot] == UINT32_MAX ? UINT32_MAX : --c->large[slot];
+    uint8_t left = c->bytes[slot];
+
+    CHECK(left > 0);
+    if (left < COPIES_LARGE)
+        c->bytes[slot] = (uint8_t)(left - 1);
+    else
+        copies_subtract_large(c, slot);
+}
+
+/* Is anything left? */
+static inline bool copies_left(const struct copies *c, slot_t slot)
+{
+    return c->bytes[slot] > 0;
 }
 
 static inline size_t copies_bytes(const struct copies *c)

@@ -15,9 +15,15 @@
 
 /* ---- what the heap tells ---- */
 
+static bool any_window_open(const struct gc *gc)
+{
+    return gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE;
+}
+
+/* NULL: it is in none. */
 static struct window *window_of(struct gc *gc, slot_t slot)
 {
-    return window_of_byte(gc->bytes[slot]) == WINDOW_YOUNG ? &gc->young : &gc->full;
+    return slotset_has(&gc->young.members, slot) ? &gc->young : slotset_has(&gc->full.members, slot) ? &gc->full : NULL;
 }
 
 static void on_born(void *ctx, slot_t slot)
@@ -38,7 +44,7 @@ static void on_ref_changed(void *ctx, slot_t slot)
     struct gc *gc = ctx;
     struct window *w = window_of(gc, slot);
 
-    window_reach(gc, w, slot);
+    window_reach(w, slot);
     if (w->phase == GC_CONDEMN && !w->run.dry_run)
         gc_promote(gc, slot, window_older(w)); /* save-all: nobody looks through the reached any more */
 }
@@ -55,16 +61,17 @@ static void on_dying(void *ctx, slot_t slot)
 {
     struct gc *gc = ctx;
     const struct object *o = gc_object(gc, slot);
+    struct window *w;
 
     if (o->kind == KIND_BYTES)
         return;
     leave_generation(gc, o->generation);
     if (gc->counts[0] > 0)
         gc->counts[0]--;
-    if (gc->bytes[slot] == 0)
-        return;
-    window_of(gc, slot)->died++; /* not collected: it died by counting */
-    gc->bytes[slot] = 0;
+    if (any_window_open(gc) && (w = window_of(gc, slot)) != NULL) {
+        slotset_remove(&w->members, slot); /* not collected: it died by counting */
+        w->died++;
+    }
 }
 
 /* Its window walks it until it is freed; and its end was no deallocation by count. */
@@ -98,8 +105,9 @@ static bool make_tables(struct gc *gc, struct mem *mem)
 {
     gc->garbage = map_create(mem, GARBAGE_SEED);
     return slotset_init(&gc->nursery[0], mem) && slotset_init(&gc->nursery[1], mem) && slotset_init(&gc->middle, mem) &&
+           slotset_init(&gc->young.members, mem) && slotset_init(&gc->full.members, mem) &&
            slotset_init(&gc->young.grey.rest, mem) && slotset_init(&gc->full.grey.rest, mem) &&
-           copies_init(&gc->copies, gc->bytes, mem) && gc->garbage != NULL;
+           copies_init(&gc->copies, mem) && gc->garbage != NULL;
 }
 
 static void free_tables(struct gc *gc, struct mem *mem)
@@ -108,6 +116,8 @@ static void free_tables(struct gc *gc, struct mem *mem)
     slotset_fini(&gc->nursery[0], mem);
     slotset_fini(&gc->nursery[1], mem);
     slotset_fini(&gc->middle, mem);
+    slotset_fini(&gc->young.members, mem);
+    slotset_fini(&gc->full.members, mem);
     slotset_fini(&gc->young.grey.rest, mem);
     slotset_fini(&gc->full.grey.rest, mem);
     copies_fini(&gc->copies, mem);
@@ -124,13 +134,10 @@ enum err gc_create(struct heap *h, struct gc **ret)
     CHECK(heap_counters(h)->objects == 0); /* it has to be told of each */
     gc->heap = h;
     gc->pools = heap_pools(h);
-    gc->bytes = heap_windows(h);
     gc->tuning = (struct gc_tuning){
         .enabled = true, .thresholds = {2000, 10, 10}, .full_bytes_pct = 25, .full_age_s = 60};
     gc->young.mark = WINDOW_YOUNG;
     gc->full.mark = WINDOW_FULL;
-    gc->young.base = window_base(WINDOW_YOUNG);
-    gc->full.base = window_base(WINDOW_FULL);
     gc->watch = (struct heap_watch){.ctx = gc,
                                     .born = on_born,
                                     .gained_ref = on_ref_changed,
@@ -239,19 +246,10 @@ static void finish_window(struct gc *gc, struct window *w)
     w->phase = GC_IDLE;
 }
 
-/* A walk that would have nothing to do is left out; that of FREE clears the sets of the young. */
+/* A walk that would have nothing to do is left out. */
 static bool has_nothing_to_do(const struct window *w)
 {
-    bool spared = w->run.dry_run || w->save_all || w->run.collected == 0;
-
-    switch (w->phase) {
-    case GC_RELEASE:
-        return spared;
-    case GC_FREE:
-        return w->run.dry_run || (spared && w->generation == 2);
-    default:
-        return false;
-    }
+    return w->phase >= GC_RELEASE && (w->run.dry_run || w->save_all || w->run.collected == 0);
 }
 
 static void next_phase(struct gc *gc, struct window *w)
@@ -357,23 +355,23 @@ static bool request_waits(const struct gc *gc)
 }
 
 /* The sets that nobody needs when no window is open. */
-#define IDLE_SETS 4u
+#define IDLE_SETS 6u
 
-static struct slotset *idle_set(struct gc *gc, uint32_t i)
+static const struct slotset *idle_set(const struct gc *gc, uint32_t i)
 {
-    struct slotset *sets[IDLE_SETS] = {&gc->young.grey.rest, &gc->full.grey.rest, &gc->nursery[!gc->nursery_now],
-                                       &gc->middle};
+    const struct slotset *sets[IDLE_SETS] = {&gc->young.members,   &gc->full.members,   &gc->young.grey.rest,
+                                             &gc->full.grey.rest, &gc->middle,          &gc->nursery[!gc->nursery_now]};
 
     return sets[i];
 }
 
-/* Tables that large collections needed, and no window is open. */
+/* Tables that large collections needed. */
 static bool tables_are_large(const struct gc *gc)
 {
     bool large = copies_are_many(&gc->copies);
 
     for (uint32_t i = 0; i < IDLE_SETS; i++)
-        large |= slotset_is_large(idle_set((struct gc *)(uintptr_t)gc, i));
+        large |= slotset_is_large(idle_set(gc, i));
     return large;
 }
 
@@ -383,7 +381,7 @@ static size_t trim_tables(struct gc *gc, size_t units)
         units = copies_give_back(&gc->copies, gc->pools->pool_end, units);
     for (uint32_t i = 0; i < IDLE_SETS && units > 0; i++)
         if (slotset_is_large(idle_set(gc, i)))
-            units = slotset_trim(idle_set(gc, i), units);
+            units = slotset_trim((struct slotset *)(uintptr_t)idle_set(gc, i), units);
     return units;
 }
 
@@ -404,8 +402,10 @@ bool gc_has_work(const struct gc *gc)
 /* The tables follow the heap, on the account too. What they cost is spent: it is not asked for. */
 static void charge_tables(struct gc *gc)
 {
-    size_t sets = slotset_bytes(&gc->nursery[0]) + slotset_bytes(&gc->nursery[1]) + slotset_bytes(&gc->middle) +
-                  slotset_bytes(&gc->young.grey.rest) + slotset_bytes(&gc->full.grey.rest);
+    size_t sets = slotset_bytes(&gc->nursery[gc->nursery_now]);
+
+    for (uint32_t i = 0; i < IDLE_SETS; i++)
+        sets += slotset_bytes(idle_set(gc, i));
 
     mem_uncharge(heap_mem(gc->heap), gc->charged_bytes);
     gc->charged_bytes = sets + copies_bytes(&gc->copies);
@@ -415,7 +415,7 @@ static void charge_tables(struct gc *gc)
 /* One thing: true if there was any. */
 static bool step_once(struct gc *gc, size_t *units)
 {
-    bool windows_open = gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE;
+    bool windows_open = any_window_open(gc);
 
     if (gc->young.phase == GC_IDLE && (start_request(gc, units) || start_due(gc)))
         return true;
@@ -438,7 +438,7 @@ static bool step_once(struct gc *gc, size_t *units)
 /* While a collection is open the dead get a share of each step, so that they do not pile up behind it. */
 static size_t reap_share(struct gc *gc, size_t units)
 {
-    bool open_window = gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE;
+    bool open_window = any_window_open(gc);
     size_t share = units / REAP_SHARE;
 
     if (!open_window || share == 0 || heap_counters(gc->heap)->doomed == 0)

@@ -10,16 +10,19 @@
 #include "gc/gc.h"
 #include "gc/grey.h"
 
-/* Which slots the walk over a window's members goes through. */
+/* Which slots the walk over a window goes through. */
 enum walk {
+    /* CLOSE: where members may be found */
     WALK_NURSERY, /* those of generation 0, by its set */
     WALK_YOUNG,   /* those of generations 0 and 1, by their sets */
-    WALK_HEAP     /* every cell in use */
+    WALK_HEAP,    /* every cell in use */
+    /* later */
+    WALK_MEMBERS
 };
 
 struct window {
     enum object_window mark;
-    uint8_t base;              /* of its members' bytes (heap/window.h) */
+    struct slotset members;    /* chosen, and neither reached nor died since */
     enum gc_phase phase;       /* GC_IDLE: closed */
     int generation;
     bool save_all;
@@ -30,8 +33,7 @@ struct window {
     uint64_t mask;             /* of them, those it has not come to */
     slot_t end;                /* of the heap when it opened: what is born behind it is no member */
     uint32_t told_pool;        /* RELEASE: the condemned up to this pool have left their generations */
-    uint64_t members[POOL_CELLS / 64]; /* RELEASE: of the pool of `group` ... */
-    uint32_t place;            /* ... how far it is in them; 0: they are not known yet */
+    uint32_t place;            /* RELEASE: how far it is in the pool of `group` */
     struct edge_scan scan;     /* object in the middle of being looked through */
     bool done_walking;         /* SPREAD: only grey objects are left */
     struct grey grey;
@@ -54,7 +56,6 @@ struct logged_run {
 struct gc {
     struct heap *heap;
     const struct pools *pools;
-    uint8_t *bytes;            /* of members, by slot (heap/window.h) */
     struct heap_watch watch;
     struct gc_tuning tuning;
     uint32_t counts[GC_GENERATIONS];
@@ -65,7 +66,7 @@ struct gc {
     struct slotset nursery[2]; /* generation 0; [nursery_now] is where the newborn go */
     int nursery_now;
     struct slotset middle;     /* generation 1 */
-    struct copies copies;      /* what is left of members' counts where a byte cannot say it */
+    struct copies copies;      /* what is left of members' counts */
     size_t charged_bytes;      /* of these tables, on the account */
 
     struct window young, full;
@@ -116,32 +117,23 @@ void pace_ended(struct gc *gc, const struct window *w);
 /* window.c */
 void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run);
 void window_rewind(struct window *w);    /* the walk of the next phase begins */
-void window_walk_heap(struct window *w); /* CLOSE of a full window: after the young, all */
+bool window_choose_elsewhere(struct window *w); /* CLOSE of a full window: after the young, all; false: that was all */
 void gc_promote(struct gc *gc, slot_t slot, uint32_t generation);
 
 /* The walk goes on to the next 64 slots, or the next pool; false at its end, or without units. */
 bool window_next_group(struct gc *gc, struct window *w, size_t *units);
 void window_next_pool(struct gc *gc, struct window *w, size_t *units);
-/* The heap may have changed since the last step: what is not in use any more, the walk does not come to. */
+/* The heap may have changed since the last step: what is gone, the walk does not come to. */
 void window_resume(const struct gc *gc, struct window *w);
-/* The members in one pool; false: none. */
-bool window_members(const struct gc *gc, const struct window *w, uint32_t pool, uint64_t ret[POOL_CELLS / 64]);
-
 static inline bool window_is_walked(const struct window *w)
 {
     return w->group >= w->end;
 }
 
-static inline bool window_has(const struct gc *gc, const struct window *w, slot_t slot)
-{
-    return window_left(gc->bytes[slot], w->base) < WINDOW_STRANGER;
-}
-
 /* A member is reached: it leaves the window, and waits to be looked through. */
-static inline void window_reach(struct gc *gc, struct window *w, slot_t slot)
+static inline void window_reach(struct window *w, slot_t slot)
 {
-    CHECK(window_has(gc, w, slot));
-    gc->bytes[slot] = 0;
+    slotset_remove(&w->members, slot);
     w->reached++;
     grey_push(&w->grey, slot);
 }

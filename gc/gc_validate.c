@@ -2,9 +2,9 @@
  * gc_validate.c - which object may be in which state in which phase (gc.h), counted anew.
  *
  *   1. The generations' populations are what the headers say.
- *   2. A young object is in the set of its generation, unless an open full window has chosen it.
- *   3. The byte of a slot names a window only while that is open and the slot in use; those that name it are as
- *      many as were chosen and neither reached nor died, until they are freed.
+ *   2. While no window is open, a young object is in the set of its generation.
+ *   3. A slot is in a window only while that is open and the slot in use; members are as many as were chosen and
+ *      neither reached nor died, until they are freed.
  */
 #include "gc/gc_impl.h"
 #include "heap/base/map.h"
@@ -13,14 +13,14 @@
 
 struct census {
     uint64_t generation[4];
-    uint64_t marked[3];
-    uint64_t misplaced;
+    uint64_t marked[WINDOWS];
+    uint64_t misplaced, free;
 };
 
-/* A full window takes the young out of their sets; those it has reached grow older when they are looked through. */
+/* A window takes the young out of their sets; those it has reached grow older when they are looked through. */
 static bool is_in_its_set(const struct gc *gc, slot_t slot, const struct object *o)
 {
-    if (gc->full.phase != GC_IDLE || o->generation > 1)
+    if (gc->young.phase != GC_IDLE || gc->full.phase != GC_IDLE || o->generation > 1)
         return true;
     if (o->generation == 1)
         return slotset_has(&gc->middle, slot);
@@ -30,7 +30,7 @@ static bool is_in_its_set(const struct gc *gc, slot_t slot, const struct object 
 /* Condemned, and no longer counted in its generation: its pool was told. */
 static bool has_left(const struct gc *gc, slot_t slot)
 {
-    const struct window *w = window_of_byte(gc->bytes[slot]) == WINDOW_YOUNG ? &gc->young : &gc->full;
+    const struct window *w = slotset_has(&gc->young.members, slot) ? &gc->young : &gc->full;
 
     return !heap_is_alive(gc->heap, slot) && pool_of(slot) <= w->told_pool;
 }
@@ -39,7 +39,8 @@ static void count_cell(const struct gc *gc, slot_t slot, struct census *c)
 {
     const struct object *o = gc_object(gc, slot);
 
-    c->marked[window_of_byte(gc->bytes[slot])]++;
+    c->marked[WINDOW_YOUNG] += slotset_has(&gc->young.members, slot);
+    c->marked[WINDOW_FULL] += slotset_has(&gc->full.members, slot);
     if (o->state != STATE_LIVE || o->kind == KIND_BYTES || has_left(gc, slot))
         return;
     c->generation[o->generation]++;
@@ -67,8 +68,9 @@ static void claim(struct verdict *v, const char *what, uint64_t found, uint64_t 
 
 static void check_window(struct verdict *v, const struct window *w, uint64_t marked)
 {
+    claim(v, "members of a window", marked, w->members.count);
     if (w->phase == GC_IDLE)
-        claim(v, "objects marked for a closed window", marked, 0);
+        claim(v, "members of a closed window", marked, 0);
     else if (w->phase == GC_SUBTRACT || w->phase == GC_SPREAD)
         claim(v, "objects in a window", marked, w->run.candidates - w->reached - w->died);
 }
@@ -82,13 +84,14 @@ size_t gc_validate(struct gc *gc, void (*broken)(void *ctx, const char *sentence
         if (gc_in_use(gc, slot))
             count_cell(gc, slot, &c);
         else
-            claim(&v, "the byte of a slot that is free", gc->bytes[slot], 0);
+            c.free += slotset_has(&gc->young.members, slot) || slotset_has(&gc->full.members, slot);
     }
     claim(&v, "objects of generation 0", c.generation[0], gc->generations[0].objects);
     claim(&v, "objects of generation 1", c.generation[1], gc->generations[1].objects);
     claim(&v, "objects of generation 2", c.generation[2], gc->generations[2].objects);
     claim(&v, "frozen objects", c.generation[3], gc->frozen);
     claim(&v, "objects in the wrong set", c.misplaced, 0);
+    claim(&v, "free slots in a window", c.free, 0);
     claim(&v, "broken rules of the garbage table", map_validate(gc->garbage), 0);
     check_window(&v, &gc->young, c.marked[WINDOW_YOUNG]);
     check_window(&v, &gc->full, c.marked[WINDOW_FULL]);

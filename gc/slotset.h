@@ -20,7 +20,7 @@ void slotset_fini(struct slotset *s, struct mem *mem);
 
 static inline bool slotset_has(const struct slotset *s, slot_t slot)
 {
-    return (s->bits[pool_of(slot)][(slot / 64) % (POOL_CELLS / 64)] >> (slot % 64)) & 1;
+    return bits_has(s->bits[0], slot);
 }
 
 /* Again is fine. */
@@ -36,6 +36,29 @@ static inline void slotset_add(struct slotset *s, slot_t slot)
     *word |= bit;
 }
 
+/* Those among the 64 slots from `first` on. */
+static inline void slotset_add_group(struct slotset *s, slot_t first, uint64_t members)
+{
+    uint64_t *word = &s->bits[pool_of(first)][(first / 64) % (POOL_CELLS / 64)];
+
+    if (members == 0)
+        return;
+    bits_add(s->pools, pool_of(first));
+    s->pool_end = s->pool_end > pool_of(first) ? s->pool_end : pool_of(first) + 1;
+    s->count += (uint64_t)__builtin_popcountll(members & ~*word);
+    *word |= members;
+}
+
+/* Its pool may go on naming it in `pools`. CHECKs that it is a member. */
+static inline void slotset_remove(struct slotset *s, slot_t slot)
+{
+    uint64_t *word = &s->bits[pool_of(slot)][(slot / 64) % (POOL_CELLS / 64)], bit = 1ull << (slot % 64);
+
+    CHECK((*word & bit) != 0);
+    *word &= ~bit;
+    s->count--;
+}
+
 /* The members among the 64 slots from `first` on. */
 static inline uint64_t slotset_group(const struct slotset *s, slot_t first)
 {
@@ -46,6 +69,12 @@ static inline uint64_t slotset_group(const struct slotset *s, slot_t first)
 static inline size_t slotset_bytes(const struct slotset *s)
 {
     return (size_t)s->pool_end * (POOL_CELLS / 8);
+}
+
+/* `pools` may name one that has none any more. */
+static inline bool slotset_has_in_pool(const struct slotset *s, uint32_t pool)
+{
+    return bits_next(s->bits[pool], 0, POOL_CELLS) < POOL_CELLS;
 }
 
 #define SLOTSET_KEEP_POOLS 1024u /* pools whose bits stay when the set is empty: 128 KiB */

@@ -35,20 +35,16 @@ static struct choice choice_of(const struct gc *gc, const struct window *w)
     return (struct choice){0, w->walk == WALK_YOUNG, w->run.dry_run ? NULL : &gc->nursery[gc->nursery_now]};
 }
 
-static bool is_chosen(const struct gc *gc, const struct choice *c, slot_t slot, const struct object *o)
+static bool is_chosen(const struct choice *c, slot_t slot, const struct object *o)
 {
-    return o->state == STATE_LIVE && o->kind != KIND_BYTES && gc->bytes[slot] == 0 && o->generation >= c->youngest &&
+    return o->state == STATE_LIVE && o->kind != KIND_BYTES && o->generation >= c->youngest &&
            o->generation <= c->oldest && (o->generation > 0 || c->newborn == NULL || !slotset_has(c->newborn, slot));
 }
 
-static uint32_t copy_count(struct gc *gc, slot_t slot, const struct object *o)
+/* Among the 64 slots where the walk is: members of either window already. */
+static uint64_t other_members(const struct gc *gc, const struct window *w)
 {
-    uint32_t count = o->has_big ? heap_count(gc->heap, slot) : o->count;
-
-    if (count <= WINDOW_LEFT_MAX)
-        return count;
-    copies_set(&gc->copies, slot, count);
-    return WINDOW_LEFT_LARGE;
+    return slotset_group(&gc->young.members, w->group) | slotset_group(&gc->full.members, w->group);
 }
 
 #define CHOICES_PER_UNIT 4
@@ -56,20 +52,24 @@ static uint32_t copy_count(struct gc *gc, slot_t slot, const struct object *o)
 /* The rest of the 64 slots where the walk is, as far as the units go. */
 static size_t choose(struct gc *gc, struct window *w, const struct choice *c, size_t units)
 {
-    uint32_t passed = 0, chosen = 0, most = (uint32_t)(units < 64 ? units * CHOICES_PER_UNIT : 64);
+    uint32_t passed = 0, most = (uint32_t)(units < 64 ? units * CHOICES_PER_UNIT : 64);
+    uint64_t chosen = 0;
 
-    if (w->mask != 0)
-        copies_note_page(&gc->copies, w->group);
+    if (w->mask == 0)
+        return units;
+    w->mask &= ~other_members(gc, w);
+    copies_begin(&gc->copies, w->group);
     for (; w->mask != 0 && passed < most; w->mask &= w->mask - 1, passed++) {
         slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
         const struct object *o = gc_object(gc, slot);
 
-        if (!is_chosen(gc, c, slot, o))
+        if (!is_chosen(c, slot, o))
             continue;
-        gc->bytes[slot] = window_byte(w->base, copy_count(gc, slot, o));
-        chosen++;
+        copies_set(&gc->copies, slot, o->has_big ? heap_count(gc->heap, slot) : o->count);
+        chosen |= w->mask & -w->mask;
     }
-    w->run.candidates += chosen;
+    slotset_add_group(&w->members, w->group, chosen);
+    w->run.candidates += (uint64_t)__builtin_popcountll(chosen);
     passed = (passed + CHOICES_PER_UNIT - 1) / CHOICES_PER_UNIT;
     return units - passed;
 }
@@ -83,9 +83,8 @@ size_t window_close_set(struct gc *gc, struct window *w, size_t units)
         units = choose(gc, w, &c, units);
         if (w->mask != 0 || window_next_group(gc, w, &units) || units == 0)
             continue;
-        if (w->walk == WALK_HEAP || w->generation < 2)
+        if (!window_choose_elsewhere(w))
             return units;
-        window_walk_heap(w);
         c = choice_of(gc, w);
     }
     return 0;
@@ -94,7 +93,7 @@ size_t window_close_set(struct gc *gc, struct window *w, size_t units)
 /* ---- looking through objects ---- */
 
 #define LINKS_PER_UNIT 4
-#define LINKS_AHEAD 128u  /* found, and not yet acted on: by then the bytes of the first have come from memory */
+#define LINKS_AHEAD 128u  /* found, and not yet acted on: by then what is said of the first has come from memory */
 #define OBJECTS_AHEAD 32u /* reached, and not yet looked through: the same for cells */
 #define BYTES_AHEAD 512   /* of cells that are walked in the order of memory, across the ends of pages */
 
@@ -105,17 +104,15 @@ struct links {
     struct gc *gc;
     struct window *w;
     void (*act)(struct links *); /* on all of them */
+    const char *table;           /* what they will be looked up in, by slot ... */
+    uint32_t shift;              /* ... one byte for 2^shift of them */
     uint32_t count;
     slot_t target[LINKS_AHEAD];
 };
 
-/* Without clearing what is written before it is read. */
-static inline void links_init(struct links *l, struct gc *gc, struct window *w, void (*act)(struct links *))
+static inline void fetch(const struct links *l, slot_t target)
 {
-    l->gc = gc;
-    l->w = w;
-    l->act = act;
-    l->count = 0;
+    __builtin_prefetch(l->table + (target >> l->shift), 1);
 }
 
 static void found_in_scan(void *ctx, slot_t target)
@@ -124,7 +121,7 @@ static void found_in_scan(void *ctx, slot_t target)
 
     if (l->count == LINKS_AHEAD)
         l->act(l);
-    __builtin_prefetch(&l->gc->bytes[target], 1);
+    fetch(l, target);
     l->target[l->count++] = target;
 }
 
@@ -136,14 +133,13 @@ static size_t finish_scan(struct links *l, size_t units)
 
 static inline void found_in_record(struct links *l, const uint32_t *values, uint32_t count)
 {
-    const uint8_t *bytes = l->gc->bytes;
     slot_t *next = &l->target[l->count];
 
     for (uint32_t i = 0; i < count; i++) {
         if (word_tag(values[i]) != WORD_LINK)
             continue;
         *next = word_payload(values[i]);
-        __builtin_prefetch(&bytes[*next++], 1);
+        fetch(l, *next++);
     }
     l->count = (uint32_t)(next - l->target);
 }
@@ -167,36 +163,26 @@ static inline size_t look_through(struct links *l, slot_t slot, size_t units)
 
 /* ---- SUBTRACT ---- */
 
-static void subtract_large(struct gc *gc, const struct window *w, slot_t target)
-{
-    if (copies_subtract(&gc->copies, target) == 0)
-        gc->bytes[target] = window_byte(w->base, 0);
-}
-
 static void subtract_links(struct links *l)
 {
-    uint8_t *bytes = l->gc->bytes, base = l->w->base; /* kept in registers, whatever is written */
+    const uint64_t *members = l->w->members.bits[0]; /* kept in registers, whatever is written */
     uint32_t count = l->count;
 
-    for (uint32_t i = 0; i < count; i++) {
-        slot_t target = l->target[i];
-        uint8_t byte = bytes[target];
-        uint32_t left = window_left(byte, base);
-
-        CHECK(left > 0);
-        if (left <= WINDOW_LEFT_MAX)
-            bytes[target] = (uint8_t)(byte - 1);
-        else if (left == WINDOW_LEFT_LARGE)
-            subtract_large(l->gc, l->w, target);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (bits_has(members, l->target[i]))
+            copies_subtract(&l->gc->copies, l->target[i]);
     l->count = 0;
 }
 
 size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 {
-    struct links l;
+    struct links l; /* but for the targets, of which there are none */
 
-    links_init(&l, gc, w, subtract_links);
+    l.gc = gc;
+    l.w = w;
+    l.act = subtract_links;
+    l.table = (const char *)gc->copies.bytes;
+    l.shift = l.count = 0;
     units = finish_scan(&l, units);
     window_resume(gc, w);
     while (units > 0) {
@@ -205,8 +191,7 @@ size_t window_subtract(struct gc *gc, struct window *w, size_t units)
         if (slot == 0)
             break;
         __builtin_prefetch((const char *)gc_object(gc, slot) + BYTES_AHEAD);
-        if (window_has(gc, w, slot))
-            units = look_through(&l, slot, units);
+        units = look_through(&l, slot, units);
     }
     subtract_links(&l);
     return units;
@@ -217,18 +202,12 @@ size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 static void spread_links(struct links *l)
 {
     struct window *w = l->w;
-    uint8_t *bytes = l->gc->bytes, base = w->base; /* kept in registers, whatever is written */
+    const uint64_t *members = w->members.bits[0]; /* kept in registers, whatever is written */
     uint32_t count = l->count;
 
-    for (uint32_t i = 0; i < count; i++) {
-        slot_t target = l->target[i];
-
-        if (window_left(bytes[target], base) >= WINDOW_STRANGER)
-            continue;
-        bytes[target] = 0;
-        w->reached++;
-        grey_push(&w->grey, target);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (bits_has(members, l->target[i]))
+            window_reach(w, l->target[i]);
     l->count = 0;
 }
 
@@ -263,12 +242,11 @@ static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
 
     while (*units > 0) {
         slot_t slot = window_next(gc, w, units);
-        uint32_t left = window_left(gc->bytes[slot], w->base);
 
         if (slot == 0)
             return 0;
-        if (left > 0 && left < WINDOW_STRANGER) {
-            gc->bytes[slot] = 0;
+        if (copies_left(&gc->copies, slot) && slotset_has(&w->members, slot)) { /* not reached meanwhile */
+            slotset_remove(&w->members, slot);
             w->reached++;
             return slot;
         }
@@ -313,10 +291,15 @@ static size_t reap_first(struct gc *gc, struct window *w, size_t units)
 
 size_t window_spread(struct gc *gc, struct window *w, size_t units)
 {
-    struct links l;
+    struct links l; /* but for the targets, of which there are none */
     slot_t slots[OBJECTS_AHEAD];
 
-    links_init(&l, gc, w, spread_links);
+    l.gc = gc;
+    l.w = w;
+    l.act = spread_links;
+    l.table = (const char *)w->members.bits;
+    l.shift = 3;
+    l.count = 0;
     window_resume(gc, w);
     while (units > 0) {
         uint32_t count;

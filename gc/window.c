@@ -1,14 +1,14 @@
 /*
  * window.c - the set of objects that one collection looks at: who is in it, walking it, leaving it.
  *
- * A walk goes through slots in ascending order, 64 at a time: those that the sets of the young name, or all that are
- * in use. It is begun anew in each phase and finds what is a member by then by its byte (heap/window.h).
+ * A walk goes through slots in ascending order, 64 at a time: to choose the members, those that the sets of the young
+ * name, or all that are in use; later those that are members still. It is begun anew in each phase.
  */
 #include "gc/gc_impl.h"
 
 void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run)
 {
-    CHECK(w->phase == GC_IDLE && w->scan.slot == 0 && grey_is_empty(&w->grey));
+    CHECK(w->phase == GC_IDLE && w->scan.slot == 0 && w->members.count == 0 && grey_is_empty(&w->grey));
     w->phase = GC_CLOSE;
     w->generation = generation;
     w->end = gc_heap_end(gc);
@@ -16,7 +16,7 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     w->reached = w->died = 0;
     w->done_walking = false;
     w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
-    heap_open_window(gc->heap, w->mark);
+    heap_open_window(gc->heap, w->mark, w->members.bits[0]);
     if (!dry_run) {
         CHECK(gc->nursery[!gc->nursery_now].count == 0);
         gc->nursery_now = !gc->nursery_now; /* the newborn go elsewhere from now on */
@@ -59,6 +59,7 @@ static uint64_t named(const struct gc *gc, const struct window *w, slot_t group)
     case WALK_YOUNG:
         return slotset_group(&gc->nursery[nursery_of(gc, w)], group) | slotset_group(&gc->middle, group);
     case WALK_HEAP:
+    case WALK_MEMBERS:
         return UINT64_MAX;
     }
     UNREACHABLE();
@@ -67,7 +68,11 @@ static uint64_t named(const struct gc *gc, const struct window *w, slot_t group)
 /* Of 64 slots, those that the walk comes to. */
 static uint64_t candidates(const struct gc *gc, const struct window *w, slot_t group)
 {
-    if (group >= w->end || !pool_is_objects(gc->pools, pool_of(group)))
+    if (group >= w->end)
+        return 0;
+    if (w->walk == WALK_MEMBERS)
+        return slotset_group(&w->members, group);
+    if (!pool_is_objects(gc->pools, pool_of(group)))
         return 0;
     return named(gc, w, group) & pool_used_word(gc->pools, pool_of(group), (group / 64) % (POOL_CELLS / 64));
 }
@@ -85,6 +90,8 @@ static uint32_t next_pool(const struct gc *gc, const struct window *w, uint32_t 
     uint32_t end = pool_of(w->end);
 
     (*units)--;
+    if (w->walk == WALK_MEMBERS)
+        return bits_next(w->members.pools, from, end);
     if (w->walk != WALK_HEAP)
         return next_young_pool(gc, w, from, end);
     while (from < end && *units > 0 && !pool_is_objects(gc->pools, from)) {
@@ -96,46 +103,46 @@ static uint32_t next_pool(const struct gc *gc, const struct window *w, uint32_t 
 
 /* ---- walking ---- */
 
-static enum walk walk_of(const struct window *w)
+static void begin_walk(struct window *w, enum walk walk)
 {
-    if (w->generation == 0)
-        return WALK_NURSERY;
-    return w->generation == 1 || w->phase == GC_CLOSE ? WALK_YOUNG : WALK_HEAP;
-}
-
-void window_rewind(struct window *w)
-{
-    w->walk = walk_of(w);
+    w->walk = walk;
     w->group = 0; /* pool 0 has no cells */
     w->mask = 0;
     w->place = 0;
 }
 
-void window_walk_heap(struct window *w)
+void window_rewind(struct window *w)
 {
-    w->walk = WALK_HEAP;
-    w->group = 0;
-    w->mask = 0;
+    if (w->phase == GC_CLOSE)
+        begin_walk(w, w->generation == 0 ? WALK_NURSERY : WALK_YOUNG);
+    else
+        begin_walk(w, WALK_MEMBERS);
 }
 
-/* The sets of the young have served: who was in them is a member of a full window, or older, or gone. Those born since
- * are in the other nursery. */
-static bool is_last_look(const struct window *w)
+bool window_choose_elsewhere(struct window *w)
 {
-    if (w->walk == WALK_HEAP || w->run.dry_run)
+    if (w->walk == WALK_HEAP || w->generation < 2)
         return false;
-    return w->generation == 2 ? w->phase == GC_CLOSE : w->phase == GC_FREE;
+    begin_walk(w, WALK_HEAP);
+    return true;
+}
+
+/* The sets of the young have served: who was in them is a member, or older, or gone. The newborn are in the other
+ * nursery. */
+static void clear_sets(struct gc *gc, const struct window *w, uint32_t pool)
+{
+    if (w->walk >= WALK_HEAP || w->run.dry_run)
+        return;
+    slotset_clear_pool(&gc->nursery[nursery_of(gc, w)], pool);
+    if (w->walk == WALK_YOUNG)
+        slotset_clear_pool(&gc->middle, pool);
 }
 
 void window_next_pool(struct gc *gc, struct window *w, size_t *units)
 {
     uint32_t pool = pool_of(w->group);
 
-    if (is_last_look(w)) {
-        slotset_clear_pool(&gc->nursery[nursery_of(gc, w)], pool);
-        if (w->walk == WALK_YOUNG)
-            slotset_clear_pool(&gc->middle, pool);
-    }
+    clear_sets(gc, w, pool);
     w->group = next_pool(gc, w, pool + 1, units) << POOL_SHIFT;
     w->mask = candidates(gc, w, w->group);
 }
@@ -156,20 +163,4 @@ bool window_next_group(struct gc *gc, struct window *w, size_t *units)
 void window_resume(const struct gc *gc, struct window *w)
 {
     w->mask &= candidates(gc, w, w->group);
-}
-
-bool window_members(const struct gc *gc, const struct window *w, uint32_t pool, uint64_t ret[POOL_CELLS / 64])
-{
-    uint64_t any = 0;
-
-    for (uint32_t i = 0; i < POOL_CELLS / 64; i++) {
-        slot_t group = pool << POOL_SHIFT | i * 64;
-
-        ret[i] = 0;
-        for (uint64_t mask = candidates(gc, w, group); mask != 0; mask &= mask - 1)
-            if (window_has(gc, w, group + (slot_t)__builtin_ctzll(mask)))
-                ret[i] |= mask & -mask;
-        any |= ret[i];
-    }
-    return any != 0;
 }

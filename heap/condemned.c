@@ -6,7 +6,7 @@
  * references and listings answer as for the dead, and the statistics have changed. No header is written.
  * Then two passes, each in bounded steps, each over the whole set before the next:
  *
- *     release   the members let go of their contents. Links among them are skipped, which takes a look at a byte
+ *     release   the members let go of their contents. Links among them are skipped, which takes a look at a bit
  *               instead of a count; a survivor that loses its last reference dies by counting.
  *     free      the cells go back. A pool of which nothing is left goes as a whole, and its cells are never touched.
  *
@@ -19,9 +19,9 @@
 
 void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
 {
-    CHECK(w != WINDOW_NONE && ((h->dead_windows >> w) & 1) == 0 && h->stats.objects >= members);
-    h->open_windows &= ~(1u << w);
-    h->dead_windows |= 1u << w;
+    CHECK(((h->windows.open >> w) & 1) == 1 && h->stats.objects >= members);
+    h->windows.open &= ~(1u << w);
+    h->windows.dead |= 1u << w;
     h->released[w] = h->told_pool[w] = 0;
     h->weak_deaths++; /* what weakly refers to the set reads null from now on: etags must differ */
     h->stats.objects -= members;
@@ -33,11 +33,12 @@ void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
 
 /* ---- release ---- */
 
-#define LINKS_AHEAD 128u /* found, and not yet acted on: by then the bytes of the first have come from memory */
+#define LINKS_AHEAD 128u /* found, and not yet acted on: by then the bits of the first have come from memory */
 
 /* What a run of deaths in one pool adds up to, so that the counters are touched once. */
 struct release {
     struct heap *heap;
+    const uint64_t *dead;     /* those who go with it, by slot */
     uint32_t cell_bytes;
     uint32_t shape;           /* of the last few ... */
     uint64_t objects;         /* ... how many that were */
@@ -66,7 +67,7 @@ static void drop_links(struct release *r)
     struct heap *h = r->heap;
 
     for (uint32_t i = 0; i < r->count; i++)
-        if (((h->dead_windows >> window_of_byte(h->window[r->target[i]])) & 1) == 0)
+        if (!windows_have(&h->windows, h->windows.dead, r->target[i]))
             ref_drop(h, r->target[i]);
     h->stats.links -= r->count;
     r->count = 0;
@@ -74,7 +75,7 @@ static void drop_links(struct release *r)
 
 static inline void drop_soon(struct release *r, slot_t target)
 {
-    __builtin_prefetch(&r->heap->window[target]);
+    __builtin_prefetch(&r->dead[target / 64]);
     if (r->count == LINKS_AHEAD)
         drop_links(r);
     r->target[r->count++] = target;
@@ -159,8 +160,9 @@ size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t poo
     struct release r; /* but for the targets, of which there are none */
     slot_t first = pool << POOL_SHIFT;
 
-    CHECK((h->dead_windows >> w) & 1);
+    CHECK((h->windows.dead >> w) & 1);
     r.heap = h;
+    r.dead = h->windows.members[w];
     r.cell_bytes = h->pools.pool[pool].words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES;
     r.shape = r.turn_max = r.count = 0;
     r.objects = 0;

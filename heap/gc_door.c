@@ -159,19 +159,15 @@ void heap_drop_ref(struct heap *h, slot_t slot)
 
 /* ---- windows ---- */
 
-uint8_t *heap_windows(struct heap *h)
+void heap_open_window(struct heap *h, enum object_window w, const uint64_t *members)
 {
-    return h->window;
-}
-
-void heap_open_window(struct heap *h, enum object_window w)
-{
-    CHECK(w != WINDOW_NONE && ((h->open_windows >> w) & 1) == 0);
-    h->open_windows |= 1u << w;
+    CHECK(((h->windows.open | h->windows.dead) >> w & 1) == 0);
+    h->windows.members[w] = members;
+    h->windows.open |= 1u << w;
 }
 
 void heap_close_window(struct heap *h, enum object_window w)
 {
-    h->open_windows &= ~(1u << w);
-    h->dead_windows &= ~(1u << w);
+    h->windows.open &= ~(1u << w);
+    h->windows.dead &= ~(1u << w);
 }

@@ -28,7 +28,6 @@ enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret)
     h->seed = seed;
     if (pools_init(&h->pools, mem) != ERR_OK || strings_create(h) != ERR_OK || shape_tables_create(h) != ERR_OK ||
         weak_tables_create(h) != ERR_OK || (h->big_counts = map_create(mem, seed)) == NULL ||
-        (h->window = mem_reserve(mem, WINDOW_TABLE_BYTES)) == NULL ||
         (h->roots = names_create(h)) == NULL) {
         heap_destroy(&h);
         return ERR_NOMEM;
@@ -84,7 +83,6 @@ void heap_destroy(struct heap **at)
     shape_tables_destroy(h);
     strings_destroy(h);
     map_destroy(&h->big_counts);
-    mem_unreserve(h->mem, h->window, WINDOW_TABLE_BYTES);
     pools_fini(&h->pools);
     h->magic = 0;
     mem_free(h->mem, h, sizeof *h);

@@ -87,10 +87,9 @@ void heap_drop_ref(struct heap *h, slot_t slot);
 
 /* ---- windows ---- */
 
-/* The table of window.h. The collector writes the bytes of members; a member's is 0 before its slot is free. */
-uint8_t *heap_windows(struct heap *h);
-/* From now on, until it is closed or condemned, changes of its members' counts are told. */
-void heap_open_window(struct heap *h, enum object_window w);
+/* From now on, until it is closed or condemned, changes of its members' counts are told. `members` (window.h) stay the
+ * collector's, who adds and removes; none is left when its slot becomes free. */
+void heap_open_window(struct heap *h, enum object_window w, const uint64_t *members);
 /* It has no members any more. */
 void heap_close_window(struct heap *h, enum object_window w);
 

@@ -67,18 +67,14 @@ struct heap {
     const struct heap_watch *watch[HEAP_WATCHES_MAX];
     struct edge_scan *scans;  /* open scans of large objects */
 
-    /* the collector's windows (window.h), by gc_door.c and condemned.c */
-    uint8_t *window;          /* reserved, by slot */
-    uint32_t open_windows;    /* bit w: window w is open, its members' counts are watched */
-    uint32_t dead_windows;    /* bit w: what is still in window w is condemned */
+    /* the collector's windows, by gc_door.c and condemned.c */
+    struct windows windows;
     uint64_t unreleased;      /* condemned objects that have not let go of their contents */
-    slot_t released[WINDOW_FULL + 1]; /* by window: condemned members below it have let go of their contents */
-    uint32_t told_pool[WINDOW_FULL + 1]; /* by window: the last pool that the watchers know to be condemned */
+    slot_t released[WINDOWS]; /* by window: condemned members below it have let go of their contents */
+    uint32_t told_pool[WINDOWS]; /* by window: the last pool that the watchers know to be condemned */
 
     struct heap_stats stats;
 };
-
-#define WINDOW_TABLE_BYTES ((size_t)POOLS_MAX * POOL_CELLS)
 
 static inline struct object *object_at(const struct heap *h, slot_t slot)
 {

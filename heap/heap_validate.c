@@ -81,9 +81,10 @@ static size_t validate_contents(struct heap *h, slot_t slot)
 /* Condemned, and its contents are gone, whatever its cell still says. */
 static bool is_released(const struct heap *h, slot_t slot)
 {
-    enum object_window w = window_of_byte(h->window[slot]);
-
-    return ((h->dead_windows >> w) & 1) != 0 && slot < h->released[w];
+    for (enum object_window w = 0; w < WINDOWS; w++)
+        if (windows_have(&h->windows, h->windows.dead & 1u << w, slot))
+            return slot < h->released[w];
+    return false;
 }
 
 static void count_contents(struct recount *r, slot_t slot)

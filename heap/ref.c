@@ -57,7 +57,7 @@ uint64_t ref_count(const struct heap *h, slot_t slot)
 /* The collector takes a member whose count changes as reached. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained)
 {
-    if (h->window[slot] == 0)
+    if (!windows_have(&h->windows, h->windows.open, slot))
         return;
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++) {
         const struct heap_watch *w = h->watch[i];
@@ -71,7 +71,7 @@ void ref_tell_window(const struct heap *h, slot_t slot, bool gained)
 /* Nothing is counted any more of what is dead or condemned. */
 static inline bool is_counted(const struct heap *h, slot_t slot, const struct object *o)
 {
-    return o->state != STATE_DEAD && (h->dead_windows == 0 || slot_is_alive(h, slot, o));
+    return o->state != STATE_DEAD && (h->windows.dead == 0 || slot_is_alive(h, slot, o));
 }
 
 /* One reference less: true if that was the last. */
@@ -88,7 +88,7 @@ static inline bool count_down(struct heap *h, slot_t slot, struct object *o)
     if (count == 0)
         fetch_half(h, slot, o);
     h->stats.fell_nonzero++;
-    if (h->open_windows != 0)
+    if (h->windows.open != 0)
         ref_tell_window(h, slot, false);
     return false;
 }

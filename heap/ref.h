@@ -39,7 +39,7 @@ static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why)
     if (o->count == OBJECT_COUNT_MAX && (e = ref_spill_half(h, slot, why)) != ERR_OK)
         return e;
     o->count++;
-    if (h->open_windows != 0)
+    if (h->windows.open != 0)
         ref_tell_window(h, slot, true);
     return ERR_OK;
 }

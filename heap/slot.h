@@ -18,7 +18,7 @@ enum err slot_find_target(const struct heap *h, obj_id id, slot_t *ret, struct w
 static inline bool slot_is_alive(const struct heap *h, slot_t slot, const struct object *o)
 {
     return o->state == STATE_LIVE &&
-           (h->dead_windows == 0 || ((h->dead_windows >> window_of_byte(h->window[slot])) & 1) == 0);
+           (h->windows.dead == 0 || !windows_have(&h->windows, h->windows.dead, slot));
 }
 
 static inline obj_id slot_id(const struct heap *h, slot_t slot)

@@ -1,43 +1,26 @@
 /*
- * window.h - who is in a window of the collector: one byte for each slot, in a table that costs what it touches.
+ * window.h - who is in a window of the collector: one bit for each slot, and window.
  *
- * A collection looks at a set of objects, its window. Two may be open at once, on disjoint sets: a young one
- * inside a full one. While a window is open the byte of each member not yet reached says which window it is in,
- * and what is left of the member's count when the links among members are taken away:
- *
- *     0               in no window, or reached
- *     base + 1 + n    a member; n is left, up to WINDOW_LEFT_MAX
- *     base + 1 + WINDOW_LEFT_LARGE   a member of which more is left; the collector says how much elsewhere
- *
- * where base is 0 for the young window and 0x80 for the full one. So a collection of ten million objects goes
- * through ten million bytes, not through ten million headers, and the heap, which has to tell the collector when
- * the count of a member changes, looks at a byte only while a window is open.
+ * A collection looks at a set of objects, its window. Two may be open at once, on disjoint sets: a young one inside a
+ * full one. The sets are the collector's; the heap looks at them when a count changes while a window is open, which it
+ * then tells, and once a window is condemned, to say who lives. So a collection of ten million objects goes through
+ * ten million bits and not through as many headers, and costs the heap nothing while there is none.
  */
 #pragma once
-#include <stdint.h>
+#include "heap/base/bits.h"
+#include "heap/id.h"
 
-enum object_window { WINDOW_NONE, WINDOW_YOUNG, WINDOW_FULL };
+enum object_window { WINDOW_YOUNG, WINDOW_FULL, WINDOWS };
 
-#define WINDOW_LEFT_MAX 125u
-#define WINDOW_LEFT_LARGE 126u
-#define WINDOW_STRANGER 127u /* what window_left() says, at least, of one that is no member */
+struct windows {
+    const uint64_t *members[WINDOWS]; /* by slot, a bit: in the window, and not reached */
+    uint32_t open;                    /* bit w: changes of its members' counts are told */
+    uint32_t dead;                    /* bit w: its members are condemned */
+};
 
-static inline uint8_t window_base(enum object_window w)
+/* Is it in one of these windows (bit w)? */
+static inline bool windows_have(const struct windows *w, uint32_t which, slot_t slot)
 {
-    return w == WINDOW_FULL ? 0x80 : 0;
-}
-
-static inline uint8_t window_byte(uint8_t base, uint32_t left)
-{
-    return (uint8_t)(base + 1 + left);
-}
-
-static inline uint32_t window_left(uint8_t byte, uint8_t base)
-{
-    return (uint8_t)(byte - base - 1);
-}
-
-static inline enum object_window window_of_byte(uint8_t byte)
-{
-    return byte == 0 ? WINDOW_NONE : byte < 0x80 ? WINDOW_YOUNG : WINDOW_FULL;
+    return ((which >> WINDOW_FULL) & 1 && bits_has(w->members[WINDOW_FULL], slot)) ||
+           ((which >> WINDOW_YOUNG) & 1 && bits_has(w->members[WINDOW_YOUNG], slot));
 }

@@ -120,6 +120,9 @@ START_TEST(what_fails_is_not_born)
 }
 END_TEST
 
+/* Of a window: enough for the few slots of these tests. */
+static uint64_t members[64 * POOL_CELLS / 64];
+
 START_TEST(counts_are_told_for_members_of_a_window_only)
 {
     struct world w = world_new();
@@ -130,19 +133,20 @@ START_TEST(counts_are_told_for_members_of_a_window_only)
     hold(&w, id);
     let_go(&w, id);
     ck_assert(d.gained == 0 && d.lost == 0);
-    heap_open_window(w.heap, WINDOW_FULL);
-    heap_windows(w.heap)[slot_of(other)] = window_byte(window_base(WINDOW_FULL), 1);
+    heap_open_window(w.heap, WINDOW_FULL, members);
+    bits_add(members, slot_of(other));
     hold(&w, id);
     let_go(&w, id); /* no member */
     ck_assert(d.gained == 0 && d.lost == 0);
-    heap_windows(w.heap)[slot_of(id)] = window_byte(window_base(WINDOW_FULL), 1);
+    bits_add(members, slot_of(id));
     hold(&w, id);
     ck_assert(d.gained == 1 && d.last == slot_of(id));
     let_go(&w, id);
     ck_assert(d.lost == 1);
     let_go(&w, id); /* the last one is a death, not a loss */
     ck_assert(d.lost == 1 && d.dying == 1);
-    heap_windows(w.heap)[slot_of(id)] = heap_windows(w.heap)[slot_of(other)] = 0;
+    bits_remove(members, slot_of(id));
+    bits_remove(members, slot_of(other));
     heap_close_window(w.heap, WINDOW_FULL);
     end_diary(&d);
     world_free(&w);
@@ -189,13 +193,13 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CEL
         c->cells += (uint32_t)__builtin_popcountll(cells[i]);
 }
 
-/* `count` slots of one pool join the young window, nothing left of their counts. */
+/* `count` slots of one pool join the young window, which is condemned. */
 static void condemn(struct world *w, const slot_t slots[], size_t count, uint64_t cells[POOL_CELLS / 64])
 {
-    heap_open_window(w->heap, WINDOW_YOUNG);
+    heap_open_window(w->heap, WINDOW_YOUNG, members);
     for (size_t i = 0; i < count; i++) {
-        MUST(pool_of(slots[i]) == pool_of(slots[0]));
-        heap_windows(w->heap)[slots[i]] = window_byte(window_base(WINDOW_YOUNG), 0);
+        MUST(pool_of(slots[i]) == pool_of(slots[0]) && slots[i] < ARRAY_LEN(members) * 64);
+        bits_add(members, slots[i]);
         bits_add(cells, slots[i] % POOL_CELLS);
     }
     heap_condemn_window(w->heap, WINDOW_YOUNG, count);
@@ -206,7 +210,7 @@ static void free_them(struct world *w, const slot_t slots[], size_t count, const
     uint32_t pool = pool_of(slots[0]);
 
     for (size_t i = 0; i < count; i++)
-        heap_windows(w->heap)[slots[i]] = 0;
+        bits_remove(members, slots[i]);
     heap_free_condemned(w->heap, pool, cells);
     heap_close_window(w->heap, WINDOW_YOUNG);
 }
@@ -295,7 +299,7 @@ START_TEST(no_more_can_be_condemned_than_live)
 {
     struct world w = world_new();
 
-    heap_open_window(w.heap, WINDOW_YOUNG);
+    heap_open_window(w.heap, WINDOW_YOUNG, members);
     heap_condemn_window(w.heap, WINDOW_YOUNG, 1);
 }
 END_TEST
