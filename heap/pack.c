@@ -332,6 +332,7 @@ bool is_sparse(const struct pools *p, enum pool_kind kind, uint32_t level)
 void pools_set_pack(struct pools *p, uint32_t used_pct)
 {
     p->sparse = 0;
+    p->packing = false;
     p->pack_levels = (used_pct < 100 ? used_pct : 100) * FULLNESS_LEVELS / 100;
     for (uint32_t kind = 0; kind < POOL_PACKED; kind++)
         for (uint32_t words = 2; words <= CELL_WORDS_MAX; words++)

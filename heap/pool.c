@@ -8,6 +8,12 @@ _Static_assert(sizeof(struct pool) <= 32, "a pool header stays small");
 
 /* ---- the tables, charged as they are touched ---- */
 
+/* What a number costs for good. Its used bits do not: they go with the last pool of their page. */
+#define NUMBER_BYTES (sizeof(uint64_t) + sizeof(struct pool) + sizeof(uint32_t))
+#define BITS_SHIFT 5 /* a page has the used bits of 32 numbers */
+
+_Static_assert((POOL_WORDS * sizeof(uint64_t)) << BITS_SHIFT == MEM_PAGE_BYTES, "a page of used bits");
+
 enum err pools_init(struct pools *p, struct mem *mem)
 {
     memset(p, 0, sizeof *p);
@@ -18,10 +24,11 @@ enum err pools_init(struct pools *p, struct mem *mem)
     p->numbers_reserve = POOLS_MAX / 4;
     p->table = mem_reserve(mem, POOLS_MAX * sizeof *p->table);
     p->used = mem_reserve(mem, POOLS_MAX * POOL_WORDS * sizeof *p->used);
+    p->bits_users = mem_reserve(mem, (POOLS_MAX >> BITS_SHIFT) * sizeof *p->bits_users);
     p->pool = mem_reserve(mem, POOLS_MAX * sizeof *p->pool);
     p->turn_base = mem_reserve(mem, POOLS_MAX * sizeof *p->turn_base);
     p->arena = mem_reserve(mem, ARENAS_MAX * sizeof *p->arena);
-    return p->table && p->used && p->pool && p->turn_base && p->arena ? ERR_OK : ERR_NOMEM;
+    return p->table && p->used && p->bits_users && p->pool && p->turn_base && p->arena ? ERR_OK : ERR_NOMEM;
 }
 
 void pools_fini(struct pools *p)
@@ -32,13 +39,12 @@ void pools_fini(struct pools *p)
     mem_uncharge(p->mem, (size_t)(p->pool_pages + p->dirty_pages) * MEM_PAGE_BYTES + p->charged_tables);
     mem_unreserve(p->mem, p->table, POOLS_MAX * sizeof *p->table);
     mem_unreserve(p->mem, p->used, POOLS_MAX * POOL_WORDS * sizeof *p->used);
+    mem_unreserve(p->mem, p->bits_users, (POOLS_MAX >> BITS_SHIFT) * sizeof *p->bits_users);
     mem_unreserve(p->mem, p->pool, POOLS_MAX * sizeof *p->pool);
     mem_unreserve(p->mem, p->turn_base, POOLS_MAX * sizeof *p->turn_base);
     mem_unreserve(p->mem, p->arena, ARENAS_MAX * sizeof *p->arena);
     memset(p, 0, sizeof *p);
 }
-
-#define NUMBER_BYTES (sizeof(uint64_t) + POOL_WORDS * sizeof(uint64_t) + sizeof(struct pool) + sizeof(uint32_t))
 
 /* A pool number that is in no use: one given back, or the next. 0: none left, or no memory. */
 static uint32_t take_number(struct pools *p)
@@ -61,6 +67,30 @@ static void return_number(struct pools *p, uint32_t n)
     p->pool[n] = (struct pool){.next = p->free_number};
     p->free_number = n;
     p->free_numbers++;
+}
+
+static bool gain_bits(struct pools *p, uint32_t n)
+{
+    if (p->bits_users[n >> BITS_SHIFT] == 0) {
+        if (!mem_charge(p->mem, MEM_PAGE_BYTES))
+            return false;
+        p->charged_tables += MEM_PAGE_BYTES;
+    }
+    p->bits_users[n >> BITS_SHIFT]++;
+    return true;
+}
+
+/* A number that is no pool reads zeros there, whether the page is the system's or not. */
+static void lose_bits(struct pools *p, uint32_t n)
+{
+    uint64_t *page = &p->used[(size_t)(n >> BITS_SHIFT << BITS_SHIFT) * POOL_WORDS];
+
+    memset(&p->used[n * POOL_WORDS], 0, POOL_WORDS * sizeof *p->used);
+    if (--p->bits_users[n >> BITS_SHIFT] > 0)
+        return;
+    mem_discard(page, MEM_PAGE_BYTES);
+    mem_uncharge(p->mem, MEM_PAGE_BYTES);
+    p->charged_tables -= MEM_PAGE_BYTES;
 }
 
 /* ---- pools of a class ---- */
@@ -140,7 +170,12 @@ static uint32_t create_pool(struct pools *p, enum pool_kind kind, uint32_t words
 
     if (n == 0)
         return 0;
+    if (!gain_bits(p, n)) {
+        return_number(p, n);
+        return 0;
+    }
     if (!take_pages(p, words, &arena, &page)) {
+        lose_bits(p, n);
         return_number(p, n);
         return 0;
     }
@@ -172,7 +207,7 @@ static void destroy_pool(struct pools *p, uint32_t n)
         return_pages(p, pool.arena, pool.first_page, pool.words);
     }
     p->table[n] = 0;
-    memset(&p->used[n * POOL_WORDS], 0, POOL_WORDS * sizeof *p->used);
+    lose_bits(p, n);
     if (pool.kind == POOL_OBJECTS)
         p->turn_base[n] += pool.turn_max;
     if (p->turn_base[n] + UINT16_MAX <= TURN_MAX)
@@ -414,9 +449,13 @@ static size_t validate_class(const struct pools *p, uint32_t kind, uint32_t word
 static size_t validate_numbers(const struct pools *p)
 {
     size_t broken = 0;
-    uint32_t free = 0;
+    uint32_t free = 0, users = 0;
 
     for (uint32_t n = 1; n < p->pool_end; n++) {
+        users = n % (1u << BITS_SHIFT) == 0 ? 0 : users;
+        users += p->table[n] != 0;
+        if ((n + 1) % (1u << BITS_SHIFT) == 0 || n + 1 == p->pool_end)
+            broken += users != p->bits_users[n >> BITS_SHIFT];
         broken += (p->table[n] == 0) != (p->pool[n].words == 0);
         broken += p->table[n] == 0 && bits_count(p->used, n << POOL_SHIFT, POOL_CELLS) != 0;
     }

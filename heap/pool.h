@@ -29,7 +29,7 @@
  * called between operations. A packed pool gives out no cells; when it runs empty it goes like any other.
  *
  * Always true, and checked by pools_validate():
- *   1. used bits of a pool = its count of cells handed out; a number that is no pool has none.
+ *   1. used bits of a pool = its count of cells handed out; a number that is no pool has none, and no memory.
  *   2. pages in pools + free pages = pages of the arenas; a page is in one pool or free.
  *   3. each pool with a free cell is in the list for its fullness, or is its class's current pool.
  *   4. cells that a class has at hand are free ones of its current pool.
@@ -114,6 +114,7 @@ struct pools {
     struct mem *mem;
     uint64_t *table;       /* by pool number: address, or slot of a struct packed, | flags | words; 0: no pool */
     uint64_t *used;        /* by slot, a bit: handed out (live, dead and not reaped, or retired) */
+    uint8_t *bits_users;   /* by page of used bits: pools that have theirs there; 0: it is the system's */
     struct pool *pool;     /* by pool number */
     uint32_t *turn_base;   /* by pool number: added to the turns of its cells */
     struct arena *arena;   /* by number; 0 is none */

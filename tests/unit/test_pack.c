@@ -290,13 +290,13 @@ START_TEST(a_random_life_with_packing_keeps_every_cell_whole)
     struct cells *c = cells_new();
     uint64_t seed = unit_seed(_i);
     static slot_t slots[40000];
-    uint32_t count = 0, steps = scaled(600000, 80000), packed = 0;
+    uint32_t count = 0, steps = scaled(600000, 240000), packed = 0;
 
     for (uint32_t n = 0; n < steps; n++) {
         uint32_t dice = unit_rand_below(&seed, 100);
 
         if (dice < (n / (steps / 6) % 2 == 0 ? 70u : 15u) && count < ARRAY_LEN(slots)) {
-            slot_t slot = data_cell(c, 2 + unit_rand_below(&seed, n % 64 == 0 ? 134 : 6));
+            slot_t slot = data_cell(c, 2 + unit_rand_below(&seed, n % 64 == 0 ? 134 : 3));
 
             sign(c, slots[count++] = slot);
         } else if (count > 0) {
@@ -314,7 +314,7 @@ START_TEST(a_random_life_with_packing_keeps_every_cell_whole)
             (void)pools_pack(&c->pools, 1 + unit_rand_below(&seed, 3000));
             c->mem.fail_at = 0;
             (void)pools_purge(&c->pools, 1 + unit_rand_below(&seed, 1000));
-            for (uint32_t words = 2; words < 8; words++)
+            for (uint32_t words = 2; words < 5; words++)
                 packed += c->pools.class[POOL_DATA][words].packed;
         }
         if (n % 10000 == 0)
@@ -552,7 +552,7 @@ END_TEST
 START_TEST(a_heap_tidies_itself_by_the_time_it_is_told)
 {
     struct world w = world_new();
-    uint32_t n = scaled(400, 250) * POOL_CELLS;
+    uint32_t n = 320 * POOL_CELLS;
     obj_id *ids = malloc(n * sizeof *ids);
     uint64_t committed;
 

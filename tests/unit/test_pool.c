@@ -158,7 +158,7 @@ START_TEST(empty_pools_and_arenas_give_their_memory_back)
     ck_assert_uint_eq(c->pools.dirty_pages, 0);
     tables = c->pools.charged_tables;
     ck_assert_uint_eq(c->mem.used_bytes, tables);
-    ck_assert_uint_le(tables, n / 5);
+    ck_assert_uint_le(tables, n / 20);
     free(slots);
     cells_free(c);
 }
