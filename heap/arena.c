@@ -287,7 +287,6 @@ static size_t validate_arena(const struct arena *a)
     return broken;
 }
 
-/* Every mapped arena is met once in the lists, in the right one. */
 /* Every arena with dirty pages is met once in the queue, and none waits longer than those before it. */
 static size_t validate_queue(const struct pools *p)
 {
@@ -304,6 +303,7 @@ static size_t validate_queue(const struct pools *p)
     return broken;
 }
 
+/* Every mapped arena is met once in the lists, in the right one. */
 static size_t validate_lists(const struct pools *p)
 {
     size_t broken = 0;

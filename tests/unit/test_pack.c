@@ -164,11 +164,37 @@ START_TEST(a_loose_pool_is_packed_once_more)
 }
 END_TEST
 
+/* More chunks than can be named; fewer, once most have died. */
+START_TEST(large_cells_are_packed_into_a_row_of_pages)
+{
+    struct cells *c = cells_new();
+    static slot_t kept[POOL_CELLS];
+    uint32_t count = make_sparse(c, 100, 1, 5, kept);
+
+    pack_all(c);
+    ck_assert_uint_eq(c->pools.packed_pages, (count * 400 + MEM_PAGE_BYTES - 1) / MEM_PAGE_BYTES);
+    for (uint32_t i = 0; i < count; i++)
+        if (i % 4 != 0)
+            pool_free(&c->pools, kept[i]);
+    ck_assert_uint_eq(c->pools.packed_dead_bytes, (count - (count + 3) / 4) * 400);
+    pack_all(c);
+    ck_assert_uint_eq(c->pools.packed_pages, 0);
+    ck_assert_uint_eq(c->pools.packed_dead_bytes, 0);
+    for (uint32_t i = 0; i < count; i += 4)
+        check_sign(c, kept[i]);
+    for (uint32_t i = 0; i < count; i += 4)
+        pool_free(&c->pools, kept[i]);
+    ck_assert_uint_eq(pools_packed_bytes(&c->pools), 0);
+    cells_free(c);
+}
+END_TEST
+
+/* Into chunks, and into a row. */
 START_TEST(refused_memory_leaves_a_pool_as_it_was)
 {
     struct cells *c = cells_new();
     static slot_t kept[POOL_CELLS];
-    uint32_t count = make_sparse(c, 7, 1, 6, kept), number = pool_of(kept[0]);
+    uint32_t count = make_sparse(c, _i == 0 ? 7 : 100, 1, 6, kept), number = pool_of(kept[0]);
     uint64_t n = 0;
 
     while (!pool_is_packed(&c->pools, number)) {
@@ -606,7 +632,8 @@ int main(int argc, char **argv)
         TEST(a_cell_freed_in_a_packed_pool_moves_nothing),
         TEST(cells_of_a_packed_pool_go_back_at_once),
         TEST(a_loose_pool_is_packed_once_more),
-        TEST(refused_memory_leaves_a_pool_as_it_was),
+        TEST(large_cells_are_packed_into_a_row_of_pages),
+        TEST(refused_memory_leaves_a_pool_as_it_was, .rounds = 2),
         TEST(a_refusal_is_not_repeated_at_once),
         TEST(packing_waits_until_waste_has_lasted),
         TEST(packed_pools_are_unpacked_when_numbers_are_scarce),
