@@ -5,7 +5,7 @@
  *
  * Both lie in cells of pools of a third kind. A chunk is as many cells as fit into the largest storage cell, a power
  * of two, and the last one the next power of two that is enough: a pool of 100 records of 20 bytes needs 6 chunks
- * of 320 bytes, one of 80 and 200 bytes to find them by, instead of 20 KiB. A pool that would need more chunks than
+ * of 320 bytes, one of 80 and 224 bytes to find them by, instead of 20 KiB. A pool that would need more chunks than
  * a struct packed can name has large cells, or many: those lie in one row of pages of their own.
  *
  * A cell that dies in a packed pool moves nothing, since whoever frees it may have pointers to its neighbours: its
@@ -53,6 +53,14 @@ static uint32_t chunk_shift(uint32_t words)
 static struct packed *packed_of(const struct pools *p, uint32_t n)
 {
     return (struct packed *)(void *)pool_cell(p, (slot_t)(p->table[n] >> POOL_TABLE_SHIFT));
+}
+
+/* Few sizes, 56, 72 to 136 words, since each has a last pool that is not full. */
+static uint32_t packed_words(uint32_t chunks)
+{
+    uint32_t bytes = (uint32_t)offsetof(struct packed, chunk) + chunks * (uint32_t)(sizeof(slot_t) + 1);
+
+    return ((bytes + 3) / 4 + 7) / 16 * 16 + 8;
 }
 
 static uint8_t *alive_in(struct packed *k)
@@ -207,10 +215,7 @@ static bool make_storage(struct pools *p, uint32_t n, struct storage *ret)
 
     if (chunks > CHUNKS_MAX)
         chunks = 0;
-
-    size_t bytes = offsetof(struct packed, chunk) + chunks * (sizeof(slot_t) + 1);
-
-    ret->slot = pool_alloc(p, POOL_PACKED, pool_data_words((uint32_t)(bytes + 3) / 4));
+    ret->slot = pool_alloc(p, POOL_PACKED, packed_words(chunks));
     if (ret->slot == 0)
         return false;
 
