@@ -333,7 +333,7 @@ START_TEST(a_random_life_with_packing_keeps_every_cell_whole)
             slots[i] = slots[--count];
         }
         if (unit_rand_below(&seed, 500) == 0) {
-            pools_tell_time(&c->pools, c->pools.now_ms + unit_rand_below(&seed, 3));
+            pools_tell_time(&c->pools, c->pools.now_ms + unit_rand_below(&seed, 800));
             c->pools.pack_all_due = c->pools.purge_all_due = unit_rand_below(&seed, 2) == 0;
             c->pools.numbers_reserve = unit_rand_below(&seed, 4) == 0 ? POOLS_MAX : POOLS_MAX / 4;
             c->mem.fail_at = unit_rand_below(&seed, 4) == 0 ? c->mem.request_count + 1 : 0;
