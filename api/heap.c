@@ -118,7 +118,7 @@ static uint64_t committed(const struct heap *h)
 /* POST /v1/heap/purge  ->  200 {"bytes": 4096}: how many went back to the system */
 enum err post_purge(struct api *api, struct task *task, struct why *why)
 {
-    uint64_t bytes = committed(api->heap);
+    uint64_t before = committed(api->heap), after;
     struct out *o = reply_json(task, 200);
 
     heap_tidy_now(api->heap);
@@ -126,10 +126,9 @@ enum err post_purge(struct api *api, struct task *task, struct why *why)
         ;
     while (heap_purge(api->heap, SIZE_MAX) == 0)
         ;
-    bytes -= committed(api->heap);
-
+    after = committed(api->heap);
     out_open_object(o);
-    out_member_u64(o, "bytes", bytes);
+    out_member_u64(o, "bytes", before > after ? before - after : 0); /* the first packed pools need storage pools */
     out_close_object(o);
     return reply_end(task, why);
 }

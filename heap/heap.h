@@ -232,8 +232,8 @@ void heap_set_tidy(struct heap *h, const struct heap_tidy *t);
 /* A monotonic clock; once a turn of the caller's loop is enough. */
 void heap_tell_time(struct heap *h, uint64_t now_ms);
 
-/* When heap_pack() has something to do: 0 now, UINT64_MAX never as things are. O(1). It packs sparse pools when more
- * than 10 % of what is committed and 4 MiB have been free in pools for purge_decay_ms, then all there are. */
+/* When heap_pack() has something to do: 0 now, UINT64_MAX never as things are. O(1). It packs sparse pools once more
+ * than 10 % of what is committed, and 4 MiB, have been free in pools for purge_decay_ms; then all there are. */
 uint64_t heap_pack_at_ms(const struct heap *h);
 /* Returns the units left, 0: there may be more. A unit is about 30 ns; a call packs at least one pool, in 15 us. */
 size_t heap_pack(struct heap *h, size_t units);

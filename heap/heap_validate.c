@@ -120,7 +120,6 @@ static void count_object(struct recount *r, slot_t slot)
 static void for_each_cell(struct recount *r, void (*fn)(struct recount *, slot_t))
 {
     const struct pools *p = &r->heap->pools;
-
     slot_t end = p->pool_end << POOL_SHIFT;
 
     for (slot_t slot = 0; (slot = bits_next(p->used, slot, end)) < end; slot++)

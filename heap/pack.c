@@ -3,8 +3,8 @@
  *
  *     table entry --> struct packed --> chunks of 2^shift cells, side by side in the order of their places
  *
- * Both lie in cells of pools of a third kind. A chunk is as many cells as fit into the largest storage cell, a power
- * of two, and the last one the next power of two that is enough: a pool of 100 records of 20 bytes needs 6 chunks
+ * Both lie in cells of pools of a third kind. A chunk is as many cells as fit into the largest storage cell, a
+ * power of two, and the last one the next power of two that is enough: a pool of 100 records of 20 bytes needs 6 chunks
  * of 320 bytes, one of 80 and 224 bytes to find them by, instead of 20 KiB. A pool that would need more chunks than
  * a struct packed can name has large cells, or many: those lie in one row of pages of their own.
  *
@@ -446,7 +446,8 @@ static size_t validate_chunks(const struct pools *p, struct packed *k, uint32_t 
     return broken;
 }
 
-static size_t validate_row(const struct pools *p, const struct pool *pool, const struct packed *k, struct packed_sum *sum)
+static size_t validate_row(const struct pools *p, const struct pool *pool, const struct packed *k,
+                           struct packed_sum *sum)
 {
     uint32_t pages = row_pages(k, pool->words);
 

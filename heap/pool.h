@@ -24,9 +24,11 @@
  * that a pool is made in the same time however many arenas there are, and the emptiest run empty.
  *
  * A pool with few used cells can be *packed* (pack.c): its cells move together, in the order of their places, into
- * a few cells of a third kind of pool (or a row of pages), and its pages go back. Slots, ids and links stay as they are; a cell is
- * found by how many used ones came before it, in about 10 ns more. Nothing moves but by pools_pack(), which is
- * called between operations. A packed pool gives out no cells; when it runs empty it goes like any other.
+ * a few cells of a third kind of pool (or a row of pages), and its pages go back. Slots, ids and links stay as
+ * they are; a cell is found by how many used ones came before it, which costs one cache miss more (a random one of
+ * 400,000 97 ns instead of 53; one after the other 14 instead of 21, since they lie closer). Nothing moves but by
+ * pools_pack(), which is called between operations. A packed pool gives out no cells; when it runs empty it goes
+ * like any other.
  *
  * Always true, and checked by pools_validate():
  *   1. used bits of a pool = its count of cells handed out; a number that is no pool has none, and no memory.
@@ -183,7 +185,7 @@ void pool_retire(struct pools *p, slot_t slot);
 size_t pools_purge(struct pools *p, size_t units);
 uint64_t pools_purge_at_ms(const struct pools *p);
 
-/* Pools with at most `used_pct` per cent of their cells in use are sparse, counted in sixteenths. O(size classes). */
+/* Pools with at most `used_pct` per cent of their cells in use are sparse, counted in sixteenths. */
 void pools_set_pack(struct pools *p, uint32_t used_pct);
 /* Pack sparse pools while there are any: begins when more than 10 % and 4 MiB of the pools have been free for
  * decay_ms. Returns the units left, 0: there may be more. Cells move: nobody has a pointer to one. */
@@ -192,7 +194,7 @@ uint64_t pools_pack_at_ms(const struct pools *p); /* like pools_purge_at_ms() */
 void pools_tell_time(struct pools *p, uint64_t now_ms);
 
 uint64_t pools_free_bytes(const struct pools *p); /* free cells inside pools; O(size classes) */
-uint64_t pools_packed_bytes(const struct pools *p); /* storage of packed pools: cells, and rows of pages; the same */
+uint64_t pools_packed_bytes(const struct pools *p); /* storage of packed pools, cells and rows of pages; the same */
 
 /* Number of broken rules. O(pools + pages). */
 size_t pools_validate(const struct pools *p);

@@ -7,7 +7,7 @@ obj_id heap_id(const struct heap *h, slot_t slot)
     return slot_id(h, slot);
 }
 
-/* A packed pool keeps no free cells; should it be unpacked, they all go on with the highest turn, so that the turns some
+/* A packed pool keeps no free cells. Should it be unpacked they all go on with its highest turn, so those that some
  * of them leave out are as good as collected. */
 enum err slot_look_free(const struct heap *h, uint32_t number, uint64_t turn)
 {
