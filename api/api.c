@@ -295,10 +295,24 @@ static bool fill_payload(struct task *t, size_t units)
     return true;
 }
 
+/* Who raises the limit of a full heap, or tunes its collector, must not be refused for want of memory. */
+static enum err handle_beyond_limit(struct task *t, struct why *why)
+{
+    struct mem *mem = t->api->mem;
+    enum err e;
+
+    mem->max_bytes = 0;
+    e = t->route->handle(t->api, t, why);
+    mem->max_bytes = t->api->settings->memory_bytes_max;
+    return e;
+}
+
 static enum err handle(struct task *t, struct why *why)
 {
     if (t->route == NULL)
         return reply_empty(t, 204); /* OPTIONS: Allow says it all */
+    if (t->route->access == ACCESS_ADMIN)
+        return handle_beyond_limit(t, why);
     return t->route->handle(t->api, t, why);
 }
 
@@ -409,4 +423,10 @@ size_t api_step(struct api *api, size_t units)
     if (units > 0)
         units -= session_expire(api->sessions, api_now_ms(api), units);
     return units > 0 ? session_release(api->sessions, units) : 0;
+}
+
+bool api_has_work(const struct api *api)
+{
+    return api->ending != NULL || weak_notice_waits(api->heap) ||
+           session_has_work(api->sessions, api_now_ms(api));
 }

@@ -19,8 +19,24 @@
 struct api;
 struct task;
 
+/* What the time between two requests is spent on: the phases of gc/ under their own numbers, and the rest. */
+enum pause {
+    PAUSE_HOUSE = GC_PHASES, /* leases, scopes and notices that end */
+    PAUSE_PACK,
+    PAUSE_PURGE,
+    PAUSES /* how many; to api_world.pauses(): all of them together */
+};
+
+enum pause_clock { PAUSE_BY_WALL, PAUSE_BY_CPU, PAUSE_CLOCKS };
+
+#define PAUSE_BOUND_US_MIN 16
+#define PAUSE_BOUNDS 12 /* each twice the one before: up to 32 ms */
+
+/* How long slices took that were spent mostly on one thing. */
 struct api_pauses {
     uint64_t count, p50_us, p99_us, p999_us, max_us, sum_us;
+    uint64_t spent_us;            /* on that thing, in whatever slice */
+    uint64_t below[PAUSE_BOUNDS]; /* how many took less than PAUSE_BOUND_US_MIN << i */
 };
 
 struct api_process {
@@ -30,13 +46,24 @@ struct api_process {
     uint64_t connections;
 };
 
+/* Where the memory of the process is, besides what is on the account of the heap. */
+struct api_memory {
+    uint64_t rss_bytes;
+    uint64_t program_bytes;         /* of rss: code and libraries, shared with whoever runs them too */
+    uint64_t connection_bytes;      /* on the account of connections */
+    uint64_t blocks_bytes;          /* of that, in small blocks of the C library */
+    uint64_t blocks_resident_bytes; /* what the C library has in memory for small blocks, used or not */
+};
+
 /* What only the daemon knows. All functions are called on the loop thread and never fail. */
 struct api_world {
     void *ctx;
     uint64_t (*now_ms)(void *ctx);                        /* monotonic */
     void (*random_bytes)(void *ctx, void *out, size_t n); /* unguessable */
     uint64_t (*rss_bytes)(void *ctx);
-    void (*pauses)(void *ctx, struct api_pauses *ret);    /* the collector's slices, by wall clock */
+    void (*memory)(void *ctx, struct api_memory *ret);
+    /* the slices of work between requests */
+    void (*pauses)(void *ctx, enum pause what, enum pause_clock clock, struct api_pauses *ret);
     void (*settings_changed)(void *ctx);                  /* a PATCH of /v1/config or /v1/gc took effect */
     bool (*ready)(void *ctx, struct slice *ret_why_not);  /* /readyz */
     void (*process)(void *ctx, struct api_process *ret);  /* for /metrics */
@@ -81,6 +108,8 @@ void task_end(struct task **t);
 /* Bounded housekeeping between requests: scopes and sessions that end, leases that are over. Returns the
  * units left over; 0 means there is more. */
 size_t api_step(struct api *api, size_t units);
+/* There is some to do now. O(1). */
+bool api_has_work(const struct api *api);
 
 /* The names and shapes of every route, as JSON (OpenAPI 3.1); for tests and tools. */
 struct slice api_openapi(struct api *api);

@@ -7,7 +7,7 @@
 #include "api/handlers.h"
 #include <inttypes.h>
 
-#define PATCH_REPLY_BYTES 4096 /* so that the answer cannot fail after the deed is done */
+#define PATCH_REPLY_BYTES 8192 /* so that the answer cannot fail after the deed is done */
 
 /* ---- what PATCH handlers share ---- */
 
@@ -56,6 +56,8 @@ void api_apply_settings(struct api *api)
 
     api->mem->max_bytes = s->memory_bytes_max;
     session_set_limits(api->sessions, (uint32_t)s->sessions_max, (uint32_t)s->holds_per_session_max);
+    heap_set_tidy(api->heap, &(struct heap_tidy){.purge_decay_ms = (uint32_t)s->purge_decay_ms,
+                                                 .pack_used_pct = (uint32_t)s->pack_used_pct});
 }
 
 /* ---- handlers ---- */

@@ -7,6 +7,7 @@
 #include "api/config.h"
 #include "api/decode.h"
 #include "api/handlers.h"
+#include "api/pauses.h"
 #include "heap/base/check.h"
 
 static const struct debug_name {
@@ -20,19 +21,6 @@ static const struct debug_name {
     {"uncollectable", GC_DEBUG_UNCOLLECTABLE},
     {"saveall", GC_DEBUG_SAVEALL},
 };
-
-static const char *phase_name(enum gc_phase phase)
-{
-    static const char *const names[] = {
-        [GC_IDLE] = "idle",         [GC_REAP] = "reap",     [GC_CLOSE] = "close",
-        [GC_SUBTRACT] = "subtract", [GC_SPREAD] = "spread", [GC_CONDEMN] = "condemn",
-        [GC_RELEASE] = "release",   [GC_FREE] = "free",     [GC_FREEZE] = "freeze",
-        [GC_TRIM] = "trim",
-    };
-
-    CHECK((size_t)phase < ARRAY_LEN(names));
-    return names[phase];
-}
 
 /* ---- the document ---- */
 
@@ -76,21 +64,6 @@ static void write_debug(struct out *o, uint32_t flags)
     out_close_array(o);
 }
 
-static void write_pauses(const struct api *api, struct out *o)
-{
-    struct api_pauses p;
-
-    api->world.pauses(api->world.ctx, &p);
-    out_key(o, "pauses_us");
-    out_open_object(o);
-    out_member_u64(o, "count", p.count);
-    out_member_u64(o, "p50", p.p50_us);
-    out_member_u64(o, "p99", p.p99_us);
-    out_member_u64(o, "p999", p.p999_us);
-    out_member_u64(o, "max", p.max_us);
-    out_close_object(o);
-}
-
 static void write_tuning(const struct api *api, struct out *o, const struct gc_tuning *t)
 {
     write_debug(o, t->debug);
@@ -110,14 +83,14 @@ enum err get_gc(struct api *api, struct task *task, struct why *why)
     heap_stats(api->heap, &heap);
     out_open_object(o);
     out_member_bool(o, "enabled", s.tuning.enabled);
-    out_member_text(o, "phase", phase_name(s.phase));
+    out_member_text(o, "phase", pause_name((enum pause)s.phase));
     write_three(o, "thresholds", s.tuning.thresholds);
     write_three(o, "counts", s.counts);
     write_generations(o, &s);
     out_member_u64(o, "frozen", s.frozen);
     write_tuning(api, o, &s.tuning);
     out_member_u64(o, "garbage", s.garbage);
-    write_pauses(api, o);
+    out_pauses(o, api);
     out_member_u64(o, "freed_by_refcount", heap.freed_by_refcount);
     out_member_u64(o, "freed_by_collector", heap.freed_by_collector);
     out_member_u64(o, "doomed", heap.doomed);

@@ -3,13 +3,16 @@
  *
  * Bytes are reported so that sums add up, with the rest of each sum named:
  *
- *     committed = in_use + pool_free + dirty             the pages of pools
- *     accounted = committed + large + side + other       all memory asked for
- *     rss       = accounted + unaccounted                what the system says
+ *     committed = in_use + pool_free + dirty                        the pages of pools
+ *     accounted = committed + large + side + gc + sessions + other  all memory asked for, on this account
+ *     rss       = accounted - untouched + connections + allocator + program + rest
  *
- * `other` is what is not the heap's: requests, answers, sessions. `unaccounted` is code, stacks and
- * libraries, and below 0 where accounted pages were never touched. `live`, `doomed` and `shared` say whose
- * the bytes in_use and large are.
+ * `live`, `doomed` and `shared` say whose the bytes are that are in_use or large, but for `packing`, by which the
+ * cells of packed pools are found; objects count 8 bytes each of the tables in `side` as theirs. `other` is the requests that are being
+ * served. `untouched` was asked for and never written, so the system has not given it. `allocator` is what the C
+ * library keeps for small blocks beyond what is in them: free blocks, rounding, its own marks. `program` is code
+ * and libraries. `rest` is measured against what the system says: stacks, pages of pools no cell of which has been
+ * used yet (these count below 0), and what the libraries allocate for themselves.
  */
 #include "api/handlers.h"
 #include "api/task.h"
@@ -18,21 +21,56 @@
 
 /* ---- GET /v1/heap ---- */
 
-static void write_bytes(struct out *o, const struct heap_stats *s, uint64_t accounted)
+struct bytes {
+    struct heap_stats heap;
+    struct api_memory process;
+    uint64_t accounted, gc, sessions, untouched, allocator;
+};
+
+static void add_up(const struct api *api, struct bytes *b)
 {
+    uint64_t blocks, sessions_untouched;
+    struct gc_state gc;
+
+    heap_stats(api->heap, &b->heap);
+    gc_get_state(api->gc, &gc);
+    api->world.memory(api->world.ctx, &b->process);
+    b->accounted = api->mem->used_bytes;
+    b->gc = gc.side_bytes;
+    b->sessions = session_set_bytes(api->sessions, &sessions_untouched);
+    b->untouched = b->heap.untouched_bytes + sessions_untouched;
+    blocks = api->mem->block_bytes + b->process.blocks_bytes;
+    b->allocator = b->process.blocks_resident_bytes > blocks ? b->process.blocks_resident_bytes - blocks : 0;
+}
+
+static void write_bytes(struct out *o, const struct bytes *b)
+{
+    const struct heap_stats *s = &b->heap;
+    uint64_t named = s->committed_bytes + s->large_bytes + s->side_bytes + b->gc + b->sessions;
+    uint64_t resident = b->accounted - b->untouched + b->process.connection_bytes + b->allocator +
+                        b->process.program_bytes;
+
     out_key(o, "bytes");
     out_open_object(o);
     out_member_u64(o, "live", s->live_bytes);
     out_member_u64(o, "doomed", s->doomed_bytes);
     out_member_u64(o, "shared", s->shared_bytes);
-    out_member_i64(o, "in_use", (int64_t)(s->committed_bytes - s->pool_free_bytes - s->dirty_bytes));
+    out_member_u64(o, "in_use", s->committed_bytes - s->pool_free_bytes - s->dirty_bytes);
+    out_member_u64(o, "packing", s->pack_index_bytes);
     out_member_u64(o, "pool_free", s->pool_free_bytes);
     out_member_u64(o, "dirty", s->dirty_bytes);
     out_member_u64(o, "committed", s->committed_bytes);
     out_member_u64(o, "large", s->large_bytes);
     out_member_u64(o, "side", s->side_bytes);
-    out_member_i64(o, "other", (int64_t)(accounted - s->committed_bytes - s->large_bytes - s->side_bytes));
-    out_member_u64(o, "accounted", accounted);
+    out_member_u64(o, "gc", b->gc);
+    out_member_u64(o, "sessions", b->sessions);
+    out_member_i64(o, "other", (int64_t)(b->accounted - named));
+    out_member_u64(o, "accounted", b->accounted);
+    out_member_u64(o, "untouched", b->untouched);
+    out_member_u64(o, "connections", b->process.connection_bytes);
+    out_member_u64(o, "allocator", b->allocator);
+    out_member_u64(o, "program", b->process.program_bytes);
+    out_member_i64(o, "rest", (int64_t)(b->process.rss_bytes - resident));
     out_close_object(o);
 }
 
@@ -57,17 +95,15 @@ static void write_counts(const struct api *api, struct out *o, const struct heap
 /* GET /v1/heap  ->  200 {"objects": 12, "links": 20, ..., "bytes": {...}, "rss": 9437184} */
 enum err get_heap(struct api *api, struct task *task, struct why *why)
 {
-    struct out *o = reply_json(task, 200);
-    uint64_t accounted = api->mem->used_bytes;
-    uint64_t rss = api->world.rss_bytes(api->world.ctx);
-    struct heap_stats s;
+    struct bytes b;
+    struct out *o;
 
-    heap_stats(api->heap, &s);
+    add_up(api, &b); /* before the answer takes memory of its own */
+    o = reply_json(task, 200);
     out_open_object(o);
-    write_counts(api, o, &s);
-    write_bytes(o, &s, accounted);
-    out_member_u64(o, "rss", rss);
-    out_member_i64(o, "unaccounted", (int64_t)(rss - accounted));
+    write_counts(api, o, &b.heap);
+    write_bytes(o, &b);
+    out_member_u64(o, "rss", b.process.rss_bytes);
     out_close_object(o);
     return reply_end(task, why);
 }
@@ -107,7 +143,12 @@ enum err get_pools(struct api *api, struct task *task, struct why *why)
 
 /* ---- doing ---- */
 
-static uint64_t committed(const struct heap *h)
+/* How many bytes were committed when a purge began. */
+struct purge {
+    uint64_t committed;
+};
+
+static uint64_t committed_bytes(const struct heap *h)
 {
     struct heap_stats s;
 
@@ -115,22 +156,53 @@ static uint64_t committed(const struct heap *h)
     return s.committed_bytes;
 }
 
-/* POST /v1/heap/purge  ->  200 {"bytes": 4096}: how many went back to the system */
-enum err post_purge(struct api *api, struct task *task, struct why *why)
+static void destroy_purge(struct task *task, void *ctx)
 {
-    uint64_t before = committed(api->heap), after;
+    mem_free(task->api->mem, ctx, sizeof(struct purge));
+}
+
+static enum err reply_purge(struct task *task, const struct purge *p, struct why *why)
+{
+    uint64_t now = committed_bytes(task->api->heap);
     struct out *o = reply_json(task, 200);
 
-    heap_tidy_now(api->heap);
-    while (heap_pack(api->heap, SIZE_MAX) == 0)
-        ;
-    while (heap_purge(api->heap, SIZE_MAX) == 0)
-        ;
-    after = committed(api->heap);
     out_open_object(o);
-    out_member_u64(o, "bytes", before > after ? before - after : 0); /* the first packed pools need storage pools */
+    out_member_u64(o, "bytes", p->committed > now ? p->committed - now : 0);
     out_close_object(o);
     return reply_end(task, why);
+}
+
+/* The collector's slices do the same meanwhile, when the collector has nothing to do. */
+static enum err step_purge(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
+{
+    struct heap *h = task->api->heap;
+
+    if (heap_pack_at_ms(h) == 0)
+        units = heap_pack(h, units);
+    if (units > 0 && heap_purge_at_ms(h) == 0)
+        (void)heap_purge(h, units);
+    if (heap_pack_at_ms(h) == 0 || heap_purge_at_ms(h) == 0) {
+        *turn = TASK_MORE;
+        return ERR_OK;
+    }
+    *turn = TASK_DONE;
+    return reply_purge(task, ctx, why);
+}
+
+static const struct task_work purge_work = {step_purge, destroy_purge};
+
+/* POST /v1/heap/purge  ->  200 {"bytes": 4096}: how many fewer are committed, now that all that was free has gone
+ * back */
+enum err post_purge(struct api *api, struct task *task, struct why *why)
+{
+    struct purge *p = mem_alloc(api->mem, sizeof *p);
+
+    if (p == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin");
+    p->committed = committed_bytes(api->heap);
+    heap_tidy_now(api->heap);
+    task_work(task, &purge_work, p);
+    return ERR_OK;
 }
 
 struct broken_list {

@@ -17,10 +17,9 @@ union json_block {
 
 static void *lend(size_t size)
 {
-    void *ptr = malloc(size);
+    void *ptr = mem_realloc_spent(account, NULL, 0, size);
 
     CHECK(ptr != NULL);
-    mem_charge_spent(account, size);
     lent = true;
     return ptr;
 }

@@ -6,6 +6,7 @@
  * type.
  */
 #include "api/handlers.h"
+#include "api/pauses.h"
 #include "api/task.h"
 #include "heap/base/check.h"
 #include <inttypes.h>
@@ -26,12 +27,12 @@ struct metrics {
 
 /* ---- the format ---- */
 
-enum family_type { COUNTER, GAUGE, SUMMARY };
+enum family_type { COUNTER, GAUGE, HISTOGRAM };
 
 /* The samples of a counter are named NAME_total. */
 static void family(struct metrics *m, enum family_type type, const char *name, const char *help)
 {
-    static const char *const types[] = {[COUNTER] = "counter", [GAUGE] = "gauge", [SUMMARY] = "summary"};
+    static const char *const types[] = {[COUNTER] = "counter", [GAUGE] = "gauge", [HISTOGRAM] = "histogram"};
     const char *suffix = type == COUNTER && !m->open_metrics ? "_total" : "";
 
     buf_printf(m->buf, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix, types[type]);
@@ -120,21 +121,53 @@ static void write_tuning(struct metrics *m, const struct gc_state *s)
     gauge(m, "heapd_gc_garbage", "Objects kept by save-all.", s->garbage);
 }
 
-static void write_pauses(struct metrics *m, const struct api_pauses *p)
+/* One histogram of a family; `phase` NULL: without that label. Bounds are powers of two of microseconds, where the
+ * record's own buckets end, so that they are exact. */
+static void write_histogram(struct metrics *m, const char *name, const char *phase, const struct api_pauses *p)
 {
-    static const char *const name = "heapd_gc_pause_seconds";
-    const struct {
-        const char *quantile;
-        uint64_t us;
-    } quantiles[] = {{"0.5", p->p50_us}, {"0.99", p->p99_us}, {"0.999", p->p999_us}, {"1", p->max_us}};
+    const char *more = phase != NULL ? "," : "";
+    char of_phase[64] = "", alone[64] = "";
 
-    family(m, SUMMARY, name, "Slices of the collector between two events.");
-    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++) {
-        buf_add_text(m->buf, name);
-        label(m, '{', "quantile", quantiles[i].quantile);
-        buf_printf(m->buf, "} %.6f\n", (double)quantiles[i].us / 1e6);
+    if (phase != NULL) {
+        snprintf(of_phase, sizeof of_phase, "phase=\"%s\"", phase);
+        snprintf(alone, sizeof alone, "{%s}", of_phase);
     }
-    buf_printf(m->buf, "%s_sum %.6f\n%s_count %" PRIu64 "\n", name, (double)p->sum_us / 1e6, name, p->count);
+    for (size_t i = 0; i < PAUSE_BOUNDS; i++)
+        buf_printf(m->buf, "%s_bucket{%s%sle=\"%.6f\"} %" PRIu64 "\n", name, of_phase, more,
+                   (double)((uint64_t)PAUSE_BOUND_US_MIN << i) / 1e6, p->below[i]);
+    buf_printf(m->buf, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, of_phase, more, p->count);
+    buf_printf(m->buf, "%s_sum%s %.6f\n", name, alone, (double)p->sum_us / 1e6);
+    buf_printf(m->buf, "%s_count%s %" PRIu64 "\n", name, alone, p->count);
+}
+
+static void write_pauses_by(struct metrics *m, const struct api *api, enum pause_clock clock, const char *name,
+                            const char *help)
+{
+    struct api_pauses p;
+
+    family(m, HISTOGRAM, name, help);
+    for (size_t i = 1; i < PAUSES; i++) {
+        api->world.pauses(api->world.ctx, (enum pause)i, clock, &p);
+        write_histogram(m, name, pause_name((enum pause)i), &p);
+    }
+}
+
+/* Every slice is under the phase that took most of it, so the phases add up to all. */
+static void write_pauses(struct metrics *m, const struct api *api)
+{
+    struct api_pauses p;
+
+    write_pauses_by(m, api, PAUSE_BY_WALL, "heapd_gc_pause_seconds",
+                    "Slices of work between requests, by the phase that took most of each.");
+    write_pauses_by(m, api, PAUSE_BY_CPU, "heapd_gc_pause_cpu_seconds",
+                    "The same by CPU time of the thread: what of a pause is not the machine's.");
+    family(m, COUNTER, "heapd_gc_phase_seconds", "Time spent on each phase, in whatever slice.");
+    for (size_t i = 1; i < PAUSES; i++) {
+        api->world.pauses(api->world.ctx, (enum pause)i, PAUSE_BY_WALL, &p);
+        buf_add_text(m->buf, "heapd_gc_phase_seconds_total");
+        label(m, '{', "phase", pause_name((enum pause)i));
+        buf_printf(m->buf, "} %.6f\n", (double)p.spent_us / 1e6);
+    }
 }
 
 /* ---- the heap ---- */
@@ -269,16 +302,14 @@ static void write_process(struct metrics *m, const struct api *api)
 
 static void write_all(struct metrics *m, const struct api *api)
 {
-    struct api_pauses pauses;
     struct heap_stats heap;
     struct gc_state gc;
 
     heap_stats(api->heap, &heap);
     gc_get_state(api->gc, &gc);
-    api->world.pauses(api->world.ctx, &pauses);
     write_collections(m, &gc);
     write_tuning(m, &gc);
-    write_pauses(m, &pauses);
+    write_pauses(m, api);
     write_objects(m, &gc, &heap);
     write_life(m, &heap);
     write_counts(m, api, &heap);

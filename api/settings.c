@@ -66,7 +66,7 @@ static const struct setting table[] = {
     ROW(reap_per_request, "count", 1000, 0, 1000000,
         "Deaths whose memory is returned before a request is answered; the rest follow in steps."),
     ROW(pause_budget_us, "us", 500, 1, 1000000,
-        "The longest slice of the collector between two events."),
+        "The longest slice of work between requests: collecting, ending leases, tidying memory."),
 
     ROW(memory_bytes_max, "bytes", 0, 0, INT64_MAX,
         "What the heap and its tables may take; 0: no limit."),
@@ -74,6 +74,10 @@ static const struct setting table[] = {
         "Open sessions at a time, the default one not counted."),
     ROW(holds_per_session_max, "count", 100000000, 1, UINT32_MAX,
         "Objects that one session may hold."),
+    ROW(purge_decay_ms, "ms", 10000, 0, DAY_MS,
+        "Pages that have been free for so long go back to the system; 0: at once."),
+    ROW(pack_used_pct, "count", 25, 0, 90,
+        "Pools of which less than this percentage is used are packed together; 0: none."),
 };
 /* clang-format on */
 

@@ -36,11 +36,13 @@ struct settings {
     uint64_t turn_requests_max;        /* 64 requests a connection a turn */
     uint64_t batch_turn_ops;           /* 256 ops a batch runs before it yields */
     uint64_t reap_per_request;         /* 1,000 deaths a request reaps before it answers */
-    uint64_t pause_budget_us;          /* 500: the cap of one collector slice */
+    uint64_t pause_budget_us;          /* 500: the cap of all that is done between two requests */
     /* heap */
     uint64_t memory_bytes_max;         /* 0: no limit; --max-memory */
     uint64_t sessions_max;             /* 100,000 */
     uint64_t holds_per_session_max;    /* 100,000,000 */
+    uint64_t purge_decay_ms;           /* 10 s until free pages go back to the system */
+    uint64_t pack_used_pct;            /* 25: pools less full are packed */
 };
 
 void settings_defaults(struct settings *s);

@@ -19,6 +19,13 @@ uint64_t clock_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+uint64_t clock_thread_cpu_us(void)
+{
+    struct timespec t = read_clock(CLOCK_THREAD_CPUTIME_ID);
+
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 uint64_t clock_ms(void)
 {
     return clock_us() / 1000;
@@ -32,6 +39,13 @@ static double seconds(struct timespec t)
 double clock_unix_s(void)
 {
     return seconds(read_clock(CLOCK_REALTIME));
+}
+
+uint64_t clock_unix_ms(void)
+{
+    struct timespec t = read_clock(CLOCK_REALTIME);
+
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 double clock_cpu_s(void)

@@ -7,8 +7,11 @@
 uint64_t clock_us(void);
 uint64_t clock_ms(void);
 double clock_unix_s(void);
+uint64_t clock_unix_ms(void);
 /* CPU time of the whole process. */
 double clock_cpu_s(void);
+/* CPU time of this thread: what a pause costs when the machine has other things to do. A system call. */
+uint64_t clock_thread_cpu_us(void);
 
 #define CLOCK_HTTP_DATE_BYTES 29 /* of text, without a NUL */
 /* The text for a Date header: "Sun, 06 Nov 1994 08:49:37 GMT". Free of the locale. */

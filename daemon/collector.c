@@ -1,25 +1,21 @@
-/*
- * collector.c - see collector.h.
- *
- * The rate is believed at once when it falls and slowly when it rises: the next phase of a collection may be
- * ten times as dear as this one, and a slice that is too short costs less than one that is too long.
- */
+/* collector.c - see collector.h. */
 #include "daemon/collector.h"
 #include "daemon/clock.h"
 
 #define COLLECTOR_MAGIC    0xc0110001u
-#define STEP_UNITS 128         /* between two looks at the clock: 3 us, or 30 where every object is a miss */
+#define STEP_UNITS         128  /* between two looks at the clock: 3 us, or 30 where every object is a miss */
+#define STEP_UNITS_HOUSE   64   /* the same: each may be a hold, and the last of its object */
 #define LOOK_MS            1000 /* how often the age of possible cycles is looked at */
-#define LOOK_MS_MIN        5    /* between two looks at leases */
-#define HOUSEKEEPING_UNITS 256  /* for leases and scopes, before the collector has the rest */
+#define LOOK_MS_MIN        5    /* between two looks at leases and at memory to tidy */
 
 struct collector {
     uint32_t magic;
     struct collector_world world;
     uv_check_t check; /* after the events of this time round the loop */
     uv_idle_t idle;   /* active while there is work: the loop does not sleep */
-    uv_timer_t look;  /* the next lease that ends, or LOOK_MS */
+    uv_timer_t look;  /* the next lease that ends, memory to tidy, or LOOK_MS */
     uint64_t look_at_ms;
+    uint64_t slice_number;
     uint64_t cycles_since_ms; /* when possible cycles were first seen; 0: none are */
 };
 
@@ -42,40 +38,100 @@ uint64_t collector_budget_us(uint64_t turn_us, uint64_t pause_budget_us)
     return turn_us == 0 || us > pause_budget_us ? pause_budget_us : us;
 }
 
-/* Work about `budget_us`, looking at the clock every few steps: one may be ten times as dear as the next. */
+/* Leases, scopes, notices. */
+static bool keep_house(struct collector *c, struct slice_time *s)
+{
+    if (!api_has_work(c->world.api))
+        return false;
+    (void)api_step(c->world.api, STEP_UNITS_HOUSE);
+    pauses_step(s, PAUSE_HOUSE);
+    return true;
+}
+
+static bool collect(struct collector *c, struct slice_time *s)
+{
+    struct gc *gc = c->world.gc;
+    uint64_t us;
+
+    if (!gc_has_work(gc))
+        return false;
+    (void)gc_step(gc, STEP_UNITS);
+    us = pauses_step(s, (enum pause)gc_step_phase(gc));
+    gc_note_step(gc, us, s->began_unix_ms + (s->at_us - s->began_us) / 1000, c->slice_number);
+    return true;
+}
+
+static bool tidy(struct collector *c, struct slice_time *s)
+{
+    struct heap *h = c->world.heap;
+
+    if (heap_pack_at_ms(h) == 0) {
+        (void)heap_pack(h, STEP_UNITS);
+        pauses_step(s, PAUSE_PACK);
+    } else if (heap_purge_at_ms(h) == 0) {
+        (void)heap_purge(h, STEP_UNITS);
+        pauses_step(s, PAUSE_PURGE);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool has_work(const struct collector *c)
+{
+    const struct heap *h = c->world.heap;
+
+    return api_has_work(c->world.api) || gc_has_work(c->world.gc) || heap_pack_at_ms(h) == 0 ||
+           heap_purge_at_ms(h) == 0;
+}
+
+/* House and collector by turns, so that neither waits for the other's end; memory is tidied when the collector
+ * has nothing to do. The clock is looked at after every step: one may be ten times as dear as the next. */
 static void run_slice(struct collector *c, uint64_t budget_us)
 {
-    uint64_t began = clock_us(), us;
-    size_t left;
+    struct slice_time s = {0};
+    bool more;
 
+    c->slice_number++;
+    pauses_begin(&s);
     do {
-        left = gc_step(c->world.gc, STEP_UNITS);
-        us = clock_us() - began;
-    } while (left == 0 && us < budget_us);
-    gc_note_slice(c->world.gc, us);
-    histogram_add(c->world.pauses, us);
+        more = keep_house(c, &s);
+        if (s.at_us - s.began_us < budget_us)
+            more |= collect(c, &s) || tidy(c, &s);
+    } while (more && s.at_us - s.began_us < budget_us);
+    pauses_end(c->world.pauses, &s);
+    edge_wake_waiting(c->world.edge);
+}
+
+/* Requests were served, or something came of itself: now the others. */
+static void take_share(struct collector *c)
+{
+    uint64_t turn_us = edge_take_turn_us(c->world.edge);
+
+    if (turn_us > 0)
+        edge_wake_waiting(c->world.edge);
+    if (has_work(c))
+        run_slice(c, collector_budget_us(turn_us, c->world.settings->pause_budget_us));
+}
+
+static void on_breath(void *ctx)
+{
+    take_share(collector_of(ctx));
 }
 
 static void set_awake(struct collector *c, bool awake);
 
 static void arm_look(struct collector *c);
 
-/* True if leases or scopes want more than this. */
-static bool keep_house(struct collector *c)
-{
-    return api_step(c->world.api, HOUSEKEEPING_UNITS) == 0;
-}
-
 static void on_check(uv_check_t *check)
 {
     struct collector *c = collector_of(check->data);
-    uint64_t turn_us = edge_take_turn_us(c->world.edge);
-    bool more = keep_house(c);
+    bool waiting;
 
-    if (gc_has_work(c->world.gc))
-        run_slice(c, collector_budget_us(turn_us, c->world.settings->pause_budget_us));
-    edge_step_waiting(c->world.edge);
-    set_awake(c, more || gc_has_work(c->world.gc));
+    heap_tell_time(c->world.heap, uv_now(c->world.loop));
+    take_share(c);
+    waiting = edge_step_waiting(c->world.edge);
+    set_awake(c, waiting || has_work(c));
     arm_look(c);
 }
 
@@ -122,15 +178,30 @@ static void on_look(uv_timer_t *look)
     arm_look(c); /* the leases themselves are ended by on_check(), which follows every timer */
 }
 
-/* Wake when the next lease ends, and not later than LOOK_MS from now. */
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the next lease ends, or memory has been free for long enough. What is due now keeps the loop awake; and
+ * a daemon that nobody calls would never notice what is due later, if no timer woke it. */
+static uint64_t next_event_ms(const struct collector *c)
+{
+    uint64_t pack = heap_pack_at_ms(c->world.heap), purge = heap_purge_at_ms(c->world.heap);
+
+    return earliest(session_next_deadline_ms(c->world.sessions), earliest(pack, purge));
+}
+
+/* Wake then, and not later than LOOK_MS from now. */
 static void arm_look(struct collector *c)
 {
-    uint64_t now = uv_now(c->world.loop);
-    uint64_t lease_ms = session_next_deadline_ms(c->world.sessions);
+    uint64_t now = uv_now(c->world.loop), event = next_event_ms(c);
     uint64_t at = c->look_at_ms > now ? c->look_at_ms : now + LOOK_MS;
 
-    if (lease_ms < at)
-        at = lease_ms > now + LOOK_MS_MIN ? lease_ms : now + LOOK_MS_MIN;
+    if (c->look_at_ms != 0 && c->look_at_ms <= now)
+        return; /* it is about to fire: timers come after this, and one that is set again does not */
+    if (event < at)
+        at = event > now + LOOK_MS_MIN ? event : now + LOOK_MS_MIN;
     if (at == c->look_at_ms)
         return;
     c->look_at_ms = at;
@@ -152,6 +223,7 @@ enum err collector_create(const struct collector_world *world, struct collector 
           uv_timer_init(loop, &c->look) == 0);
     c->check.data = c->idle.data = c->look.data = c;
     uv_check_start(&c->check, on_check);
+    edge_on_breath(c->world.edge, on_breath, c);
     arm_look(c);
     *ret = c;
     return ERR_OK;
@@ -159,6 +231,7 @@ enum err collector_create(const struct collector_world *world, struct collector 
 
 void collector_close(struct collector *c)
 {
+    edge_on_breath(c->world.edge, NULL, NULL);
     uv_close((uv_handle_t *)&c->check, NULL);
     uv_close((uv_handle_t *)&c->idle, NULL);
     uv_close((uv_handle_t *)&c->look, NULL);

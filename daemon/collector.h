@@ -1,18 +1,18 @@
 /*
- * collector.h - when the collector works, and for how long at a time.
+ * collector.h - what is done between requests, and for how long at a time.
  *
- * Owns:      the budget of a slice, the rate at which units become microseconds, the record of pauses.
- * Knows not: what a collection does (gc/), what a request does (api/).
+ * Owns:      when gc_step(), api_step() and the tidying of memory run, and the budget of a slice of them.
+ * Knows not: what a collection does (gc/), what a request does (api/), what is remembered of slices (pauses.h).
  *
- * gc/ has no clock: it takes units of work. A slice runs once each time round the loop, after the requests
- * that came in were served; while there is work the loop does not sleep. With requests about, a slice takes
- * at most a quarter of the time they took (and 50 us at least, or it would never get anywhere); with none, up
- * to pause_budget_us. Leases that end and scopes that close are served from the same budget.
+ * heap/, gc/ and api/ have no clock: they take units of work. A slice runs once each time round the loop, after
+ * the requests that came in were served, and between them where they are many; while there is work the loop does
+ * not sleep. pause_budget_us is the cap on all of it together. With requests about, a slice takes at most a
+ * quarter of the time they took (and 50 us at least, or it would never get anywhere).
  */
 #pragma once
 #include "api/api.h"
 #include "daemon/edge.h"
-#include "daemon/histogram.h"
+#include "daemon/pauses.h"
 #include <uv.h>
 
 struct collector;
@@ -24,11 +24,12 @@ struct collector_world {
     uv_loop_t *loop;
     struct mem *mem;
     struct api *api;
+    struct heap *heap;
     struct gc *gc;
     const struct session_set *sessions;
     const struct settings *settings;
     struct edge *edge;
-    struct histogram *pauses; /* every slice that did something is added */
+    struct pauses *pauses; /* every slice that did something is added */
 };
 
 enum err collector_create(const struct collector_world *world, struct collector **ret);

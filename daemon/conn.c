@@ -385,13 +385,13 @@ void conn_advance(struct conn *c)
 
     if (c->state != CONN_OPEN)
         return;
-    if (c->edge->turn_began_us == 0)
-        c->edge->turn_began_us = clock_us();
+    edge_begin_turn(c->edge);
     list_remove(&c->queue);
     p = serve(c);
     conn_write(c);
     conn_keep_input(c);
     settle(c, p);
+    edge_breathe(c->edge);
 }
 
 /* ---- time ---- */

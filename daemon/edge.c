@@ -49,17 +49,68 @@ void edge_push_waiting(struct edge *e, struct list *queue_link)
     list_push(&e->waiting, queue_link);
 }
 
-void edge_step_waiting(struct edge *e)
+void edge_wake_waiting(struct edge *e)
 {
-    advance_all(&e->waiting);
+    e->woken = true;
+}
+
+bool edge_step_waiting(struct edge *e)
+{
+    if (list_empty(&e->asking) && e->woken) {
+        list_splice(&e->asking, &e->waiting);
+        e->woken = false;
+    }
+    for (int i = 0; i < EDGE_ASKING_MAX && !list_empty(&e->asking); i++) {
+        struct list *first = e->asking.next;
+
+        list_remove(first);
+        conn_advance(conn_of_queue(first));
+    }
+    return !list_empty(&e->asking) || (e->woken && !list_empty(&e->waiting));
+}
+
+/* ---- how long requests take ---- */
+
+static void stop_turn(struct edge *e)
+{
+    if (e->turn_began_us != 0)
+        e->turn_us += clock_us() - e->turn_began_us + 1; /* never nothing */
+    e->turn_began_us = 0;
+}
+
+/* Not the sleep that may follow: it would look like a long turn. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    stop_turn(edge_of(prepare->data));
 }
 
 uint64_t edge_take_turn_us(struct edge *e)
 {
-    uint64_t began = e->turn_began_us;
+    uint64_t us;
 
-    e->turn_began_us = 0;
-    return began == 0 ? 0 : clock_us() - began;
+    stop_turn(e);
+    us = e->turn_us;
+    e->turn_us = 0;
+    return us;
+}
+
+void edge_on_breath(struct edge *e, void (*fn)(void *ctx), void *ctx)
+{
+    e->on_breath = fn;
+    e->on_breath_ctx = ctx;
+}
+
+void edge_begin_turn(struct edge *e)
+{
+    if (e->turn_began_us == 0)
+        e->turn_began_us = clock_us();
+}
+
+void edge_breathe(struct edge *e)
+{
+    if (e->on_breath != NULL && e->turn_began_us != 0 &&
+        e->turn_us + (clock_us() - e->turn_began_us) >= EDGE_BREATH_US)
+        e->on_breath(e->on_breath_ctx);
 }
 
 const char *edge_date(struct edge *e)
@@ -158,10 +209,13 @@ enum err edge_create(const struct edge_world *world, struct edge **ret)
     list_init(&e->all);
     list_init(&e->again);
     list_init(&e->waiting);
+    list_init(&e->asking);
     outbox_pool_init(&e->pool, world->mem);
     http_head_init(&e->head);
-    CHECK(uv_idle_init(world->loop, &e->idle) == 0 && uv_timer_init(world->loop, &e->tick) == 0);
-    e->idle.data = e->tick.data = e;
+    CHECK(uv_idle_init(world->loop, &e->idle) == 0 && uv_timer_init(world->loop, &e->tick) == 0 &&
+          uv_prepare_init(world->loop, &e->prepare) == 0);
+    e->idle.data = e->tick.data = e->prepare.data = e;
+    uv_prepare_start(&e->prepare, on_prepare);
     *ret = e;
     return ERR_OK;
 }
@@ -171,6 +225,7 @@ void edge_close(struct edge *e)
     edge_cut(e);
     uv_close((uv_handle_t *)&e->idle, NULL);
     uv_close((uv_handle_t *)&e->tick, NULL);
+    uv_close((uv_handle_t *)&e->prepare, NULL);
 }
 
 void edge_destroy(struct edge **pe)
@@ -180,7 +235,8 @@ void edge_destroy(struct edge **pe)
     if (e == NULL)
         return;
     CHECK_IS(e, EDGE_MAGIC);
-    CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting));
+    CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting) &&
+          list_empty(&e->asking));
     outbox_pool_fini(&e->pool);
     e->magic = 0;
     mem_free(e->world.mem, e, sizeof(*e));

@@ -20,6 +20,8 @@
 #define EDGE_READ_BYTES (64u << 10)
 #define EDGE_TICK_MS    250 /* deadlines are noticed up to EDGE_TICK_PARTS ticks late */
 #define EDGE_TICK_PARTS 4   /* a tick looks at this fraction of all connections */
+#define EDGE_ASKING_MAX 64      /* tasks that wait look again, so many in a time round the loop */
+#define EDGE_BREATH_US  2000    /* of requests without a pause */
 #define EDGE_TURNED_AWAY_MAX                                                                                 \
     64 /* connections beyond connections_max that are told so; more wait unaccepted */
 
@@ -43,13 +45,19 @@ struct edge {
     struct list all;     /* every connection that is not closed; the one looked at longest ago first */
     struct list again;   /* have more to do */
     struct list waiting; /* for the collector, or for another task */
+    struct list asking;  /* of them, those whose turn it is to look again */
+    bool woken;          /* something has happened since the last of `waiting` looked */
     size_t count;        /* of all */
     size_t turned_away;  /* of them, those that were one too many */
     bool draining;
-    uint64_t turn_began_us; /* when the first request of this time round the loop was served; 0: none yet */
+    uint64_t turn_began_us; /* when requests began to be served, after the loop last slept; 0: not yet */
+    uint64_t turn_us;       /* what they took before that sleep, not yet told */
+    void (*on_breath)(void *ctx); /* see edge_on_breath() */
+    void *on_breath_ctx;
     int64_t date_s;         /* the second that `date` shows */
     char date[CLOCK_HTTP_DATE_BYTES + 1];
     struct outbox_pool pool;
+    uv_prepare_t prepare; /* the loop is about to sleep */
     uv_idle_t idle; /* active while `again` has members: the loop does not sleep */
     uv_timer_t tick;
     struct http_head head;             /* lent to the connection being served */
@@ -66,12 +74,16 @@ void edge_destroy(struct edge **e);
  * to try again. */
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 
-/* Let every task that waits look again. After each slice of the collector. */
-void edge_step_waiting(struct edge *e);
+/* Something happened that tasks may wait for: each shall look again ... */
+void edge_wake_waiting(struct edge *e);
+/* ... some of them now. True if there are more. */
+bool edge_step_waiting(struct edge *e);
 
-/* How long requests have been served in this time round the loop, so far; 0 if none was. The next call begins
- * anew. */
+/* How long requests have been served since the last call; 0 if none was. */
 uint64_t edge_take_turn_us(struct edge *e);
+/* Have `fn` called between two connections when that is EDGE_BREATH_US or more: with thousands of them, a time round
+ * the loop is too long to let the collector wait for its end. NULL: no more. */
+void edge_on_breath(struct edge *e, void (*fn)(void *ctx), void *ctx);
 
 /* Let what has begun end, with Connection: close; close the rest. It is over when edge_count() is 0. */
 void edge_drain(struct edge *e);
@@ -84,6 +96,9 @@ size_t edge_count(const struct edge *e);
 /* Put a connection into `again` or `waiting`; its link is on no list. */
 void edge_push_again(struct edge *e, struct list *queue_link);
 void edge_push_waiting(struct edge *e, struct list *queue_link);
+/* Requests are about to be served; they have been. */
+void edge_begin_turn(struct edge *e);
+void edge_breathe(struct edge *e);
 void edge_enter(struct edge *e, struct list *all_link);
 void edge_leave(struct edge *e, struct list *all_link);
 /* The Date of now. */

@@ -40,6 +40,16 @@ void histogram_add(struct histogram *h, uint64_t value)
         h->max = value;
 }
 
+uint64_t histogram_below(const struct histogram *h, uint64_t bound)
+{
+    uint64_t count = 0;
+
+    CHECK(bound > 0 && (bound & (bound - 1)) == 0 && bound <= UINT32_MAX);
+    for (size_t i = 0, end = bucket_of(bound); i < end; i++)
+        count += h->buckets[i];
+    return count;
+}
+
 uint64_t histogram_quantile(const struct histogram *h, double q)
 {
     uint64_t wanted = (uint64_t)(q * (double)h->count), seen = 0;

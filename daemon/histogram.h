@@ -17,6 +17,8 @@ struct histogram {
 
 /* All zero is an empty one. */
 void histogram_add(struct histogram *h, uint64_t value);
+/* How many were less than `bound`, a power of two: buckets end there, so this is exact. */
+uint64_t histogram_below(const struct histogram *h, uint64_t bound);
 /* The smallest number that at least `q` (0 to 1) of all are not above, rounded up to its bucket's end, never
  * above max; 0 if empty. */
 uint64_t histogram_quantile(const struct histogram *h, double q);

@@ -87,6 +87,7 @@ static enum err make_service(struct heapd *d)
         .loop = &d->loop,
         .mem = &d->edge_mem,
         .api = d->api,
+        .heap = d->heap,
         .gc = d->gc,
         .sessions = d->sessions,
         .settings = settings,
@@ -112,7 +113,7 @@ static void begin(struct heapd *d)
     give_jansson(&d->mem);
     CHECK(uv_loop_init(&d->loop) == 0);
     signals_init(&d->signals, &d->loop, on_stop, d);
-    world_init(&d->world, &d->loop);
+    world_init(&d->world, &d->loop, &d->edge_mem);
     name_instance(d);
 }
 
@@ -186,6 +187,7 @@ int main(int argc, char **argv)
 
     if (asked != CONFIG_RUN)
         return status_of[asked];
+    mem_settle();
     begin(&d);
     served = serve(&d);
     end(&d);

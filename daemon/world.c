@@ -26,20 +26,23 @@ static struct world *world_of(void *ctx)
 
 /* ---- this process ---- */
 
-/* The first two numbers of statm: pages of address space, pages in memory. */
-static void read_statm(uint64_t *ret_virtual_bytes, uint64_t *ret_resident_bytes)
+/* The first three numbers of statm, in bytes. */
+struct statm {
+    uint64_t virtual, resident, shared;
+};
+
+static struct statm read_statm(void)
 {
     FILE *f = fopen("/proc/self/statm", "re");
-    unsigned long long virtual_pages = 0, resident_pages = 0;
+    unsigned long long pages[3] = {0};
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
     if (f != NULL) {
-        if (fscanf(f, "%llu %llu", &virtual_pages, &resident_pages) != 2)
-            virtual_pages = resident_pages = 0;
+        if (fscanf(f, "%llu %llu %llu", &pages[0], &pages[1], &pages[2]) != 3)
+            pages[0] = pages[1] = pages[2] = 0;
         fclose(f);
     }
-    *ret_virtual_bytes = virtual_pages * page;
-    *ret_resident_bytes = resident_pages * page;
+    return (struct statm){pages[0] * page, pages[1] * page, pages[2] * page};
 }
 
 static uint64_t count_open_files(void)
@@ -104,25 +107,27 @@ static void random_bytes(void *ctx, void *out, size_t n)
 
 static uint64_t rss_bytes(void *ctx)
 {
-    uint64_t virtual_bytes, resident_bytes;
-
     (void)ctx;
-    read_statm(&virtual_bytes, &resident_bytes);
-    return resident_bytes;
+    return read_statm().resident;
 }
 
-static void pauses(void *ctx, struct api_pauses *ret)
+static void memory(void *ctx, struct api_memory *ret)
 {
-    const struct histogram *h = &world_of(ctx)->pauses;
+    const struct mem *edge = world_of(ctx)->edge_mem;
+    struct statm statm = read_statm();
 
-    *ret = (struct api_pauses){
-        .count = h->count,
-        .p50_us = histogram_quantile(h, 0.5),
-        .p99_us = histogram_quantile(h, 0.99),
-        .p999_us = histogram_quantile(h, 0.999),
-        .max_us = h->max,
-        .sum_us = h->sum,
+    *ret = (struct api_memory){
+        .rss_bytes = statm.resident,
+        .program_bytes = statm.shared,
+        .connection_bytes = edge->used_bytes,
+        .blocks_bytes = edge->block_bytes,
+        .blocks_resident_bytes = mem_blocks_resident(),
     };
+}
+
+static void pauses(void *ctx, enum pause what, enum pause_clock clock, struct api_pauses *ret)
+{
+    pauses_tell(&world_of(ctx)->pauses, what, clock, ret);
 }
 
 /* Every setting is read where it is used, each time: nothing needs to be told. */
@@ -145,7 +150,6 @@ static bool ready(void *ctx, struct slice *ret_why_not)
 static void process(void *ctx, struct api_process *ret)
 {
     struct world *w = world_of(ctx);
-    uint64_t resident_bytes;
 
     *ret = (struct api_process){
         .cpu_seconds = clock_cpu_s(),
@@ -153,13 +157,13 @@ static void process(void *ctx, struct api_process *ret)
         .open_fds = count_open_files(),
         .max_fds = max_open_files(),
         .connections = w->server == NULL ? 0 : server_connections(w->server),
+        .virtual_bytes = read_statm().virtual,
     };
-    read_statm(&ret->virtual_bytes, &resident_bytes);
 }
 
-void world_init(struct world *w, uv_loop_t *loop)
+void world_init(struct world *w, uv_loop_t *loop, const struct mem *edge_mem)
 {
-    *w = (struct world){.magic = WORLD_MAGIC, .loop = loop, .start_unix_s = clock_unix_s()};
+    *w = (struct world){.magic = WORLD_MAGIC, .loop = loop, .edge_mem = edge_mem, .start_unix_s = clock_unix_s()};
 }
 
 struct api_world world_for_api(struct world *w)
@@ -169,6 +173,7 @@ struct api_world world_for_api(struct world *w)
         .now_ms = now_ms,
         .random_bytes = random_bytes,
         .rss_bytes = rss_bytes,
+        .memory = memory,
         .pauses = pauses,
         .settings_changed = settings_changed,
         .ready = ready,

@@ -3,7 +3,7 @@
  */
 #pragma once
 #include "api/api.h"
-#include "daemon/histogram.h"
+#include "daemon/pauses.h"
 #include "daemon/server.h"
 #include <uv.h>
 
@@ -11,11 +11,12 @@ struct world {
     uint32_t magic;
     uv_loop_t *loop;
     const struct server *server; /* set once there is one */
+    const struct mem *edge_mem;  /* of connections */
     double start_unix_s;
-    struct histogram pauses; /* of the collector */
+    struct pauses pauses; /* of the collector */
 };
 
-void world_init(struct world *w, uv_loop_t *loop);
+void world_init(struct world *w, uv_loop_t *loop, const struct mem *edge_mem);
 /* `w` stays where it is while the result is used. */
 struct api_world world_for_api(struct world *w);
 

@@ -208,6 +208,7 @@ static phase_fn phase_of(const struct window *w)
     case GC_REAP:
     case GC_FREEZE:
     case GC_TRIM:
+    case GC_PHASES:
         break;
     }
     UNREACHABLE();
@@ -267,6 +268,7 @@ static void next_phase(struct gc *gc, struct window *w)
 
 static void step_window(struct gc *gc, struct window *w, size_t *units)
 {
+    uint64_t live_bytes = heap_counters(gc->heap)->live_bytes;
     size_t before = *units;
 
     gc->last_run = &w->run;
@@ -274,6 +276,7 @@ static void step_window(struct gc *gc, struct window *w, size_t *units)
     gc->last_phase = w->phase;
     *units = phase_of(w)(gc, w, *units);
     w->run.units += before - *units;
+    w->run.freed_bytes += live_bytes - heap_counters(gc->heap)->live_bytes; /* nobody else is at work meanwhile */
     if (*units > 0)
         next_phase(gc, w);
 }
@@ -448,12 +451,14 @@ static size_t reap_share(struct gc *gc, size_t units)
 
 size_t gc_step(struct gc *gc, size_t units)
 {
+    uint64_t ended = gc->run_count;
+
     units = reap_share(gc, units);
-    while (units > 0 && step_once(gc, &units))
+    while (units > 0 && gc->run_count == ended && step_once(gc, &units))
         ;
     charge_tables(gc);
     pace_note_bytes(gc);
-    return units;
+    return gc->run_count != ended && gc_has_work(gc) ? 0 : units;
 }
 
 enum gc_phase gc_step_phase(const struct gc *gc)
@@ -467,17 +472,27 @@ void gc_finish(struct gc *gc)
         (void)gc_step(gc, 1u << 20);
 }
 
-void gc_note_slice(struct gc *gc, uint64_t us)
+void gc_note_step(struct gc *gc, uint64_t us, uint64_t unix_ms, uint64_t slice)
 {
-    if (gc->last_run == NULL)
-        return;
-    gc->last_run->slices++;
-    gc->last_run->us += us;
-    if (us > gc->last_run->max_slice_us)
-        gc->last_run->max_slice_us = us;
-    if (!gc->last_run->dry_run)
-        gc->generations[gc->last_generation].us += us;
+    struct gc_run *run = gc->last_run;
+
     gc->last_run = NULL;
+    if (run == NULL)
+        return;
+    if (run->slices == 0)
+        run->began_ms = unix_ms - us / 1000;
+    if (run->slices == 0 || run->last_slice != slice) {
+        run->slices++;
+        run->last_slice = slice;
+        run->last_slice_us = 0;
+    }
+    run->us += us;
+    run->last_slice_us += us;
+    if (run->last_slice_us > run->max_slice_us)
+        run->max_slice_us = run->last_slice_us;
+    run->ended_ms = unix_ms;
+    if (!run->dry_run)
+        gc->generations[gc->last_generation].us += us;
 }
 
 /* ---- asking ---- */
@@ -529,6 +544,7 @@ void gc_get_state(const struct gc *gc, struct gc_state *ret)
                              .collecting = w->phase != GC_IDLE ? w->generation : -1,
                              .frozen = gc->frozen,
                              .garbage = map_count(gc->garbage),
+                             .side_bytes = sizeof *gc + gc->charged_bytes + map_bytes(gc->garbage),
                              .cycles_possible = heap_counters(gc->heap)->fell_nonzero != gc->fell_at_full};
     if (w->phase == GC_IDLE && gc->freezing)
         ret->phase = GC_FREEZE;

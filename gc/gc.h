@@ -38,7 +38,8 @@ enum gc_phase {
     GC_FREE,
     /* other work */
     GC_FREEZE,   /* objects move into the permanent generation, or out of it */
-    GC_TRIM      /* tables that large collections needed go back to the system */
+    GC_TRIM,     /* tables that large collections needed go back to the system */
+    GC_PHASES
 };
 
 enum gc_reason { GC_BY_COUNT, GC_BY_REQUEST, GC_BY_BYTES, GC_BY_AGE };
@@ -60,7 +61,7 @@ struct gc_generation {
     uint64_t collected;
     uint64_t uncollectable;  /* always 0: nothing here has a finalizer */
     uint64_t units;          /* work done */
-    uint64_t us;             /* time spent, by gc_note_slice() */
+    uint64_t us;             /* time spent, by gc_note_step() */
 };
 
 struct gc_state {
@@ -71,6 +72,7 @@ struct gc_state {
     struct gc_generation generations[GC_GENERATIONS];
     uint64_t frozen;
     uint64_t garbage;        /* objects on the garbage list */
+    uint64_t side_bytes;     /* of the collector's own tables */
     bool cycles_possible;    /* a count fell without reaching 0 since the last full collection began */
 };
 
@@ -88,9 +90,12 @@ struct gc_run {
     bool dry_run;
     uint64_t candidates;     /* tracked objects looked at */
     uint64_t collected;      /* unreached: collected, saved, or (dry run) what would be */
+    uint64_t freed_bytes;    /* of what it condemned, and of what died by counting with it */
     uint64_t units;
-    uint64_t slices;         /* as gc_note_slice() was told */
+    uint64_t slices;         /* as gc_note_step() was told */
     uint64_t us, max_slice_us;
+    uint64_t last_slice, last_slice_us; /* the slice that worked on it last, and for how long */
+    uint64_t began_ms, ended_ms; /* the same: Unix time */
 };
 
 enum err gc_create(struct heap *h, struct gc **ret);
@@ -106,15 +111,16 @@ bool gc_has_work(const struct gc *gc);
 bool gc_is_due(const struct gc *gc);
 
 /* Work, at most about `units` of it (a unit is an object or a few links; one step may pass its units by one
- * leaf of a list, 128 items). Returns the units left over: 0 means there is more. Starts what is due. */
+ * leaf of a list, 128 items). Returns the units left over: 0 means there is more. Starts what is due. A step ends
+ * where a collection does, so that its time is that collection's. */
 size_t gc_step(struct gc *gc, size_t units);
 /* What the last gc_step() worked on last. */
 enum gc_phase gc_step_phase(const struct gc *gc);
 /* Step until nothing is left; for tests. */
 void gc_finish(struct gc *gc);
-/* The caller has measured one or more gc_step() in a row, a slice: it goes on the account of the collection that
- * was worked on last. */
-void gc_note_slice(struct gc *gc, uint64_t us);
+/* The caller has measured the last gc_step(): it took `us` and ended at `unix_ms`, and belongs to slice number
+ * `slice` of the caller's. It goes on the account of the collection that the step worked on last. */
+void gc_note_step(struct gc *gc, uint64_t us, uint64_t unix_ms, uint64_t slice);
 
 /* Ask for a collection of `generation` (0..2, else ERR_BAD_VALUE). The dead are reaped first. *ret_ticket is
  * done when gc_run_of() finds it: calls that wait for one generation share a run, a call during a run waits

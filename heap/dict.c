@@ -38,6 +38,13 @@ static struct map *map_of(const struct heap *h, slot_t dict)
     return m;
 }
 
+/* The map lies outside the pools: before a change of it (-1), and after (1). */
+static void count_map(struct heap *h, const struct map *m, int sign)
+{
+    h->stats.large_bytes += (uint64_t)sign * map_bytes(m);
+    h->stats.untouched_bytes += (uint64_t)sign * map_untouched_bytes(m);
+}
+
 slot_t dict_create(struct heap *h)
 {
     struct map *m = map_create(h->mem, h->seed);
@@ -47,6 +54,7 @@ slot_t dict_create(struct heap *h)
         map_destroy(&m);
         return 0;
     }
+    count_map(h, m, 1);
     *dict_at(h, dict) = (struct dict){.head = 0};
     memcpy(dict_at(h, dict)->map, &m, sizeof m);
     return dict;
@@ -71,6 +79,7 @@ void dict_destroy(struct heap *h, slot_t dict)
 
     CHECK(map_count(m) == 0);
     free_spares(h, dict);
+    count_map(h, m, -1);
     map_destroy(&m);
     pool_free(&h->pools, dict);
 }
@@ -119,6 +128,16 @@ uint64_t dict_bytes(const struct heap *h, slot_t dict)
            (uint64_t)(dict_count(h, dict) + dict_at(h, dict)->spares) * sizeof(struct entry);
 }
 
+static bool reserve(struct heap *h, struct map *m, uint32_t n)
+{
+    bool done;
+
+    count_map(h, m, -1);
+    done = map_reserve(m, n);
+    count_map(h, m, 1);
+    return done;
+}
+
 enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n)
 {
     while (dict_at(h, dict)->spares < n) {
@@ -130,22 +149,25 @@ enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n)
         dict_at(h, dict)->spare = entry;
         dict_at(h, dict)->spares++;
     }
-    return map_reserve(map_of(h, dict), n) ? ERR_OK : ERR_NOMEM;
+    return reserve(h, map_of(h, dict), n) ? ERR_OK : ERR_NOMEM;
 }
 
 void dict_settle(struct heap *h, slot_t dict)
 {
     free_spares(h, dict);
-    CHECK(map_reserve(map_of(h, dict), 0));
+    CHECK(reserve(h, map_of(h, dict), 0));
 }
 
 void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word)
 {
     struct dict *d = dict_at(h, dict);
+    struct map *m = map_of(h, dict);
     slot_t entry = d->spare;
 
     CHECK(entry != 0);
-    CHECK(map_add(map_of(h, dict), name, entry));
+    count_map(h, m, -1);
+    CHECK(map_add(m, name, entry));
+    count_map(h, m, 1);
     d->spare = entry_at(h, entry)->next;
     d->spares--;
     *entry_at(h, entry) = (struct entry){.name = name, .word = word, .prev = d->tail};
@@ -170,8 +192,11 @@ word_t dict_remove(struct heap *h, slot_t dict, slot_t entry)
 {
     struct dict *d = dict_at(h, dict);
     struct entry e = *entry_at(h, entry);
+    struct map *m = map_of(h, dict);
 
-    map_remove(map_of(h, dict), map_find(map_of(h, dict), e.name));
+    count_map(h, m, -1);
+    map_remove(m, map_find(m, e.name));
+    count_map(h, m, 1);
     if (e.prev != 0)
         entry_at(h, e.prev)->next = e.next;
     else

@@ -299,11 +299,14 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
         ret->packed_pools += h->pools.class[POOL_OBJECTS][words].packed + h->pools.class[POOL_DATA][words].packed;
     ret->packed_bytes = pools_packed_bytes(&h->pools);
+    ret->pack_index_bytes = pools_pack_index_bytes(&h->pools);
     ret->dirty_bytes = h->pools.dirty_pages * MEM_PAGE_BYTES;
     ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
     ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
                       shape_side_bytes(h) + form_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) +
                       map_bytes(h->weak_cells);
+    ret->untouched_bytes += map_untouched_bytes(h->strings) + map_untouched_bytes(h->big_counts) +
+                            map_untouched_bytes(h->weak_cells);
 }
 
 uint64_t heap_arena_count(const struct heap *h)

@@ -185,11 +185,13 @@ struct heap_stats {
     uint64_t pool_free_bytes; /* free cells in pools, and of packed pools what died since */
     uint64_t packed_pools;   /* pools whose cells were moved together */
     uint64_t packed_bytes;   /* where those cells are now: storage in use */
+    uint64_t pack_index_bytes; /* of that, what is no cell: how cells are found */
     uint64_t dirty_bytes;    /* pages in no pool, not yet given back to the system */
     uint64_t committed_bytes; /* pages in pools, and dirty ones */
-    uint64_t shared_bytes;   /* strings, boxed numbers, weak cells, shapes, classes */
-    uint64_t large_bytes;    /* payloads and long strings, on their own */
-    uint64_t side_bytes;     /* tables: pools, maps, roots, scopes */
+    uint64_t shared_bytes;   /* strings, boxed numbers, weak cells */
+    uint64_t large_bytes;    /* what is not in pools: payloads, long strings, tables of dictionaries */
+    uint64_t side_bytes;     /* tables: pools, maps, roots, shapes, classes */
+    uint64_t untouched_bytes; /* of all these, tables in pages never written */
 };
 
 void heap_stats(const struct heap *h, struct heap_stats *ret);

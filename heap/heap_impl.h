@@ -49,6 +49,7 @@ struct heap {
     /* keys.c */
     struct keys *keys;        /* reserved, by number; 0 is the empty one */
     uint32_t keys_end, keys_free;
+    uint64_t keys_names_bytes; /* of their lists of names */
     struct map *keys_by_step; /* hash of (parent, name) -> keys */
 
     /* form.c */

@@ -169,6 +169,22 @@ static void compare_sums(struct recount *r)
           s->doomed_bytes);
 }
 
+/* Whose the bytes are, against where they are: cells in use, and what lies outside the pools. */
+static void compare_places(struct recount *r)
+{
+    const struct heap *h = r->heap;
+    struct heap_stats s;
+
+    heap_stats(h, &s);
+
+    uint64_t whose = r->live_bytes + r->dead_bytes + s.shared_bytes - (r->live + r->dead) * OBJECT_TABLE_BYTES;
+    uint64_t where = s.committed_bytes - s.dirty_bytes - s.pool_free_bytes - s.pack_index_bytes + s.large_bytes;
+
+    for (uint32_t n = 1; n < h->pools.pool_end; n++)
+        where -= (uint64_t)h->pools.pool[n].retired * h->pools.pool[n].words * sizeof(uint32_t);
+    claim(r, whose == where, "%" PRIu64 " bytes of objects and what they share, %" PRIu64 " in cells and outside", whose, where);
+}
+
 static void ask_the_parts(struct recount *r)
 {
     struct heap *h = r->heap;
@@ -198,6 +214,7 @@ size_t heap_validate(struct heap *h, void (*broken)(void *ctx, const char *sente
     count_holders(&r);
     for_each_cell(&r, compare_object);
     compare_sums(&r);
+    compare_places(&r);
     ask_the_parts(&r);
     mem_unreserve(h->mem, r.expected, bytes);
     return r.broken;

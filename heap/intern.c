@@ -122,6 +122,7 @@ static slot_t take_long(struct heap *h, struct slice text)
     far.hash = hash_bytes(h->seed, text.data, text.len);
     memcpy(string_at(h, slot)->data, &far, sizeof far);
     h->stats.large_bytes += text.len;
+    h->stats.shared_bytes += text.len;
     return slot;
 }
 
@@ -171,6 +172,7 @@ void string_release(struct heap *h, slot_t slot)
     } else {
         mem_free(h->mem, far_of(s).bytes, s->len);
         h->stats.large_bytes -= s->len;
+        h->stats.shared_bytes -= s->len;
     }
     free_cell(h, slot);
 }

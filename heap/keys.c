@@ -76,7 +76,7 @@ static uint32_t new_step(struct heap *h, uint32_t parent, slot_t name)
     string_hold(h, name);
     keys_use(h, parent);
     h->keys[n] = (struct keys){.parent = parent, .count = count, .names = names};
-    h->stats.shared_bytes += count * sizeof *names;
+    h->keys_names_bytes += count * sizeof *names;
     return n;
 }
 
@@ -108,7 +108,7 @@ void keys_trim(struct heap *h, uint32_t n)
 
         map_remove(h->keys_by_step, find_entry(h, k.parent, k.names[k.count - 1]));
         string_release(h, k.names[k.count - 1]);
-        h->stats.shared_bytes -= k.count * sizeof *k.names;
+        h->keys_names_bytes -= k.count * sizeof *k.names;
         mem_free(h->mem, k.names, k.count * sizeof *k.names);
         return_number(h, n);
         n = k.parent;
@@ -128,7 +128,7 @@ const slot_t *keys_names(const struct heap *h, uint32_t keys)
 
 uint64_t keys_side_bytes(const struct heap *h)
 {
-    return (h->keys_end - 1) * sizeof *h->keys + map_bytes(h->keys_by_step);
+    return (h->keys_end - 1) * sizeof *h->keys + map_bytes(h->keys_by_step) + h->keys_names_bytes;
 }
 
 size_t keys_validate(const struct heap *h, uint64_t shapes)

@@ -400,6 +400,16 @@ uint64_t pools_packed_bytes(const struct pools *p)
     return bytes;
 }
 
+uint64_t pools_pack_index_bytes(const struct pools *p)
+{
+    uint64_t bytes = pools_packed_bytes(p) - p->packed_dead_bytes;
+
+    for (uint32_t kind = 0; kind < POOL_PACKED; kind++)
+        for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
+            bytes -= p->class[kind][words].packed_used * words * sizeof(uint32_t);
+    return bytes;
+}
+
 /* ---- proof ---- */
 
 static size_t validate_pool(const struct pools *p, uint32_t n)

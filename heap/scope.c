@@ -109,6 +109,13 @@ bool scope_find(const struct scope *s, obj_id id, uint32_t *cursor, size_t max)
     return false;
 }
 
+/* Chunks that begin at or behind the end: one at most, while the end comes down entry by entry. */
+static void free_chunks_behind_end(struct scope *s)
+{
+    while (s->chunk_count > 0 && s->end <= FEW + (s->chunk_count - 1) * CHUNK_ENTRIES)
+        mem_free(s->heap->mem, s->chunks[--s->chunk_count], CHUNK_ENTRIES * sizeof **s->chunks);
+}
+
 static void free_scope(struct scope *s)
 {
     struct mem *mem = s->heap->mem;
@@ -116,8 +123,8 @@ static void free_scope(struct scope *s)
     *s->at = s->next;
     if (s->next != NULL)
         s->next->at = s->at;
-    for (uint32_t i = 0; i < s->chunk_count; i++)
-        mem_free(mem, s->chunks[i], CHUNK_ENTRIES * sizeof **s->chunks);
+    free_chunks_behind_end(s);
+    CHECK(s->chunk_count == 0);
     mem_free(mem, s->chunks, s->chunk_room * sizeof *s->chunks);
     mem_free(mem, s, sizeof *s);
 }
@@ -132,6 +139,7 @@ size_t scope_close(struct scope **at, size_t units)
         *entry_at(s, s->end) = 0;
         if (slot != 0)
             ref_drop(s->heap, slot);
+        free_chunks_behind_end(s);
         units--;
     }
     if (s == NULL || units == 0)

@@ -47,6 +47,7 @@ struct session_set {
     uint32_t waiting_count, waiting_room;
     struct session *ending;
     uint32_t sessions_max, holds_max;
+    uint64_t bytes, untouched_bytes; /* of all maps of holds */
     struct heap_watch watch; /* for recounts */
 };
 
@@ -148,8 +149,33 @@ static bool make_room(struct session_set *ss)
            map_reserve(ss->by_token, 1);
 }
 
+/* A map of holds comes (1), goes (-1), or is about to change and then has. */
+static void count_holds(struct session_set *ss, const struct map *holds, int sign)
+{
+    ss->bytes += (uint64_t)sign * map_bytes(holds);
+    ss->untouched_bytes += (uint64_t)sign * map_untouched_bytes(holds);
+}
+
+static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
+{
+    bool added;
+
+    count_holds(ss, s->holds, -1);
+    added = map_add(s->holds, slot, 0);
+    count_holds(ss, s->holds, 1);
+    return added;
+}
+
+static void remove_hold(struct session_set *ss, struct session *s, uint32_t entry)
+{
+    count_holds(ss, s->holds, -1);
+    map_remove(s->holds, entry);
+    count_holds(ss, s->holds, 1);
+}
+
 static void free_session(struct session_set *ss, struct session *s)
 {
+    count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
 }
@@ -161,7 +187,12 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
     if (s == NULL)
         return NULL;
     s->holds = map_create(ss->heap->mem, ss->heap->seed);
-    if (s->holds == NULL || !make_room(ss)) {
+    if (s->holds == NULL) {
+        mem_free(ss->heap->mem, s, sizeof *s);
+        return NULL;
+    }
+    count_holds(ss, s->holds, 1);
+    if (!make_room(ss)) {
         free_session(ss, s);
         return NULL;
     }
@@ -214,6 +245,17 @@ static void recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
             count(to, map_key(s->holds, e));
 }
 
+static uint64_t holds_bytes(const struct session_set *ss)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        bytes += ss->table[n] != NULL ? map_bytes(ss->table[n]->holds) : 0;
+    for (const struct session *s = ss->ending; s != NULL; s = s->next)
+        bytes += map_bytes(s->holds);
+    return bytes;
+}
+
 static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence), void *to)
 {
     const struct session_set *ss = ctx;
@@ -222,6 +264,7 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
     for (uint32_t n = 0; n < ss->table_end; n++)
         if (ss->table[n] != NULL)
             bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
+    bad += ss->bytes != holds_bytes(ss);
     for (uint32_t i = 1; i < ss->waiting_count; i++)
         bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
     if (bad > 0 && broken != NULL)
@@ -406,6 +449,15 @@ uint32_t session_count(const struct session_set *ss)
     return ss->count;
 }
 
+uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched)
+{
+    uint64_t tables = ss->table_room * sizeof *ss->table + ss->waiting_room * sizeof *ss->waiting;
+
+    *ret_untouched = ss->untouched_bytes + map_untouched_bytes(ss->by_id) + map_untouched_bytes(ss->by_token);
+    return sizeof *ss + tables + ss->count * sizeof(struct session) + ss->bytes + map_bytes(ss->by_id) +
+           map_bytes(ss->by_token);
+}
+
 /* ---- holds ---- */
 
 static enum err find_hold(const struct session_set *ss, session_id session, obj_id id, struct session **ret_s,
@@ -432,10 +484,10 @@ enum err session_hold(struct session_set *ss, session_id session, obj_id id, str
         return e;
     if (map_count(s->holds) >= ss->holds_max)
         return why_limit(why, ERR_LIMIT, "holds_per_session_max", ss->holds_max, "the session holds too many objects");
-    if (!map_add(s->holds, slot, 0))
+    if (!add_hold(ss, s, slot))
         return why_set(why, ERR_NOMEM, "no memory for a hold");
     if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
-        map_remove(s->holds, map_find(s->holds, slot));
+        remove_hold(ss, s, map_find(s->holds, slot));
     return e;
 }
 
@@ -450,7 +502,7 @@ enum err session_drop(struct session_set *ss, session_id session, obj_id id, str
         return e;
     if (entry == MAP_NONE)
         return why_set(why, ERR_NOT_HELD, "session %u does not hold object %llu", session, (unsigned long long)id);
-    map_remove(s->holds, entry);
+    remove_hold(ss, s, entry);
     ref_drop(ss->heap, slot);
     return ERR_OK;
 }
@@ -509,6 +561,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
     }
     gone->holds = s->holds;
     s->holds = empty;
+    count_holds(ss, empty, 1);
     gone->next = ss->ending;
     ss->ending = gone;
     return ERR_OK;
@@ -528,22 +581,24 @@ enum err session_end(struct session_set *ss, session_id id, struct why *why)
 
 size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
 {
-    size_t ended = 0;
+    size_t looked = 0;
 
-    /* a lease that was renewed goes back with its new end; that, too, is bounded by max */
-    for (size_t looked = 0; looked < max && ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms; looked++) {
+    for (; looked < max && ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms; looked++) {
         struct session *s = ss->waiting[0].session;
 
         if (s->running > 0)
             s->ends_at_ms = lease_end(s, now_ms);
-        if (s->ends_at_ms > now_ms) {
+        if (s->ends_at_ms > now_ms)
             sift_down(ss, 0, (struct waiting){s->ends_at_ms, s});
-            continue;
-        }
-        begin_ending(ss, s);
-        ended++;
+        else
+            begin_ending(ss, s);
     }
-    return ended;
+    return looked;
+}
+
+bool session_has_work(const struct session_set *ss, uint64_t now_ms)
+{
+    return ss->ending != NULL || (ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms);
 }
 
 uint64_t session_next_deadline_ms(const struct session_set *ss)
@@ -565,7 +620,7 @@ size_t session_release(struct session_set *ss, size_t units)
         }
         slot_t slot = map_key(s->holds, count - 1);
 
-        map_remove(s->holds, count - 1);
+        remove_hold(ss, s, count - 1);
         ref_drop(ss->heap, slot);
         units--;
     }

@@ -66,9 +66,14 @@ bool session_holds(const struct session_set *ss, session_id session, obj_id id);
 bool session_next(const struct session_set *ss, uint32_t *cursor, struct session_info *ret);
 bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret);
 uint32_t session_count(const struct session_set *ss); /* session 0 included */
+/* What sessions take on the account, and how much of that is in pages never written. O(1). */
+uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched);
 
-/* End at most `max` sessions whose lease is over; returns how many. `max` means call me again soon. */
+/* Look at no more than `max` leases that may be over: end their sessions, or put those that were renewed back in
+ * line. Returns how many it looked at; `max` means call me again soon. */
 size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max);
+/* A lease may be over, or holds wait to be released. O(1). */
+bool session_has_work(const struct session_set *ss, uint64_t now_ms);
 /* When the next lease may end; UINT64_MAX if none. */
 uint64_t session_next_deadline_ms(const struct session_set *ss);
 /* Release holds of ended sessions, at most `units`; returns the units left: 0 means there may be more. */

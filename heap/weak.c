@@ -158,6 +158,11 @@ bool weak_take_notice(struct heap *h, struct weak_notice *ret)
     return true;
 }
 
+bool weak_notice_waits(const struct heap *h)
+{
+    return h->notices.newest != 0;
+}
+
 void weak_died(struct heap *h, slot_t object)
 {
     slot_t cell = find_cell(h, object);

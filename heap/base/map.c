@@ -411,13 +411,18 @@ size_t map_bytes(const struct map *m)
 {
     CHECK_IS(m, MAP_MAGIC);
 
-    size_t bytes = sizeof *m;
+    size_t bytes = sizeof *m + (capacity(m) - FIRST_ROWS) * sizeof(struct row);
 
     if (m->segments != NULL)
         bytes += SEGMENTS_MAX * sizeof(struct row *);
-    for (uint32_t k = 0; k < m->segment_count; k++)
-        bytes += segment_bytes(k);
     return bytes;
+}
+
+size_t map_untouched_bytes(const struct map *m)
+{
+    uint64_t used = ((uint64_t)m->count + RUN_ROWS - 1) / RUN_ROWS * RUN_ROWS;
+
+    return used < capacity(m) ? (capacity(m) - used) * sizeof(struct row) : 0;
 }
 
 static uint64_t chain_length(const struct map *m, uint32_t bucket)

@@ -27,7 +27,8 @@ struct map *map_create(struct mem *mem, uint64_t seed);
 void map_destroy(struct map **m);
 
 uint32_t map_count(const struct map *m);
-size_t map_bytes(const struct map *m);   /* on the account, the struct included */
+size_t map_bytes(const struct map *m);   /* on the account, the struct included; O(1) */
+size_t map_untouched_bytes(const struct map *m); /* of them, in pages that were never written, or given back */
 
 /* First entry with `key`, then the next with the same key; MAP_NONE at the end. Expected O(1). An entry
  * number is good until the map changes. */

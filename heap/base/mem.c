@@ -2,9 +2,13 @@
 #include "heap/base/mem.h"
 #include "heap/base/check.h"
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#define START_BRK_FIELD 47 /* of /proc/self/stat, proc(5) */
 
 void mem_init(struct mem *m, size_t max_bytes)
 {
@@ -13,7 +17,7 @@ void mem_init(struct mem *m, size_t max_bytes)
 
 void mem_fini(struct mem *m)
 {
-    CHECK(m->used_bytes == 0);
+    CHECK(m->used_bytes == 0 && m->block_bytes == 0);
 }
 
 static bool asked_to_fail(struct mem *m)
@@ -47,6 +51,11 @@ void mem_uncharge(struct mem *m, size_t size)
     m->used_bytes -= size;
 }
 
+static size_t as_block(size_t size)
+{
+    return size < MEM_BLOCK_BYTES_MAX ? size : 0;
+}
+
 void *mem_alloc(struct mem *m, size_t size)
 {
     CHECK(size > 0);
@@ -57,6 +66,8 @@ void *mem_alloc(struct mem *m, size_t size)
 
     if (ptr == NULL)
         mem_uncharge(m, size);
+    else
+        m->block_bytes += as_block(size);
     return ptr;
 }
 
@@ -70,6 +81,8 @@ void *mem_zalloc(struct mem *m, size_t size)
 
     if (ptr == NULL)
         mem_uncharge(m, size);
+    else
+        m->block_bytes += as_block(size);
     return ptr;
 }
 
@@ -89,6 +102,7 @@ void *mem_realloc(struct mem *m, void *ptr, size_t old_size, size_t new_size)
     }
     if (new_size < old_size)
         mem_uncharge(m, old_size - new_size);
+    m->block_bytes += as_block(new_size) - as_block(old_size);
     return moved;
 }
 
@@ -103,6 +117,7 @@ void *mem_realloc_spent(struct mem *m, void *ptr, size_t old_size, size_t new_si
         return NULL;
     mem_uncharge(m, old_size);
     mem_charge_spent(m, new_size);
+    m->block_bytes += as_block(new_size) - as_block(old_size);
     return moved;
 }
 
@@ -111,6 +126,7 @@ void mem_free(struct mem *m, void *ptr, size_t size)
     if (ptr == NULL)
         return;
     mem_uncharge(m, size);
+    m->block_bytes -= as_block(size);
     free(ptr);
 }
 
@@ -185,4 +201,50 @@ void mem_discard(void *ptr, size_t size)
 void mem_trim(void)
 {
     malloc_trim(0);
+}
+
+void mem_settle(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MEM_BLOCK_BYTES_MAX);
+}
+
+/* Where the heap of the C library begins. Fields are counted from the name in parentheses, which may hold anything. */
+static uintptr_t blocks_start(void)
+{
+    static uintptr_t start;
+    char text[1024];
+    FILE *f = start == 0 ? fopen("/proc/self/stat", "re") : NULL;
+
+    if (f == NULL)
+        return start;
+
+    size_t len = fread(text, 1, sizeof text - 1, f);
+    const char *at;
+
+    fclose(f);
+    text[len] = '\0';
+    at = strrchr(text, ')');
+    for (int field = 2; at != NULL && field < START_BRK_FIELD; field++)
+        at = strchr(at + 1, ' ');
+    if (at != NULL)
+        start = (uintptr_t)strtoull(at, NULL, 10);
+    return start;
+}
+
+size_t mem_blocks_resident(void)
+{
+    uintptr_t end = (uintptr_t)sbrk(0), at = blocks_start() & ~(uintptr_t)(MEM_PAGE_BYTES - 1);
+    unsigned char here[1024];
+    size_t pages = 0;
+
+    if (at == 0)
+        return 0;
+    for (size_t bytes; at < end; at += bytes) {
+        bytes = end - at < sizeof here * MEM_PAGE_BYTES ? end - at : sizeof here * MEM_PAGE_BYTES;
+        if (mincore((void *)at, bytes, here) != 0)
+            break;
+        for (size_t i = 0; i < (bytes + MEM_PAGE_BYTES - 1) / MEM_PAGE_BYTES; i++)
+            pages += here[i] & 1;
+    }
+    return pages * MEM_PAGE_BYTES;
 }

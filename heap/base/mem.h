@@ -18,12 +18,14 @@ struct mem {
     size_t used_bytes;
     size_t peak_bytes;
     size_t max_bytes;       /* 0: no cap */
+    size_t block_bytes;     /* of used_bytes, in blocks small enough to share the C library's pages */
     uint64_t request_count; /* allocations asked for so far, refused ones included */
     uint64_t fail_at;       /* refuse request number fail_at (from 1) ... 0: never */
     bool fail_on;           /* ... and all that follow it */
 };
 
 #define MEM_PAGE_BYTES 4096u
+#define MEM_BLOCK_BYTES_MAX (128u << 10) /* larger ones are mapped alone, and go back when they are freed */
 
 void mem_init(struct mem *m, size_t max_bytes);
 void mem_fini(struct mem *m);                       /* CHECKs that everything came back */
@@ -51,8 +53,15 @@ void mem_unreserve(struct mem *m, void *ptr, size_t size);
 /* Give the pages wholly inside [ptr, ptr+size) back to the system; they read as zero again. */
 void mem_discard(void *ptr, size_t size);
 
-/* Ask the allocator below the account to give its own free memory back to the system; it may take milliseconds. */
+/* Ask the allocator below the account to give its own free memory back to the system: 10 us, or milliseconds where a
+ * million free blocks lie between used ones. */
 void mem_trim(void);
+/* Once, before the first allocation of the process: hold the allocator below to MEM_BLOCK_BYTES_MAX. Left alone it
+ * raises that to 32 MiB and keeps what it was given back. */
+void mem_settle(void);
+/* What the allocator below the account has in memory for small blocks, used and free ones and its own marks, of all
+ * accounts. About 1 us a MiB. */
+size_t mem_blocks_resident(void);
 
 /* Put `size` bytes on the account, or refuse (cap, test). */
 bool mem_charge(struct mem *m, size_t size);

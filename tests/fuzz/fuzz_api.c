@@ -66,9 +66,17 @@ static uint64_t fake_rss(void *ctx)
     return 1 << 20;
 }
 
-static void fake_pauses(void *ctx, struct api_pauses *ret)
+static void fake_memory(void *ctx, struct api_memory *ret)
 {
     (void)ctx;
+    *ret = (struct api_memory){.rss_bytes = 1 << 20};
+}
+
+static void fake_pauses(void *ctx, enum pause what, enum pause_clock clock, struct api_pauses *ret)
+{
+    (void)ctx;
+    (void)what;
+    (void)clock;
     *ret = (struct api_pauses){0};
 }
 
@@ -92,7 +100,7 @@ static void fake_process(void *ctx, struct api_process *ret)
 
 static void open_world(struct world *w)
 {
-    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_pauses, fake_settings_changed, fake_ready, fake_process};
+    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process};
 
     *w = (struct world){.now_ms = 1000};
     mem_init(&w->mem, 0);

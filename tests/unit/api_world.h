@@ -49,9 +49,17 @@ static inline uint64_t fake_rss(void *ctx)
     return 1 << 20;
 }
 
-static inline void fake_pauses(void *ctx, struct api_pauses *ret)
+static inline void fake_memory(void *ctx, struct api_memory *ret)
 {
     (void)ctx;
+    *ret = (struct api_memory){.rss_bytes = 1 << 20};
+}
+
+static inline void fake_pauses(void *ctx, enum pause what, enum pause_clock clock, struct api_pauses *ret)
+{
+    (void)ctx;
+    (void)what;
+    (void)clock;
     *ret = (struct api_pauses){0};
 }
 
@@ -87,7 +95,7 @@ static inline struct world *world_new(void)
     ck_assert_int_eq(session_set_create(w->heap, &w->sessions), ERR_OK);
 
     struct api_world fake = {
-        w, fake_now, fake_random, fake_rss, fake_pauses, fake_settings_changed, fake_ready, fake_process};
+        w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process};
 
     ck_assert_int_eq(api_create(&w->mem, w->heap, w->gc, w->sessions, &w->settings, fake, "i1", &w->api),
                      ERR_OK);

@@ -575,13 +575,79 @@ START_TEST(time_is_put_on_the_account_of_the_run_it_was_spent_on)
     (void)ask(&w, 2, false);
     for (uint64_t us = 1; gc_has_work(w.gc); us++) {
         (void)gc_step(w.gc, 50);
-        gc_note_slice(w.gc, us);
+        gc_note_step(w.gc, us, 7000 + us, us);
     }
     ck_assert(gc_log(w.gc, 0, &run));
     ck_assert_uint_gt(run.slices, 3);
     ck_assert_uint_eq(run.max_slice_us, run.slices);
     ck_assert_uint_eq(run.us, run.slices * (run.slices + 1) / 2);
+    ck_assert_uint_eq(run.began_ms, 7001);
+    ck_assert_uint_eq(run.ended_ms, 7000 + run.slices);
     ck_assert_uint_eq(gc_state(&w).generations[2].us, run.us);
+    gc_world_free(&w);
+}
+END_TEST
+
+START_TEST(steps_of_one_slice_are_one_slice)
+{
+    struct world w = gc_world_new();
+    struct gc_run run;
+
+    for (int i = 0; i < 100; i++)
+        (void)self_loop(&w);
+    (void)ask(&w, 2, false);
+    for (uint64_t n = 0; gc_has_work(w.gc); n++) {
+        (void)gc_step(w.gc, 20);
+        gc_note_step(w.gc, 3, 1, 1 + n / 4);
+    }
+    ck_assert(gc_log(w.gc, 0, &run));
+    ck_assert_uint_gt(run.slices, 1);
+    ck_assert_uint_eq(run.max_slice_us, 12);
+    ck_assert_uint_gt(run.us, 12 * (run.slices - 1));
+    ck_assert_uint_le(run.us, 12 * run.slices);
+    gc_world_free(&w);
+}
+END_TEST
+
+START_TEST(two_short_collections_in_a_row_each_have_their_slice)
+{
+    struct world w = gc_world_new();
+    struct gc_run run;
+
+    (void)self_loop(&w);
+    (void)ask(&w, 2, false);
+    (void)ask(&w, 0, false);
+    while (gc_has_work(w.gc)) {
+        (void)gc_step(w.gc, 1000000);
+        gc_note_step(w.gc, 1, 1, 1);
+    }
+    for (size_t back = 0; back < 2; back++) {
+        ck_assert(gc_log(w.gc, back, &run));
+        ck_assert_uint_eq(run.slices, 1);
+        ck_assert_uint_eq(run.us, 1);
+    }
+    gc_world_free(&w);
+}
+END_TEST
+
+/* What dies by counting because the condemned let go of it is counted too: it went with them. */
+START_TEST(a_run_knows_what_it_freed)
+{
+    struct world w = gc_world_new();
+    obj_id loop = self_loop(&w), tail = new_record(&w);
+    struct object_info of_loop, of_tail;
+    struct gc_run run;
+
+    put_link(&w, loop, "tail", tail);
+    OK(heap_info(w.heap, loop, &of_loop, &why));
+    OK(heap_info(w.heap, tail, &of_tail, &why));
+    let_go(&w, tail);
+    (void)collect(&w, 2);
+    ck_assert(gc_log(w.gc, 0, &run));
+    ck_assert_uint_eq(run.freed_bytes, of_loop.bytes + of_tail.bytes);
+    (void)collect(&w, 2);
+    ck_assert(gc_log(w.gc, 0, &run));
+    ck_assert_uint_eq(run.freed_bytes, 0);
     gc_world_free(&w);
 }
 END_TEST
@@ -679,6 +745,9 @@ int main(int argc, char **argv)
         TEST(callers_who_wait_for_one_generation_share_a_run),
         TEST(a_run_older_than_the_log_reads_as_zeros),
         TEST(time_is_put_on_the_account_of_the_run_it_was_spent_on),
+        TEST(steps_of_one_slice_are_one_slice),
+        TEST(two_short_collections_in_a_row_each_have_their_slice),
+        TEST(a_run_knows_what_it_freed),
         TEST(a_heap_without_cycles_says_so),
         TEST(a_weak_name_of_a_cycle_is_told_when_it_is_collected),
         TEST(a_record_that_outgrew_its_cell_shows_nothing_old_while_it_goes),

@@ -36,12 +36,14 @@ static void release_all(struct world *w)
         ;
 }
 
+/* How many ended. */
 static size_t expire(struct world *w, uint64_t now_ms)
 {
-    size_t n = session_expire(w->sessions, now_ms, SIZE_MAX);
+    uint32_t before = session_count(w->sessions);
 
+    (void)session_expire(w->sessions, now_ms, SIZE_MAX);
     release_all(w);
-    return n;
+    return before - session_count(w->sessions);
 }
 
 START_TEST(a_lease_lets_go_at_its_end_and_not_before)
@@ -329,6 +331,48 @@ START_TEST(expiring_takes_no_more_than_it_is_told)
 }
 END_TEST
 
+START_TEST(a_lease_that_was_renewed_is_work_too)
+{
+    struct world w = world_new();
+    session_id ids[100];
+
+    for (uint32_t n = 0; n < 100; n++)
+        ids[n] = open_session(&w, 1, n, 0);
+    ck_assert(!session_has_work(w.sessions, 999));
+    for (uint32_t n = 0; n < 100; n++)
+        OK(session_renew(w.sessions, ids[n], 500, &why));
+    ck_assert(session_has_work(w.sessions, 1000));
+    ck_assert_uint_eq(session_expire(w.sessions, 1000, 30), 30);
+    ck_assert_uint_eq(session_expire(w.sessions, 1000, 300), 70);
+    ck_assert_uint_eq(session_count(w.sessions), 101);
+    ck_assert(!session_has_work(w.sessions, 1499));
+    ck_assert_uint_eq(expire(&w, 1500), 100);
+    ck_assert(!session_has_work(w.sessions, UINT64_MAX - 1));
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(what_sessions_take_is_on_the_account)
+{
+    struct world w = world_new();
+    uint64_t untouched, begun = session_set_bytes(w.sessions, &untouched);
+    session_id s = open_session(&w, 5, 1, 0);
+
+    world_check(&w); /* counts them */
+    for (int n = 0; n < 5000; n++)
+        (void)held(&w, s);
+    ck_assert_uint_ge(session_set_bytes(w.sessions, &untouched), begun + 5000 * 16);
+    ck_assert_uint_le(untouched, session_set_bytes(w.sessions, &untouched) - begun);
+    world_check(&w);
+    OK(session_end(w.sessions, s, &why));
+    ck_assert_uint_eq(session_release(w.sessions, 100), 0);
+    world_check(&w);
+    release_all(&w);
+    ck_assert_uint_le(session_set_bytes(w.sessions, &untouched), begun + 2048); /* of tables */
+    world_free(&w);
+}
+END_TEST
+
 /* ---- scopes ---- */
 
 static struct scope *open_scope(struct world *w)
@@ -436,6 +480,8 @@ int main(int argc, char **argv)
         TEST(sessions_and_holds_are_walked),
         TEST(random_leases_end_when_they_say, .rounds = 2),
         TEST(expiring_takes_no_more_than_it_is_told),
+        TEST(a_lease_that_was_renewed_is_work_too),
+        TEST(what_sessions_take_is_on_the_account),
         TEST(a_scope_keeps_what_was_made_in_it_until_it_closes),
         TEST(a_large_scope_closes_in_bounded_steps),
         TEST(an_object_is_found_in_its_scope_a_few_entries_at_a_time),
