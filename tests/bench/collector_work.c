@@ -224,7 +224,7 @@ static void run_slice(struct work *w, struct slices *s)
         left = gc_step(w->gc, STEP_UNITS);
         wall = now_ns() - start.wall_ns;
     } while (left == 0 && wall < SLICE_NS);
-    gc_note_slice(w->gc, wall / 1000);
+    gc_note_step(w->gc, wall / 1000, 0, start.wall_ns);
     slice_end(s, start, wall);
 }
 
