@@ -79,7 +79,8 @@ static const struct route table[] = {
     {METHOD_POST, ACCESS_WRITE, BODY_STREAM, "/v1/batch", post_batch, "200", "reply",
      "Many operations, one a line"},
     /* the collector */
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/gc", get_gc, "200", "", "The collector's state and numbers"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/gc", get_gc, "200", "",
+     "The collector's state and numbers; pauses by wall clock, by CPU time, by phase"},
     {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/gc", patch_gc, "200", "", "Tune the collector"},
     {METHOD_POST, ACCESS_WRITE, BODY_JSON_OPTIONAL, "/v1/gc/collect", post_collect, "200", "", "Collect now"},
     {METHOD_PUT, ACCESS_ADMIN, BODY_NONE, "/v1/gc/freeze", put_freeze, "200", "",
@@ -91,14 +92,15 @@ static const struct route table[] = {
     {METHOD_DELETE, ACCESS_WRITE, BODY_NONE, "/v1/gc/garbage", delete_garbage, "200", "",
      "Let go of what save-all kept"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/gc/log", get_gc_log, "200", "limit cursor",
-     "The last collections"},
+     "The last 100 collections: why each ran, when, what it found, what it cost"},
     /* the heap */
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap", get_heap, "200", "", "Objects, links and bytes"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap", get_heap, "200", "",
+     "Objects, links, and where every byte is: rss = accounted - untouched + connections + allocator + program + rest"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/pools", get_pools, "200", "", "Arenas and size classes"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/classes", get_classes, "200", "sort limit cursor",
      "Count and bytes by class"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/purge", post_purge, "200", "",
-     "Give free memory back now"},
+     "Pack sparse pools and give free memory back now, others being served meanwhile"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",
      "Recount everything"},
     /* operation */

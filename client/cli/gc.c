@@ -1,5 +1,5 @@
 /*
- * gc.c - heapctl gc: the collector's state, its settings, and freezing.
+ * gc.c - heapctl gc: the collector's state, its settings, its log, and freezing.
  */
 #include "client/cli/args.h"
 #include "client/cli/fetch.h"
@@ -51,6 +51,11 @@ static int set(struct cli *cli, const struct args *args, bool persist)
     return fetch_and_show_new(cli, "PATCH", persist ? "/v1/gc?persist=true" : "/v1/gc", patch, show_members);
 }
 
+static int show_log(const struct cli *cli, json_t *page)
+{
+    return show_items(cli, page, "nothing has been collected yet");
+}
+
 static int run(struct cli *cli, struct args *args)
 {
     bool persist = false;
@@ -66,6 +71,8 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "too many words");
     if (what == NULL)
         return fetch_and_show_new(cli, "GET", "/v1/gc", NULL, show_members);
+    if (strcmp(what, "log") == 0)
+        return fetch_and_show_new(cli, "GET", "/v1/gc/log", NULL, show_log);
     if (strcmp(what, "freeze") == 0)
         return fetch_and_show_new(cli, "PUT", "/v1/gc/freeze", NULL, show_members);
     if (strcmp(what, "unfreeze") == 0)
@@ -75,11 +82,12 @@ static int run(struct cli *cli, struct args *args)
 
 const struct verb verb_gc = {
     .name = "gc",
-    .usage = "[set NAME=VALUE ... [--persist] | freeze | unfreeze]",
+    .usage = "[set NAME=VALUE ... [--persist] | log | freeze | unfreeze]",
     .about = "show or tune the garbage collector",
     .help =
         "  heapctl gc set thresholds=700,10,10 enabled=false debug=saveall pause_budget_us=500\n"
         "Thresholds that are left out keep their value; a first one of 0 turns automatic collections off.\n"
+        "log shows the last collections: why each ran, what it found, what it cost.\n"
         "--persist makes the settings survive a restart. freeze takes all objects of now out of "
         "collections.\n",
     .run = run,

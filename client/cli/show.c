@@ -221,6 +221,46 @@ static bool is_rows(json_t *value)
     return json_array_size(value) > 0 && json_is_object(json_array_get(value, 0));
 }
 
+/* An object of objects: a table whose first column is the name of each. */
+static bool is_named_rows(json_t *value)
+{
+    const char *key;
+    json_t *member;
+
+    json_object_foreach(value, key, member) {
+        if (!json_is_object(member))
+            return false;
+    }
+    return json_object_size(value) > 0;
+}
+
+static json_t *rows_of_named(json_t *object)
+{
+    json_t *rows = json_array(), *member;
+    const char *key;
+
+    json_object_foreach(object, key, member) {
+        json_t *row = json_pack("{ss}", "name", key);
+
+        json_object_update(row, member);
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static int print_table_of(const struct cli *cli, json_t *value)
+{
+    json_t *rows;
+    int code;
+
+    if (is_rows(value))
+        return print_rows(cli, value, true);
+    rows = rows_of_named(value);
+    code = print_rows(cli, rows, false);
+    json_decref(rows);
+    return code;
+}
+
 int show_items(const struct cli *cli, json_t *page, const char *none)
 {
     json_t *items = json_object_get(page, "items");
@@ -241,17 +281,17 @@ int show_members(const struct cli *cli, json_t *answer)
     table_cell(&t, "NAME");
     table_cell(&t, "VALUE");
     json_object_foreach(answer, key, value) {
-        if (is_rows(value))
+        if (is_rows(value) || is_named_rows(value))
             continue;
         table_cell(&t, key);
         value_cell(&t, value);
     }
     code = print_and_free(cli, &t);
     json_object_foreach(answer, key, value) {
-        if (!is_rows(value) || code != CLI_OK)
+        if (!(is_rows(value) || is_named_rows(value)) || code != CLI_OK)
             continue;
         printf("\n%s\n", key);
-        code = print_rows(cli, value, true);
+        code = print_table_of(cli, value);
     }
     return code;
 }

@@ -2,7 +2,7 @@
  * show.h - answers of the daemon as tables for people.
  *
  * Knows the document of an object; any other answer it takes as it comes: plain members become rows, lists of
- * objects become tables, so a member that the daemon adds one day is shown without a change here.
+ * objects, and objects of objects, become tables, so a member that the daemon adds one day is shown without a change here.
  */
 #pragma once
 #include "client/cli/cli.h"
