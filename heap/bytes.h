@@ -12,4 +12,5 @@
 uint64_t bytes_storage_bytes(const struct heap *h, slot_t slot);
 uint64_t bytes_length(const struct heap *h, slot_t slot);
 uint32_t bytes_version(const struct heap *h, slot_t slot);
-void bytes_release(struct heap *h, slot_t slot); /* let go of the payload */
+/* Let go of the payload; returns the units left over: 0 means call again. */
+size_t bytes_release(struct heap *h, slot_t slot, size_t units);

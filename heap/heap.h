@@ -118,6 +118,7 @@ enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why 
 struct payload {
     struct mem *mem;
     uint32_t refs;
+    uint32_t pieces_gone; /* of a large one that is being released: they went back to the system (bytes.c) */
     size_t len;
     char data[];
 };

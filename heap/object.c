@@ -134,8 +134,7 @@ size_t object_release_contents(struct heap *h, slot_t slot, size_t units)
     case KIND_LIST:
         return release_list(h, slot, units);
     case KIND_BYTES:
-        bytes_release(h, slot);
-        return units;
+        return bytes_release(h, slot, units);
     }
     UNREACHABLE();
 }

@@ -292,6 +292,25 @@ START_TEST(bytes_are_what_was_put_there_at_any_length)
 }
 END_TEST
 
+START_TEST(many_bytes_go_back_in_steps)
+{
+    struct world w = world_new();
+    obj_id id = new_bytes(&w, 4 << 20, 'm');
+    size_t before = w.mem->used_bytes;
+    int steps = 0;
+
+    let_go(&w, id);
+    while (world_stats(&w).doomed > 0) {
+        (void)heap_reap(w.heap, 100);
+        world_check(&w);
+        steps++;
+    }
+    ck_assert_int_ge(steps, 16);
+    ck_assert_uint_le(w.mem->used_bytes, before - (4u << 20));
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(a_reader_keeps_the_bytes_it_began_with)
 {
     struct world w = world_new();
@@ -363,6 +382,7 @@ int main(int argc, char **argv)
         TEST(what_is_not_utf8_is_refused),
         TEST(a_string_over_the_limit_is_refused_by_name),
         TEST(bytes_are_what_was_put_there_at_any_length),
+        TEST(many_bytes_go_back_in_steps),
         TEST(a_reader_keeps_the_bytes_it_began_with),
         TEST(bytes_are_refused_what_they_have_not),
         TEST(the_etag_of_large_bytes_changes_with_every_change),
