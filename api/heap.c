@@ -8,11 +8,11 @@
  *     rss       = accounted - untouched + connections + allocator + program + rest
  *
  * `live`, `doomed` and `shared` say whose the bytes are that are in_use or large, but for `packing`, by which the
- * cells of packed pools are found; objects count 8 bytes each of the tables in `side` as theirs. `other` is the requests that are being
- * served. `untouched` was asked for and never written, so the system has not given it. `allocator` is what the C
- * library keeps for small blocks beyond what is in them: free blocks, rounding, its own marks. `program` is code
- * and libraries. `rest` is measured against what the system says: stacks, pages of pools no cell of which has been
- * used yet (these count below 0), and what the libraries allocate for themselves.
+ * cells of packed pools are found; objects count 8 bytes each of the tables in `side` as theirs. `other` is the
+ * requests that are being served. `untouched` was asked for and never written, so the system has not given it.
+ * `allocator` is what the C library keeps for small blocks beyond what is in them: free blocks, rounding, its own
+ * marks. `program` is code and libraries. `rest` is measured against what the system says: stacks, pages of pools
+ * no cell of which has been used yet (these count below 0), and what the libraries allocate for themselves.
  */
 #include "api/handlers.h"
 #include "api/task.h"

@@ -182,7 +182,8 @@ static void compare_places(struct recount *r)
 
     for (uint32_t n = 1; n < h->pools.pool_end; n++)
         where -= (uint64_t)h->pools.pool[n].retired * h->pools.pool[n].words * sizeof(uint32_t);
-    claim(r, whose == where, "%" PRIu64 " bytes of objects and what they share, %" PRIu64 " in cells and outside", whose, where);
+    claim(r, whose == where, "%" PRIu64 " bytes of objects and what they share, %" PRIu64 " in cells and outside",
+          whose, where);
 }
 
 static void ask_the_parts(struct recount *r)

@@ -195,7 +195,7 @@ void pools_tell_time(struct pools *p, uint64_t now_ms);
 
 uint64_t pools_free_bytes(const struct pools *p); /* free cells inside pools; O(size classes) */
 uint64_t pools_packed_bytes(const struct pools *p); /* storage of packed pools: cells, and rows of pages; the same */
-uint64_t pools_pack_index_bytes(const struct pools *p); /* of them, what is no cell: how cells are found, and room at the end */
+uint64_t pools_pack_index_bytes(const struct pools *p); /* of them, what is no cell: how cells are found */
 
 /* Number of broken rules. O(pools + pages). */
 size_t pools_validate(const struct pools *p);
