@@ -21,7 +21,7 @@ from peers import Failed, Heapd, Place, Row, in_turn, median
 
 COLUMNS = ("", "heapd", "CPython", "times better", "bar", "")
 CURVE_COLUMNS = ("", "heapd", "CPython", "times better", "longest slice", "")
-OBJECTS, OBJECTS_QUICK = 10_000_000, 500_000
+OBJECTS, OBJECTS_QUICK, OBJECTS_MIN = 10_000_000, 500_000, 20_000
 ORDERS = ("creation", "random")
 ROUNDS = 3
 CURVE = (100_000, 1_000_000, 10_000_000, 30_000_000, 50_000_000)
@@ -56,6 +56,10 @@ def both(place, rounds, work, count, *more):
             for side in sides]
 
 
+def measured(sides):
+    return dict(zip(("heapd", "cpython"), sides))
+
+
 def at_most(value, must, aim, unit=""):
     return {"bar": f"at most {must:g}{unit} (aim {aim:g})", "met": value <= must, "aimed": value <= aim}
 
@@ -64,8 +68,9 @@ def at_least(value, must, aim):
     return {"bar": f"at least {must:g} times (aim {aim:g})", "met": value >= must, "aimed": value >= aim}
 
 
-def row_ns(what, mine, peer, must, aim, note=""):
-    return Row(what, f"{mine:.1f} ns", f"{peer:.1f} ns", peer / mine, note=note, **at_most(mine, must, aim, " ns"))
+def row_ns(what, sides, name, must, aim, **more):
+    mine, peer = (side[name] for side in sides)
+    return Row(what, f"{mine:.1f} ns", f"{peer:.1f} ns", peer / mine, **at_most(mine, must, aim, " ns"), **more)
 
 
 # ---- rows ----
@@ -107,16 +112,16 @@ def slice_rows(each):
 def graph_rows(place):
     count = place.objects
     each = {order: both(place, 1, "graph", count, order) for order in ORDERS}
-    mine, peer = each["creation"]
+    sides = mine, peer = each["creation"]
     size = max(mine["rss_bytes"], mine["account_bytes"])
     return [
         Row(f"bytes an object, of {many(count)}", f"{mine['rss_bytes']:.1f} B", f"{peer['rss_bytes']:.1f} B",
             peer["rss_bytes"] / mine["rss_bytes"],
             note=f"growth of the resident size, after a full collection; the account says {mine['account_bytes']:.1f}",
-            measured={order: {"heapd": a, "cpython": b} for order, (a, b) in each.items()}, **at_most(size, 32, 20.5, " B")),
-        row_ns("create a record", mine["create_ns"], peer["create_ns"], 25, 9),
-        row_ns("link to a random record", mine["link_ns"], peer["link_ns"], 100, 40),
-        row_ns("look up a random id", mine["lookup_ns"], peer["lookup_ns"], 50, 22),
+            measured={order: measured(sides) for order, sides in each.items()}, **at_most(size, 32, 20.5, " B")),
+        row_ns("create a record", sides, "create_ns", 25, 9),
+        row_ns("link to a random record", sides, "link_ns", 100, 40),
+        row_ns("look up a random id", sides, "lookup_ns", 50, 22),
         Row("  and read a field of it by name", f"{mine['read_ns']:.1f} ns", f"{peer['read_ns']:.1f} ns",
             peer["read_ns"] / mine["read_ns"]),
         *time_rows("full collection, nothing dead", "full_ms", each, dict(creation=6, random=30),
@@ -128,27 +133,28 @@ def graph_rows(place):
 
 def chain_rows(place):
     for order, aim in zip(ORDERS, (5, 170)):
-        mine, peer = both(place, 1, "chain", place.objects, order)
-        yield row_ns(f"a chain of {many(place.objects)} dropped, {order} order", mine["chain_ns"], peer["chain_ns"],
-                     round(peer["chain_ns"], 1), aim, note="the bar is CPython's time")
+        sides = both(place, 1, "chain", place.objects, order)
+        yield row_ns(f"a chain of {many(place.objects)} dropped, {order} order", sides, "chain_ns",
+                     round(sides[1]["chain_ns"], 1), aim, note="the bar is CPython's time", measured=measured(sides))
 
 
 def young_rows(place):
     count = place.objects // 10
-    mine, peer = both(place, place.rounds, "young", count)
+    sides = both(place, place.rounds, "young", count)
     note = f"an object, beside {many(count)} old ones; median of {place.rounds} rounds"
-    return [row_ns("young sets of 2,000: live", mine["live_ns"], peer["live_ns"], 25, 13, note),
-            row_ns("  dead", mine["dead_ns"], peer["dead_ns"], 20, 8.5, note)]
+    return [row_ns("young sets of 2,000: live", sides, "live_ns", 25, 13, note=note, measured=measured(sides)),
+            row_ns("  dead", sides, "dead_ns", 20, 8.5)]
 
 
 def pairs_rows(place):
     count = place.objects // 10
-    mine, peer = both(place, place.rounds, "pairs", count)
+    sides = mine, peer = both(place, place.rounds, "pairs", count)
     times = peer["pair_ns"] / mine["pair_ns"]
     rate = lambda side: f"{1e3 / side['pair_ns']:.2f} M/s"
     return [Row(f"cyclic pairs made and dropped over {many(count)} live", rate(mine), rate(peer), times,
                 note=f"{mine['pair_ns']:.0f} ns a pair, of it the collector's {mine['collector_ns']:.0f}; CPython "
-                     f"{peer['pair_ns']:.0f}; median of {place.rounds} rounds", **at_least(times, 2, 4.5))]
+                     f"{peer['pair_ns']:.0f}; median of {place.rounds} rounds", measured=measured(sides),
+                **at_least(times, 2, 4.5))]
 
 
 def sparse_rows(place):
@@ -158,7 +164,8 @@ def sparse_rows(place):
         left = [100 * side["left_bytes"] / side["grown_bytes"] for side in sides]
         yield Row(f"all of {many(count)} dropped but one in {keep:,}: memory left", f"{left[0]:.1f} %", f"{left[1]:.1f} %",
                   note=" and ".join(f"{s['left_bytes'] / 2**20:.1f} of {s['grown_bytes'] / 2**20:.1f} MiB" for s in sides)
-                       + "; resident, above what it was before, tidied", **at_most(left[0], must, aim, " %"))
+                       + "; resident, above what it was before, tidied", measured=measured(sides),
+                  **at_most(left[0], must, aim, " %"))
 
 
 # ---- through HTTP ----
@@ -216,7 +223,8 @@ def http_rows(place):
         rest, busy, jitter = (median(said) for said in in_turn(place.rounds, resting, collecting, spinning))
     bar, aim = 1.5 * rest + jitter, 1.1 * rest
     return [Row(f"p99 through HTTP during full collections of {many(place.objects)}", f"{busy:,.0f} us",
-                f"at rest {rest:,.0f} us", rest / busy, bar=f"at most {bar:,.0f} us (aim {aim:,.0f})", met=busy <= bar, aimed=busy <= aim,
+                f"at rest {rest:,.0f} us", rest / busy, bar=f"at most {bar:,.0f} us (aim {aim:,.0f})",
+                met=busy <= bar, aimed=busy <= aim,
                 note=f"{CONNECTIONS} connections of wrk get one object, median of {place.rounds} rounds of {seconds} s, "
                      f"meanwhile {len(runs)} collections of {median(r['duration_us'] for r in runs) / 1000:.0f} ms, the "
                      f"longest slice {max(r['max_slice_us'] for r in runs)} us. The bar is 1.5 times, and the control's "
@@ -236,7 +244,7 @@ def curve_rows(place):
             wall, cpu = (sides[0][f"{name}_slices"][clock]["max"] for clock in ("wall", "cpu"))
             yield Row(what, *(f"{ns:.1f} ns an object" for ns in each), ratio=each[-1] / each[0] if len(each) > 1 else None,
                       bar=f"{wall:,.0f} us, CPU {cpu:,.0f} us, control {sides[0]['control']['wall']['max']:,.0f} us",
-                      measured=dict(zip(("heapd", "cpython"), sides)))
+                      measured=measured(sides))
 
 
 # ---- all of it ----
@@ -253,7 +261,10 @@ def arguments():
     p.add_argument("--curve", action="store_true", help="full collections against the size of the heap instead")
     p.add_argument("--only", action="append", choices=PARTS, help="one part; may be given several times")
     p.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
-    return p.parse_args()
+    args = p.parse_args()
+    if args.objects is not None and args.objects < OBJECTS_MIN:
+        p.error(f"fewer than {OBJECTS_MIN:,} objects say nothing")
+    return args
 
 
 def measure(place, parts):

@@ -38,17 +38,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLICE_NS    500000u
-#define STEP_UNITS  128
-#define SEED        4327u
-#define SMALL_INTS  128 /* CPython keeps one object each for these */
-#define FULL_ROUNDS 3
-#define YOUNG       2000
-#define PAIRS_AN_OLD_ONE 3 /* pairs made for each old record */
-#define CREATES_A_TURN 256 /* as many ops as a batch runs before the collector has its turn */
-#define TIDY_MS      60000
-#define TIDY_TURN_MS 1000
-#define CONTROL_NS_MAX 2000000000ull
+#define SLICE_NS         500000u
+#define STEP_UNITS       128
+#define CONTROL_NS_MAX   2000000000u
+#define SEED             4327u
+#define SMALL_INTS       128 /* CPython keeps one object each for these */
+#define FULL_ROUNDS      3
+#define YOUNG            2000
+#define PAIRS_AN_OLD_ONE 3   /* pairs made for each old record */
+#define CREATES_A_TURN   256 /* as many ops as a batch runs before the collector has its turn */
+#define TIDY_MS          60000
+#define TIDY_TURN_MS     1000
 
 /* Its pages are all touched here, so that none is for the first time while something is measured. */
 static void *table(size_t count, size_t size)
@@ -168,7 +168,7 @@ static void set_link(struct work *w, obj_id from, int field, obj_id to)
     CHECK(heap_set_of_form(w->heap, from, w->form, (size_t)field, &link, NULL) == ERR_OK);
 }
 
-/* What the daemon does in a minute in which nothing is asked of it. The heap has no clock: the minute is only told. */
+/* What the daemon does in a minute in which nothing is asked of it. The heap has no clock: it is told one. */
 static void tidy(struct work *w)
 {
     for (uint64_t now_ms = 0; now_ms <= TIDY_MS; now_ms += TIDY_TURN_MS) {
