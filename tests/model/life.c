@@ -28,8 +28,6 @@ bool life_is_over(const struct life *life)
 
 /* ---- beginning and end ---- */
 
-#define WORN_SLOTS (1u << 16)
-
 static void on_dying(void *ctx, slot_t slot)
 {
     struct life *life = ctx;
@@ -65,6 +63,7 @@ static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to
 static void choose_habits(struct life *life)
 {
     static const uint32_t sizes[] = {12, 60, 200, 500}, items[] = {8, 40, 300, 1500}, steps[] = {2, 8, 30, 100};
+    static const uint32_t tidies[] = {0, 1, 2, 8};
     struct habits *h = &life->habits;
 
     h->objects = sizes[roll(life, ARRAY_LEN(sizes))];
@@ -78,27 +77,20 @@ static void choose_habits(struct life *life)
     h->refuses = one_in(life, 4);
     h->freezes = roll(life, 2) == 0;
     h->saves = roll(life, 2) == 0;
+    h->tidies = tidies[roll(life, ARRAY_LEN(tidies))];
     h->check_every = life->paranoid || (h->objects < 100 && !h->many && one_in(life, 4)) ? 1 : h->objects < 100 ? 100 : 400;
     h->rest_every = 600 + roll(life, 3000);
 }
 
-/* Use up the turns of the slots of some pools (slot.h), so that slots are retired during the life. Ids of a slot must
- * keep growing. */
-static void wear_slots(struct life *life, uint32_t count)
+/* Not of a life that bytes decide: it is lived a thousand times a second. */
+static void wear_slots(struct life *life)
 {
-    static const struct label label = {{"worn", 4}, {NULL, 0}};
-    obj_id *last = calloc(WORN_SLOTS, sizeof *last), id;
+    uint32_t how = life->dice.bytes == NULL ? roll(life, 320) : 0;
 
-    CHECK(last != NULL);
-    for (uint32_t i = 0; i < count; i++) {
-        CHECK(heap_new_record(life->heap, label, NULL, 0, &id, NULL) == ERR_OK);
-        heap_release(life->heap, id);
-        (void)heap_reap(life->heap, 2);
-        AGREE(life, (id & SLOT_MAX) < WORN_SLOTS && id > last[id & SLOT_MAX], "id %" PRIu64 " was used before", id);
-        last[id & SLOT_MAX] = id;
-    }
-    free(last);
-    life->worn_ids = count;
+    if (how == 319)
+        tidy_wear_many(life);
+    else if (how > 280)
+        tidy_wear_few(life);
 }
 
 struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, const char *name)
@@ -119,11 +111,11 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     CHECK(heap_create(&life->mem, UINT64_C(0x5eed) + roll(life, 256), &life->heap) == ERR_OK);
     CHECK(gc_create(life->heap, &life->gc) == ERR_OK);
     CHECK(session_set_create(life->heap, &life->sessions) == ERR_OK);
-    if (life->dice.bytes == NULL && one_in(life, 40))
-        wear_slots(life, OBJECT_TURN_MAX * POOL_CELLS - 2000);
+    wear_slots(life);
     life->watch = (struct heap_watch){.ctx = life, .dying = on_dying, .condemned = on_condemned, .recount = on_recount};
     heap_add_watch(life->heap, &life->watch);
     hold_begin(life);
+    form_begin(life);
     gc_random_tuning(life);
     return life;
 }
@@ -136,6 +128,7 @@ void life_end(struct life **at)
     *at = NULL;
     life->op_name = "end";
     hold_end(life);
+    form_end(life);
     heap_remove_watch(life->heap, &life->watch);
     if (sessions_first)
         session_set_destroy(&life->sessions);
@@ -370,8 +363,10 @@ static const struct op *choose_op(struct life *life)
     } kinds[] = {
         {make_ops, weight_of_all(life, make_ops, make_op_count)},
         {write_ops, weight_of_all(life, write_ops, write_op_count)},
+        {form_ops, weight_of_all(life, form_ops, form_op_count)},
         {hold_ops, weight_of_all(life, hold_ops, hold_op_count)},
         {gc_ops, weight_of_all(life, gc_ops, gc_op_count)},
+        {tidy_ops, weight_of_all(life, tidy_ops, tidy_op_count)},
     };
     uint32_t sum = 0, at;
     size_t k = 0;

@@ -173,6 +173,7 @@ void life_rest(struct life *life)
     life->op_name = "rest";
     come_to_rest(life);
     learn_deaths(life);
+    tidy_at_rest(life);
     compare_objects(life);
     collect_this_and_that(life);
     compare_ids(life);

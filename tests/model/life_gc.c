@@ -88,6 +88,7 @@ void gc_breathe(struct life *life)
         return;
     for (steps = roll(life, life->habits.steps + 1); steps > 0; steps--) {
         (void)gc_step(life->gc, life->mode == LIFE_UNIT ? 1 : 500 + roll(life, 1000));
+        tidy_a_little(life);
         if (gc_looked_at(life) != NAIVE_NONE)
             break; /* an object is looked through by half: let something happen to it */
     }
@@ -101,6 +102,7 @@ void gc_between(struct life *life)
     if (life->mode == LIFE_STOP) {
         gc_quiet(life);
         life_settle(life);
+        tidy_a_little(life);
         return;
     }
     gc_breathe(life);
@@ -108,6 +110,7 @@ void gc_between(struct life *life)
         hold_drain(life, 1 + roll(life, 4));
     if (life->habits.reaps && (one_in(life, 5) || is_dead_and_looked_at(life)))
         (void)heap_reap(life->heap, 1 + roll(life, 40));
+    tidy_a_little(life);
     life_hear(life);
 }
 
@@ -194,13 +197,6 @@ static void clear_garbage(struct life *life)
     life_hear(life);
 }
 
-static void purge(struct life *life)
-{
-    heap_tidy_now(life->heap);
-    (void)heap_pack(life->heap, 1 + roll(life, 1000));
-    (void)heap_purge(life->heap, 1 + roll(life, 1000));
-}
-
 static void reap(struct life *life)
 {
     if (life->habits.reaps)
@@ -254,7 +250,6 @@ const struct op gc_ops[] = {
     {"tune", gc_random_tuning, 1, 0},
     {"save all or not", save_all_or_not, 1, 0},
     {"clear garbage", clear_garbage, 2, -1},
-    {"purge", purge, 1, 0},
     {"reap", reap, 4, 0},
 };
 const size_t gc_op_count = ARRAY_LEN(gc_ops);

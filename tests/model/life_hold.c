@@ -254,6 +254,19 @@ void hold_drop_all(struct life *life, uint32_t i)
         hold_give(life, i);
 }
 
+void hold_forget_most(struct life *life)
+{
+    for (uint32_t r = 0; r < NAIVE_ROOTS; r++)
+        if (roll(life, 8) != 0)
+            delete_root(life, r);
+    for (uint32_t s = 0; s < NAIVE_SESSIONS; s++) {
+        const struct naive_set *set = &life->naive.sessions[s];
+
+        while (life->session[s].open && set->count > 0 && roll(life, 20) != 0)
+            drop_from(life, s, set->items[roll(life, set->count)]);
+    }
+}
+
 /* ---- scopes ---- */
 
 static void open_scope(struct life *life)

@@ -5,6 +5,8 @@
  *     life_values.c values of both heaps (life_values.h)
  *     life_make.c   objects made
  *     life_write.c  objects read and changed
+ *     life_form.c   the same through forms
+ *     life_tidy.c   memory packed and given back, deaths in bulk, turns used up
  *     life_hold.c   roots, sessions, scopes, weak names, references of the life's own
  *     life_gc.c     collections asked for, freezing, saving, pacing
  *     life_check.c  everything compared
@@ -25,6 +27,7 @@
 #define LIFE_CLASSES 6u
 #define LIFE_CLOSING 8u
 #define LIFE_EDITS_MAX 64u
+#define LIFE_WORN 16
 
 /* What kind of life it is. */
 struct habits {
@@ -38,6 +41,7 @@ struct habits {
     bool automatic;       /* collections start by themselves */
     bool refuses;         /* memory is refused now and then */
     bool freezes, saves;
+    uint32_t tidies;      /* between two operations once in so many; 0: never */
     uint32_t check_every; /* operations between validations */
     uint32_t rest_every;
 };
@@ -71,8 +75,11 @@ struct life {
     bool refused; /* memory may have been refused during this call */
 
     uint64_t worn_ids; /* made and dropped without the naive heap */
+    obj_id worn[LIFE_WORN]; /* some of them; 0: fewer */
+    struct life_forms *forms;
 
-    uint64_t now_ms;
+    uint64_t now_ms;  /* of the sessions */
+    uint64_t heap_ms; /* of the heap */
     struct life_session session[NAIVE_SESSIONS];
     struct scope *scope[NAIVE_SCOPES];
     struct scope *closing[LIFE_CLOSING];
@@ -151,8 +158,8 @@ struct op {
     int grows; /* 1: makes the heap larger, -1: smaller */
 };
 
-extern const struct op make_ops[], write_ops[], hold_ops[], gc_ops[];
-extern const size_t make_op_count, write_op_count, hold_op_count, gc_op_count;
+extern const struct op make_ops[], write_ops[], form_ops[], hold_ops[], gc_ops[], tidy_ops[];
+extern const size_t make_op_count, write_op_count, form_op_count, hold_op_count, gc_op_count, tidy_op_count;
 
 /* life_write.c: link `target` from a random place; it may not come about. */
 void write_link_somewhere(struct life *life, uint32_t target);
@@ -171,6 +178,8 @@ void hold_newborn(struct life *life, uint32_t i);
 void hold_give(struct life *life, uint32_t i);
 /* Everything but scopes lets go of it. */
 void hold_drop_all(struct life *life, uint32_t i);
+/* Most roots and most holds of sessions go. */
+void hold_forget_most(struct life *life);
 void hold_take_notices(struct life *life, size_t max);
 void hold_compare_weak(struct life *life);
 void hold_compare(struct life *life);
@@ -187,6 +196,16 @@ void gc_random_tuning(struct life *life);
 /* At rest: collect, and compare with what the naive heap collects. */
 void gc_collect_exactly(struct life *life, int generation, bool dry_run);
 void gc_compare(struct life *life);
+
+/* life_form.c */
+void form_begin(struct life *life);
+void form_end(struct life *life);
+
+/* life_tidy.c */
+void tidy_a_little(struct life *life);
+void tidy_at_rest(struct life *life);
+void tidy_wear_few(struct life *life);
+void tidy_wear_many(struct life *life);
 
 /* life_check.c */
 void check_safety(struct life *life); /* whatever is reached is alive */

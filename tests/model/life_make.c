@@ -3,8 +3,7 @@
 
 /* ---- one ---- */
 
-/* The naive heap gets to know a new object; the life owns one reference of it. */
-static uint32_t add_newborn(struct life *life, obj_id id, enum heap_kind kind, uint32_t class)
+uint32_t add_newborn(struct life *life, obj_id id, enum heap_kind kind, uint32_t class)
 {
     uint32_t i = naive_add(&life->naive, id, kind, class);
 

@@ -37,6 +37,8 @@ void check_etag(struct life *life, obj_id id, uint64_t before, bool is_change);
 
 /* ---- life_make.c ---- */
 
+/* The naive heap gets to know a new object; the life owns one reference of it. */
+uint32_t add_newborn(struct life *life, obj_id id, enum heap_kind kind, uint32_t class);
 void make_record(struct life *life, uint32_t count, bool in_order);
 
 /* ---- life_write.c ---- */

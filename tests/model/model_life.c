@@ -3,8 +3,10 @@
  *
  *     model_life                     a million operations over many lives, the three modes in turn (half of
  *                                    that under a sanitizer)
- *     model_life --long              a hundred million; so does HEAPD_TEST_LONG in the environment
+ *     model_life --long              a hundred million, which take the better part of an hour (a tenth of that under
+ *                                    a sanitizer); so does HEAPD_TEST_LONG in the environment
  *     model_life --ops N             N operations
+ *     model_life --first N           the first life's seed; the next has the next
  *     model_life --seed N [--paranoid] [--ops N]
  *                                    one life again, as its failure said; every rule after every operation
  */
@@ -19,10 +21,11 @@
 
 #ifdef __SANITIZE_ADDRESS__
 #define OPS_NORMAL UINT64_C(500000)
+#define OPS_LONG UINT64_C(10000000)
 #else
 #define OPS_NORMAL UINT64_C(1000000)
-#endif
 #define OPS_LONG UINT64_C(100000000)
+#endif
 #define OPS_A_LIFE UINT64_C(5000)
 #define SEED_FIRST UINT64_C(91177)
 
@@ -81,6 +84,8 @@ static bool read_args(char **argv, struct plan *plan)
             plan->paranoid = true;
         } else if (strcmp(*argv, "--ops") == 0 && read_number(argv[1], &plan->ops)) {
             argv++;
+        } else if (strcmp(*argv, "--first") == 0 && read_number(argv[1], &plan->seed)) {
+            argv++;
         } else if (strcmp(*argv, "--seed") == 0 && read_number(argv[1], &plan->seed)) {
             plan->one = true;
             argv++;
@@ -93,15 +98,16 @@ static bool read_args(char **argv, struct plan *plan)
 
 static void live_many(const struct plan *plan)
 {
-    uint64_t done = 0;
+    uint64_t done = 0, seed;
 
-    for (uint64_t seed = plan->seed; done < plan->ops; seed++) {
+    for (seed = plan->seed; done < plan->ops; seed++) {
         uint64_t ops = plan->ops - done < OPS_A_LIFE ? plan->ops - done : OPS_A_LIFE;
 
         live(seed, ops, plan->paranoid);
         done += ops;
     }
-    printf("%" PRIu64 " operations, and both heaps agree\n", done);
+    printf("%" PRIu64 " operations in %" PRIu64 " lives, seeds %" PRIu64 " to %" PRIu64 ", and both heaps agree\n", done,
+           seed - plan->seed, plan->seed, seed - 1);
 }
 
 int main(int argc, char **argv)
@@ -109,7 +115,7 @@ int main(int argc, char **argv)
     struct plan plan;
 
     if (argc < 1 || !read_args(argv, &plan)) {
-        fprintf(stderr, "usage: model_life [--long] [--ops N] [--seed N] [--paranoid]\n");
+        fprintf(stderr, "usage: model_life [--long] [--ops N] [--first N] [--seed N] [--paranoid]\n");
         return 2;
     }
     signal(SIGABRT, on_abort);

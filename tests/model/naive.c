@@ -304,14 +304,6 @@ void naive_count(struct naive *n)
             n->objects[n->weak_names[w].target].weak_refs++;
 }
 
-static uint32_t any_without_refs(const struct naive *n)
-{
-    for (uint32_t a = n->alive_count; a-- > 0;)
-        if (n->objects[n->alive[a]].refs == 0)
-            return n->alive[a];
-    return NAIVE_NONE;
-}
-
 /* The objects named by those that die lose a reference each; the stack holds who is at zero. */
 static void let_go(struct naive *n, uint32_t i)
 {
@@ -332,13 +324,13 @@ static void let_go(struct naive *n, uint32_t i)
     }
 }
 
+/* Downwards: whoever moves into the place of a dead one has been looked at. */
 void naive_settle(struct naive *n)
 {
-    uint32_t i;
-
     naive_count(n);
-    while ((i = any_without_refs(n)) != NAIVE_NONE)
-        let_go(n, i);
+    for (uint32_t a = n->alive_count; a-- > 0;)
+        if (a < n->alive_count && n->objects[n->alive[a]].refs == 0)
+            let_go(n, n->alive[a]);
 }
 
 /* ---- collecting ---- */
