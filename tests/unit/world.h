@@ -65,15 +65,21 @@ static inline uint32_t scaled(uint32_t size, uint32_t least)
         ck_assert_int_eq(why.err, expected);                                                                 \
     } while (0)
 
+/* The first few of what is broken: it may be the same a thousand times. */
 static inline void world_tell(void *ctx, const char *sentence)
 {
-    (void)ctx;
-    fprintf(stderr, "broken: %s\n", sentence);
+    uint32_t *left = ctx;
+
+    if (*left > 0)
+        fprintf(stderr, "broken: %s\n", sentence);
+    *left -= *left > 0;
 }
 
 static inline void world_check(struct world *w)
 {
-    MUST(heap_validate(w->heap, world_tell, NULL) == 0);
+    uint32_t left = 8;
+
+    MUST(heap_validate(w->heap, world_tell, &left) == 0);
 }
 
 static inline void own_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
