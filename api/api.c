@@ -334,10 +334,21 @@ static enum task_turn run(struct task *t, size_t units)
     return t->work != NULL ? work(t, units) : finish(t);
 }
 
-enum task_turn task_step(struct task *t, size_t units)
+#ifdef HEAPD_GC_STRESS
+void api_stress(struct api *api)
 {
-    CHECK_IS(t, TASK_MAGIC);
-    CHECK(units > 0);
+    uint32_t n = api->stress++;
+
+    (void)gc_step(api->gc, 1 + n % 4);
+    if (n % 16 == 0)
+        heap_tidy_now(api->heap); /* else it waits until enough is wasted */
+    (void)heap_pack(api->heap, 1 + n % 8);
+    (void)heap_purge(api->heap, 1);
+}
+#endif
+
+static enum task_turn step_state(struct task *t, size_t units)
+{
     switch (t->state) {
     case TASK_HEAD:
         if (!t->body_whole && !is_stream(t))
@@ -354,6 +365,17 @@ enum task_turn task_step(struct task *t, size_t units)
         return TASK_DONE;
     }
     UNREACHABLE();
+}
+
+enum task_turn task_step(struct task *t, size_t units)
+{
+    enum task_turn turn;
+
+    CHECK_IS(t, TASK_MAGIC);
+    CHECK(units > 0);
+    turn = step_state(t, units);
+    api_stress(t->api);
+    return turn;
 }
 
 struct reply *task_reply(struct task *t)

@@ -39,10 +39,25 @@ struct api {
     struct scope_end *ending; /* scopes that close */
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
+#ifdef HEAPD_GC_STRESS
+    uint32_t stress; /* operations that have ended */
+#endif
 };
 
 /* Let api_step() close the scope of *end and free *end. */
 void api_end_scope(struct api *api, struct scope_end **end);
+
+/* An operation has ended, and nobody stands in the middle of an object: here the collector may run. It does in a build
+ * that looks for trouble (-Dgc_stress): a step of a few units each time, and some packing and purging, so that sooner
+ * or later each stands everywhere between any two operations. */
+#ifdef HEAPD_GC_STRESS
+void api_stress(struct api *api);
+#else
+static inline void api_stress(struct api *api)
+{
+    (void)api;
+}
+#endif
 
 static inline uint64_t api_now_ms(const struct api *api)
 {

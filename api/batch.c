@@ -163,6 +163,7 @@ static enum task_turn run_ops(struct batch *b, size_t *units)
             fail_op(b, t->reply.body.len);
         } else if (take_line(b, &line)) {
             run_line(b, line);
+            api_stress(t->api);
         } else if (t->body_whole) {
             b->state = BATCH_CLOSE;
         } else {
