@@ -59,10 +59,10 @@ static void compare_some_ids(struct life *life)
 /* A life is too small to waste enough, or to use pool numbers up: say that it does. */
 static void make_it_due(struct life *life)
 {
-    if (roll(life, 3) != 0)
+    if (roll(life, 4) != 0)
         heap_tidy_now(life->heap);
     else
-        life->heap->pools.numbers_reserve = roll(life, 2) == 0 ? POOLS_MAX : 0;
+        life->heap->pools.numbers_reserve = one_in(life, 4) ? POOLS_MAX : 0;
 }
 
 static void pass_heap_time(struct life *life)
