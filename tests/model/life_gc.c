@@ -62,9 +62,19 @@ void gc_quiet(struct life *life)
     note_runs(life);
 }
 
+/* The slot that a window stands in the middle of, or, now and then, one that its walk comes to next; 0: none. */
+static slot_t slot_looked_at(struct life *life, const struct window *w)
+{
+    slot_t next = w->phase != GC_IDLE && w->mask != 0 ? w->group + (slot_t)__builtin_ctzll(w->mask) : 0;
+
+    if (w->scan.slot != 0 || next == 0 || !gc_in_use(life->gc, next))
+        return w->scan.slot;
+    return one_in(life, 4) ? next : 0;
+}
+
 uint32_t gc_looked_at(struct life *life)
 {
-    slot_t young = life->gc->young.scan.slot, full = life->gc->full.scan.slot;
+    slot_t young = slot_looked_at(life, &life->gc->young), full = slot_looked_at(life, &life->gc->full);
     slot_t slot = young != 0 && (full == 0 || roll(life, 2) == 0) ? young : full;
 
     return slot != 0 ? naive_find(&life->naive, heap_id(life->heap, slot)) : NAIVE_NONE;
