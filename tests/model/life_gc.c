@@ -76,8 +76,9 @@ uint32_t gc_looked_at(struct life *life)
 {
     slot_t young = slot_looked_at(life, &life->gc->young), full = slot_looked_at(life, &life->gc->full);
     slot_t slot = young != 0 && (full == 0 || roll(life, 2) == 0) ? young : full;
+    uint32_t i = slot != 0 ? naive_find(&life->naive, heap_id(life->heap, slot)) : NAIVE_NONE;
 
-    return slot != 0 ? naive_find(&life->naive, heap_id(life->heap, slot)) : NAIVE_NONE;
+    return i != NAIVE_NONE && naive_of(life, i)->kind != HEAP_BYTES ? i : NAIVE_NONE; /* the walk meets all */
 }
 
 /* What died by counting is looked through too, as long as it has its links. */
