@@ -1,7 +1,8 @@
 /*
  * gc.c - see gc.h: the machine that is stepped, and what it hears from the heap.
  *
- *     asked for, or due --> [REAP] CLOSE --> SUBTRACT --> SPREAD --> [CONDEMN] --> RELEASE --> FREE --> logged
+ *     asked for, or due --> [REAP] CLOSE --> [MARK --> COPY] --> SUBTRACT --> SPREAD --> [CONDEMN] --> RELEASE --> FREE
+ *                                                                                                         --> logged
  *
  * gc_step() does one bounded piece of whatever comes first: the young window, else the full one, else what has
  * been asked for, else what is due, else the dead that wait to be reaped.
@@ -194,6 +195,10 @@ static phase_fn phase_of(const struct window *w)
     switch (w->phase) {
     case GC_CLOSE:
         return window_close_set;
+    case GC_MARK:
+        return window_mark;
+    case GC_COPY:
+        return window_copy;
     case GC_SUBTRACT:
         return window_subtract;
     case GC_SPREAD:
@@ -250,7 +255,17 @@ static void finish_window(struct gc *gc, struct window *w)
 /* A walk that would have nothing to do is left out. */
 static bool has_nothing_to_do(const struct window *w)
 {
-    return w->phase >= GC_RELEASE && (w->run.dry_run || w->save_all || w->run.collected == 0);
+    switch (w->phase) {
+    case GC_MARK:
+        return w->generation < 2; /* what holds the young is old: there is more of it than of them */
+    case GC_COPY:
+        return w->generation < 2; /* they were copied when they were chosen */
+    case GC_RELEASE:
+    case GC_FREE:
+        return w->run.dry_run || w->save_all || w->run.collected == 0;
+    default:
+        return false;
+    }
 }
 
 static void next_phase(struct gc *gc, struct window *w)

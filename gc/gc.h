@@ -31,6 +31,8 @@ enum gc_phase {
     GC_REAP,     /* the memory of those that died by counting goes back */
     /* a collection (subtract.c, condemn.c) */
     GC_CLOSE,
+    GC_MARK,
+    GC_COPY,
     GC_SUBTRACT,
     GC_SPREAD,
     GC_CONDEMN,  /* a moment; but save-all and dry runs go through those that were not reached */

@@ -35,6 +35,7 @@ struct window {
     uint32_t told_pool;        /* RELEASE: the condemned up to this pool have left their generations */
     uint32_t place;            /* RELEASE: how far it is in the pool of `group` */
     struct edge_scan scan;     /* object in the middle of being looked through */
+    struct held_scan held;     /* MARK: roots and holds it has come to */
     bool done_walking;         /* SPREAD: only grey objects are left */
     struct grey grey;
     struct gc_run run;
@@ -159,6 +160,8 @@ static inline slot_t window_next(struct gc *gc, struct window *w, size_t *units)
 
 /* subtract.c: each takes units and returns what is left; 0: call again. */
 size_t window_close_set(struct gc *gc, struct window *w, size_t units);
+size_t window_mark(struct gc *gc, struct window *w, size_t units);
+size_t window_copy(struct gc *gc, struct window *w, size_t units);
 size_t window_subtract(struct gc *gc, struct window *w, size_t units);
 size_t window_spread(struct gc *gc, struct window *w, size_t units);
 

@@ -77,6 +77,13 @@ static inline bool slotset_has_in_pool(const struct slotset *s, uint32_t pool)
     return bits_next(s->bits[pool], 0, POOL_CELLS) < POOL_CELLS;
 }
 
+/* If it has none, `pools` names it no more. */
+static inline void slotset_forget_pool(struct slotset *s, uint32_t pool)
+{
+    if (!slotset_has_in_pool(s, pool))
+        bits_remove(s->pools, pool);
+}
+
 #define SLOTSET_KEEP_POOLS 1024u /* pools whose bits stay when the set is empty: 128 KiB */
 
 /* It is empty and has more than it needs to begin again. */

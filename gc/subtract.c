@@ -3,7 +3,9 @@
  * subtract_refs, move_unreachable; Jones, The Garbage Collection Handbook, 5.6), cut into steps between which
  * the heap may change.
  *
- *     CLOSE     choose the members and copy their counts
+ *     CLOSE     choose the members
+ *     MARK      reach what roots and sessions hold, and all that it reaches (full collections)
+ *     COPY      copy the counts of those that are left (the young: when they are chosen)
  *     SUBTRACT  for each link from member to member, one less in the target's copy
  *     SPREAD    what is left above zero is held from outside; so is all that it reaches
  *
@@ -11,6 +13,10 @@
  * a member whose count changes, up or down, is taken as reached: a member whose count did not change had
  * the same links to it all along, so its copy is exact. A newborn is no member. Roots, holds and scopes need not
  * be visited: whatever they hold has a count that no member explains.
+ *
+ * So MARK decides nothing, it only saves work: it takes out what is known to be held, looking at a bit for each link
+ * where SUBTRACT and SPREAD look at a byte and a bit. A root that it misses costs time, not an object; and where
+ * nothing is held from there it costs nothing.
  *
  * A member that dies by counting meanwhile keeps its links until it is reaped: so the dead are reaped before the end.
  *
@@ -41,6 +47,11 @@ static bool is_chosen(const struct choice *c, slot_t slot, const struct object *
            o->generation <= c->oldest && (o->generation > 0 || c->newborn == NULL || !slotset_has(c->newborn, slot));
 }
 
+static void copy_count(struct gc *gc, slot_t slot, const struct object *o)
+{
+    copies_set(&gc->copies, slot, o->has_big ? heap_count(gc->heap, slot) : o->count);
+}
+
 /* Among the 64 slots where the walk is: members of either window already. */
 static uint64_t other_members(const struct gc *gc, const struct window *w)
 {
@@ -58,14 +69,16 @@ static size_t choose(struct gc *gc, struct window *w, const struct choice *c, si
     if (w->mask == 0)
         return units;
     w->mask &= ~other_members(gc, w);
-    copies_begin(&gc->copies, w->group);
+    if (w->generation < 2)
+        copies_begin(&gc->copies, w->group);
     for (; w->mask != 0 && passed < most; w->mask &= w->mask - 1, passed++) {
         slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
         const struct object *o = gc_object(gc, slot);
 
         if (!is_chosen(c, slot, o))
             continue;
-        copies_set(&gc->copies, slot, o->has_big ? heap_count(gc->heap, slot) : o->count);
+        if (w->generation < 2)
+            copy_count(gc, slot, o);
         chosen |= w->mask & -w->mask;
     }
     slotset_add_group(&w->members, w->group, chosen);
@@ -161,6 +174,115 @@ static inline size_t look_through(struct links *l, slot_t slot, size_t units)
     return units > count ? units - count : 0;
 }
 
+/* ---- the reached: MARK and SPREAD ---- */
+
+static void spread_links(struct links *l)
+{
+    struct window *w = l->w;
+    const uint64_t *members = w->members.bits[0]; /* kept in registers, whatever is written */
+    uint32_t count = l->count;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (bits_has(members, l->target[i]))
+            window_reach(w, l->target[i]);
+    l->count = 0;
+}
+
+static inline void grow_older(struct gc *gc, const struct window *w, slot_t slot, struct object *o)
+{
+    if (o->generation < window_older(w) && !w->run.dry_run &&
+        (o->generation > 0 || !slotset_has(&gc->nursery[gc->nursery_now], slot)))
+        gc_promote(gc, slot, window_older(w));
+}
+
+/* One that was reached some steps ago may have died, and even given its slot to another: looking through that one
+ * reaches too much, never too little. */
+static inline size_t spread_from(struct links *l, slot_t slot, size_t units)
+{
+    struct object *o;
+
+    if (!gc_in_use(l->gc, slot))
+        return units > 0 ? units - 1 : 0;
+    o = gc_object(l->gc, slot);
+    if (o->state != STATE_LIVE)
+        return units > 0 ? units - 1 : 0;
+    grow_older(l->gc, l->w, slot, o);
+    return look_through(l, slot, units);
+}
+
+/* Some of the grey; their cells are fetched. */
+static uint32_t take_grey(struct gc *gc, struct window *w, slot_t slots[OBJECTS_AHEAD], size_t units)
+{
+    uint32_t count = 0, most = units < OBJECTS_AHEAD ? (uint32_t)units : OBJECTS_AHEAD;
+
+    for (slot_t slot; count < most && (slot = grey_pop(&w->grey)) != 0; slots[count++] = slot)
+        if (gc_in_use(gc, slot))
+            __builtin_prefetch(gc_object(gc, slot), 1);
+    return count;
+}
+
+/* Those that cannot be looked through now, behind one with many parts, wait again. */
+static size_t spread_from_all(struct links *l, const slot_t slots[], uint32_t count, size_t units)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (l->w->scan.slot == 0)
+            units = spread_from(l, slots[i], units);
+        else
+            grey_push(&l->w->grey, slots[i]);
+    }
+    return units;
+}
+
+static void links_begin_spread(struct links *l, struct gc *gc, struct window *w)
+{
+    l->gc = gc;
+    l->w = w;
+    l->act = spread_links;
+    l->table = (const char *)w->members.bits;
+    l->shift = 3;
+    l->count = 0;
+}
+
+/* ---- MARK ---- */
+
+size_t window_mark(struct gc *gc, struct window *w, size_t units)
+{
+    struct links l; /* but for the targets, of which there are none */
+    slot_t slots[OBJECTS_AHEAD];
+    uint32_t count;
+
+    links_begin_spread(&l, gc, w);
+    while (units > 0) {
+        if (w->scan.slot != 0)
+            units = finish_scan(&l, units);
+        else if ((count = take_grey(gc, w, slots, units)) > 0)
+            units = spread_from_all(&l, slots, count, units);
+        else if ((units = heap_scan_held(gc->heap, &w->held, units, found_in_scan, &l)) > 0 && l.count == 0)
+            return units;
+        spread_links(&l);
+    }
+    return 0;
+}
+
+/* ---- COPY ---- */
+
+size_t window_copy(struct gc *gc, struct window *w, size_t units)
+{
+    uint32_t copied = 0;
+
+    window_resume(gc, w);
+    while (units > 0) {
+        slot_t slot = window_next(gc, w, &units);
+
+        if (slot == 0)
+            return units;
+        copies_begin(&gc->copies, slot);
+        copy_count(gc, slot, gc_object(gc, slot));
+        units -= ++copied % CHOICES_PER_UNIT == 0 && units > 0;
+    }
+    return 0;
+}
+
 /* ---- SUBTRACT ---- */
 
 static void subtract_links(struct links *l)
@@ -199,40 +321,6 @@ size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 
 /* ---- SPREAD ---- */
 
-static void spread_links(struct links *l)
-{
-    struct window *w = l->w;
-    const uint64_t *members = w->members.bits[0]; /* kept in registers, whatever is written */
-    uint32_t count = l->count;
-
-    for (uint32_t i = 0; i < count; i++)
-        if (bits_has(members, l->target[i]))
-            window_reach(w, l->target[i]);
-    l->count = 0;
-}
-
-static inline void grow_older(struct gc *gc, const struct window *w, slot_t slot, struct object *o)
-{
-    if (o->generation < window_older(w) && !w->run.dry_run &&
-        (o->generation > 0 || !slotset_has(&gc->nursery[gc->nursery_now], slot)))
-        gc_promote(gc, slot, window_older(w));
-}
-
-/* One that was reached some steps ago may have died, and even given its slot to another: looking through that one
- * reaches too much, never too little. */
-static inline size_t spread_from(struct links *l, slot_t slot, size_t units)
-{
-    struct object *o;
-
-    if (!gc_in_use(l->gc, slot))
-        return units > 0 ? units - 1 : 0;
-    o = gc_object(l->gc, slot);
-    if (o->state != STATE_LIVE)
-        return units > 0 ? units - 1 : 0;
-    grow_older(l->gc, l->w, slot, o);
-    return look_through(l, slot, units);
-}
-
 #define PASSES_PER_UNIT 8
 
 /* The next member that something outside holds; it is reached. 0: none, or no units. */
@@ -255,29 +343,14 @@ static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
     return 0;
 }
 
-/* Some that are reached and not yet looked through: grey ones, or the next that are held. Their cells are fetched. */
+/* Grey ones, or the next that are held, in the order of memory. */
 static uint32_t take_reached(struct gc *gc, struct window *w, slot_t slots[OBJECTS_AHEAD], size_t *units)
 {
-    uint32_t count = 0, most = *units < OBJECTS_AHEAD ? (uint32_t)*units : OBJECTS_AHEAD;
+    uint32_t most = *units < OBJECTS_AHEAD ? (uint32_t)*units : OBJECTS_AHEAD, count = take_grey(gc, w, slots, most);
 
-    for (slot_t slot; count < most && (slot = grey_pop(&w->grey)) != 0; slots[count++] = slot)
-        if (gc_in_use(gc, slot))
-            __builtin_prefetch(gc_object(gc, slot), 1);
     for (slot_t slot; count < most && (slot = next_held(gc, w, units)) != 0; slots[count++] = slot)
         __builtin_prefetch((const char *)gc_object(gc, slot) + BYTES_AHEAD);
     return count;
-}
-
-/* Those that cannot be looked through now, behind one with many parts, wait again. */
-static size_t spread_from_all(struct links *l, const slot_t slots[], uint32_t count, size_t units)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (l->w->scan.slot == 0)
-            units = spread_from(l, slots[i], units);
-        else
-            grey_push(&l->w->grey, slots[i]);
-    }
-    return units;
 }
 
 /* A member that died by counting holds its links until it is reaped, and they were subtracted while it lived: so
@@ -293,17 +366,11 @@ size_t window_spread(struct gc *gc, struct window *w, size_t units)
 {
     struct links l; /* but for the targets, of which there are none */
     slot_t slots[OBJECTS_AHEAD];
+    uint32_t count;
 
-    l.gc = gc;
-    l.w = w;
-    l.act = spread_links;
-    l.table = (const char *)w->members.bits;
-    l.shift = 3;
-    l.count = 0;
+    links_begin_spread(&l, gc, w);
     window_resume(gc, w);
     while (units > 0) {
-        uint32_t count;
-
         if (w->scan.slot != 0)
             units = finish_scan(&l, units);
         else if ((count = take_reached(gc, w, slots, &units)) > 0)

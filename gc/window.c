@@ -15,6 +15,7 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
     w->reached = w->died = 0;
     w->done_walking = false;
+    w->held = (struct held_scan){.source = 0};
     w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
     heap_open_window(gc->heap, w->mark, w->members.bits[0]);
     if (!dry_run) {
@@ -143,6 +144,8 @@ void window_next_pool(struct gc *gc, struct window *w, size_t *units)
     uint32_t pool = pool_of(w->group);
 
     clear_sets(gc, w, pool);
+    if (w->walk == WALK_MEMBERS)
+        slotset_forget_pool(&w->members, pool);
     w->group = next_pool(gc, w, pool + 1, units) << POOL_SHIFT;
     w->mask = candidates(gc, w, w->group);
 }

@@ -2,6 +2,7 @@
 #include "heap/dict.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
+#include "heap/names.h"
 #include "heap/record.h"
 #include "heap/ref.h"
 #include "heap/shape.h"
@@ -142,6 +143,40 @@ size_t heap_scan(struct heap *h, struct edge_scan *scan, size_t units, edge_fn v
         units = scan_slots(h, scan, units, visit, ctx);
     if (units > 0)
         heap_close_scan(h, scan);
+    return units;
+}
+
+/* ---- what is held ---- */
+
+static bool next_root(const struct heap *h, uint64_t *cursor, slot_t *ret)
+{
+    uint32_t number = names_next(h->roots, (uint32_t)*cursor + 1);
+
+    *cursor = number;
+    *ret = number != 0 ? names_at(h->roots, number)->target : 0;
+    return number != 0;
+}
+
+static bool next_of_source(struct heap *h, struct held_scan *scan, slot_t *ret)
+{
+    const struct heap_watch *w;
+
+    if (scan->source == 0)
+        return next_root(h, &scan->cursor, ret);
+    w = h->watch[scan->source - 1];
+    return w != NULL && w->next_held != NULL && w->next_held(w->ctx, &scan->cursor, ret);
+}
+
+size_t heap_scan_held(struct heap *h, struct held_scan *scan, size_t units, edge_fn visit, void *ctx)
+{
+    slot_t slot;
+
+    for (; units > 0 && scan->source <= HEAP_WATCHES_MAX; units--) {
+        if (!next_of_source(h, scan, &slot))
+            *scan = (struct held_scan){.source = scan->source + 1};
+        else if (slot != 0)
+            visit(ctx, slot);
+    }
     return units;
 }
 

@@ -22,6 +22,9 @@ struct heap_watch {
     void (*dying)(void *ctx, slot_t slot);      /* its count reached 0; still whole */
     /* these of one pool were condemned, and are still whole */
     void (*condemned)(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64]);
+    /* The watcher's own counted references, one after another (zero *cursor to begin); false at the end. *ret may be 0:
+     * none here, go on. One that stays is met unless others come and go meanwhile. O(1). */
+    bool (*next_held)(void *ctx, uint64_t *cursor, slot_t *ret);
     /* for heap_validate(): counted references the watcher itself holds are told through `count` */
     void (*recount)(void *ctx, void (*count)(void *to, slot_t slot), void *to);
     size_t (*validate)(void *ctx, void (*broken)(void *to, const char *sentence), void *to);
@@ -64,6 +67,16 @@ typedef void (*edge_fn)(void *ctx, slot_t target);
 void heap_open_scan(struct heap *h, struct edge_scan *scan, slot_t slot);
 size_t heap_scan(struct heap *h, struct edge_scan *scan, size_t units, edge_fn visit, void *ctx);
 void heap_close_scan(struct heap *h, struct edge_scan *scan);
+
+/* A walk over what is held from outside: roots, and what watchers hold. Not all of it (callers' references and scopes are
+ * left out), and it may miss some that change: each target is held, and more is not said. Zero it to begin. */
+struct held_scan {
+    uint32_t source; /* 0: roots; then the watchers */
+    uint64_t cursor;
+};
+
+/* Returns the units left over; 0 means there is more. */
+size_t heap_scan_held(struct heap *h, struct held_scan *scan, size_t units, edge_fn visit, void *ctx);
 
 #define OBJECT_VALUES_MAX (RECORD_SLOTS_MAX + OBJECT_HEADER_WORDS) /* in a cell of its own, generously */
 

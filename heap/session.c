@@ -256,6 +256,24 @@ static uint64_t holds_bytes(const struct session_set *ss)
     return bytes;
 }
 
+/* The cursor: number of a session, and of one of its holds. */
+static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
+{
+    const struct session_set *ss = ctx;
+    uint32_t number = (uint32_t)(*cursor >> 32), hold = (uint32_t)*cursor;
+
+    *ret = 0;
+    if (number >= ss->table_end)
+        return false;
+    if (ss->table[number] != NULL && hold < map_count(ss->table[number]->holds)) {
+        *ret = map_key(ss->table[number]->holds, hold);
+        (*cursor)++;
+    } else {
+        *cursor = (uint64_t)(number + 1) << 32;
+    }
+    return true;
+}
+
 static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence), void *to)
 {
     const struct session_set *ss = ctx;
@@ -286,7 +304,7 @@ enum err session_set_create(struct heap *h, struct session_set **ret)
     ss->by_token = map_create(h->mem, h->seed);
     if (ss->by_id != NULL && ss->by_token != NULL)
         s = new_session(ss, 0, SLICE("default"), SLICE(""));
-    ss->watch = (struct heap_watch){.ctx = ss, .recount = recount, .validate = validate};
+    ss->watch = (struct heap_watch){.ctx = ss, .next_held = next_held, .recount = recount, .validate = validate};
     heap_add_watch(h, &ss->watch);
     if (s == NULL) {
         session_set_destroy(&ss);
