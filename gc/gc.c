@@ -231,8 +231,8 @@ static void log_run(struct gc *gc, struct window *w)
 /* What changed after the end of the spreading, of save-all and dry runs: nobody looks through it. */
 static void forget_grey(struct window *w)
 {
-    while (grey_pop(&w->grey) != 0)
-        ;
+    while (!grey_is_empty(&w->grey))
+        (void)grey_pop(&w->grey);
 }
 
 static void finish_window(struct gc *gc, struct window *w)

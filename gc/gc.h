@@ -116,6 +116,11 @@ bool gc_is_due(const struct gc *gc);
  * leaf of a list, 128 items). Returns the units left over: 0 means there is more. Starts what is due. A step ends
  * where a collection does, so that its time is that collection's. */
 size_t gc_step(struct gc *gc, size_t units);
+/* How many units the next step should have if one of `units` took `us`: so many that a look at the clock after each, which
+ * waits for all memory under way, costs little, and so few that a phase ten times as dear is noticed soon. */
+#define GC_STEP_UNITS_MIN 64u
+#define GC_STEP_UNITS_MAX 512u
+size_t gc_next_units(size_t units, uint64_t us);
 /* What the last gc_step() worked on last. */
 enum gc_phase gc_step_phase(const struct gc *gc);
 /* Step until nothing is left; for tests. */

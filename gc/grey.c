@@ -9,6 +9,8 @@ slot_t grey_pop_swept(struct grey *g)
         if (g->rest.count == 0)
             return 0;
         g->group = slotset_take_group(&g->rest, g->group, &g->taken);
+        if (g->taken == 0)
+            return 0;
     }
     slot = g->group + (slot_t)__builtin_ctzll(g->taken);
     g->taken &= g->taken - 1;

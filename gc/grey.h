@@ -32,7 +32,7 @@ static inline void grey_push(struct grey *g, slot_t slot)
         slotset_add(&g->rest, slot);
 }
 
-/* 0: none. */
+/* 0: none; or, if it is not empty, none yet: call again. */
 slot_t grey_pop_swept(struct grey *g);
 
 static inline slot_t grey_pop(struct grey *g)

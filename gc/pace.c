@@ -52,6 +52,18 @@ int pace_due(const struct gc *gc, enum gc_reason *ret_reason)
     return due_by_count(gc, full_open ? 1 : 2);
 }
 
+#define STEP_US_MIN 5u
+#define STEP_US_MAX 15u
+
+size_t gc_next_units(size_t units, uint64_t us)
+{
+    if (us > STEP_US_MAX)
+        units /= 2;
+    else if (us < STEP_US_MIN)
+        units *= 2;
+    return units < GC_STEP_UNITS_MIN ? GC_STEP_UNITS_MIN : units > GC_STEP_UNITS_MAX ? GC_STEP_UNITS_MAX : units;
+}
+
 void pace_begun(struct gc *gc, int generation)
 {
     for (int g = 0; g <= generation; g++)

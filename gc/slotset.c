@@ -38,20 +38,27 @@ static uint32_t next_group(const struct slotset *s, uint32_t n, uint32_t i)
     return i;
 }
 
+/* The next pool that may have a member, and round again. */
+static uint32_t next_pool(const struct slotset *s, uint32_t n)
+{
+    n = bits_next(s->pools, n + 1, s->pool_end);
+    return n < s->pool_end ? n : bits_next(s->pools, 0, s->pool_end);
+}
+
 slot_t slotset_take_group(struct slotset *s, slot_t from, uint64_t *ret_members)
 {
-    uint32_t n = pool_of(from), i = (from / 64) % POOL_WORDS;
+    uint32_t n = pool_of(from), i = next_group(s, n, (from / 64) % POOL_WORDS);
 
     CHECK(s->count > 0);
-    while ((i = next_group(s, n, i)) == POOL_WORDS) {
-        if (next_group(s, n, 0) == POOL_WORDS)
-            bits_remove(s->pools, n);
-        n = bits_next(s->pools, n + 1, s->pool_end);
-        if (n >= s->pool_end)
-            n = bits_next(s->pools, 0, s->pool_end);
+    *ret_members = 0;
+    for (int looks = 0; i == POOL_WORDS && looks < SLOTSET_LOOKS; looks++) {
+        slotset_forget_pool(s, n);
+        n = next_pool(s, n);
         CHECK(n < s->pool_end);
-        i = 0;
+        i = next_group(s, n, 0);
     }
+    if (i == POOL_WORDS)
+        return n << POOL_SHIFT;
     *ret_members = s->bits[n][i];
     s->count -= (uint64_t)__builtin_popcountll(*ret_members);
     s->bits[n][i] = 0;

@@ -92,11 +92,21 @@ static inline bool slotset_is_large(const struct slotset *s)
     return s->count == 0 && s->pool_end > SLOTSET_KEEP_POOLS;
 }
 
+/* The page with the bits of this pool is fetched from the system now, not when one of many is added in no order. */
+static inline void slotset_touch(struct slotset *s, uint32_t pool)
+{
+    volatile uint64_t *bits = s->bits[pool];
+
+    if (pool % (MEM_PAGE_BYTES / sizeof s->bits[0]) == 0)
+        *bits = *bits;
+}
+
 /* Give memory of an empty set back; returns the units left, 0: there is more. */
 size_t slotset_trim(struct slotset *s, size_t units);
 
 /* All members of one pool leave. */
 void slotset_clear_pool(struct slotset *s, uint32_t pool);
-/* The first 64 slots with a member, from `from` on and round again: they leave the set, which is not empty. Returns the
- * first of the 64. O(pools / 64). */
+/* The first 64 slots with a member, from `from` on and round again, leave the set, which is not empty. Returns the first of
+ * the 64, or, with no members, where to go on: at most SLOTSET_LOOKS pools are looked at. O(pools / 64). */
+#define SLOTSET_LOOKS 16
 slot_t slotset_take_group(struct slotset *s, slot_t from, uint64_t *ret_members);

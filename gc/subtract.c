@@ -233,6 +233,12 @@ static size_t spread_from_all(struct links *l, const slot_t slots[], uint32_t co
     return units;
 }
 
+/* There are grey ones, and none where it looked. */
+static size_t spend_looking(size_t units)
+{
+    return units > SLOTSET_LOOKS ? units - SLOTSET_LOOKS : 0;
+}
+
 static void links_begin_spread(struct links *l, struct gc *gc, struct window *w)
 {
     l->gc = gc;
@@ -257,6 +263,8 @@ size_t window_mark(struct gc *gc, struct window *w, size_t units)
             units = finish_scan(&l, units);
         else if ((count = take_grey(gc, w, slots, units)) > 0)
             units = spread_from_all(&l, slots, count, units);
+        else if (!grey_is_empty(&w->grey))
+            units = spend_looking(units);
         else if ((units = heap_scan_held(gc->heap, &w->held, units, found_in_scan, &l)) > 0 && l.count == 0)
             return units;
         spread_links(&l);
@@ -375,6 +383,8 @@ size_t window_spread(struct gc *gc, struct window *w, size_t units)
             units = finish_scan(&l, units);
         else if ((count = take_reached(gc, w, slots, &units)) > 0)
             units = spread_from_all(&l, slots, count, units);
+        else if (!grey_is_empty(&w->grey))
+            units = spend_looking(units);
         else if (units > 0 && (units = reap_first(gc, w, units)) > 0 && grey_is_empty(&w->grey))
             return units;
         spread_links(&l);

@@ -144,6 +144,8 @@ void window_next_pool(struct gc *gc, struct window *w, size_t *units)
     uint32_t pool = pool_of(w->group);
 
     clear_sets(gc, w, pool);
+    if (w->walk == WALK_HEAP)
+        slotset_touch(&w->grey.rest, pool);
     if (w->walk == WALK_MEMBERS)
         slotset_forget_pool(&w->members, pool);
     w->group = next_pool(gc, w, pool + 1, units) << POOL_SHIFT;

@@ -31,6 +31,7 @@ struct heap {
     /* ref.c */
     struct map *big_counts;   /* slot -> halves of a count that are not in the cell */
     slot_t doomed;            /* the newest of the dead whose memory has not returned; 0: none */
+    slot_t parting;           /* one with many parts that is being taken apart, not on that list; 0: none */
 
     /* intern.c */
     struct map *strings;      /* hash -> slot of an interned string */

@@ -184,7 +184,7 @@ void ref_drop(struct heap *h, slot_t slot)
 
 uint64_t ref_doomed_length(const struct heap *h)
 {
-    uint64_t n = 0;
+    uint64_t n = h->parting != 0;
 
     for (slot_t s = h->doomed; s != 0; s = object_next_dead(object_at(h, s)))
         n++;
@@ -282,26 +282,55 @@ static inline void let_go(struct reaping *r)
     take_apart(r, t);
 }
 
-/* The newest of the doomed list. Not a record in its own cell: its parts may be too many for one call. */
-static void reap_doomed(struct reaping *r)
+#define WIDE_UNITS 16u /* for one with many parts before those that died by it have their turn */
+
+/* One that is not a record in its own cell: its parts may be too many for one call. What dies by it is taken apart before
+ * it goes on, while that is in the cache: a list of ten million would leave a million behind. */
+static void reap_wide(struct reaping *r, slot_t slot)
 {
     struct heap *h = r->heap;
-    struct target t = target_at(h, h->doomed);
+    size_t most = r->units < WIDE_UNITS ? r->units : WIDE_UNITS;
+    size_t left = object_release_contents(h, slot, most);
+
+    r->units -= most - left;
+    if (left > 0) {
+        object_free(h, slot);
+        r->units -= r->units > 0;
+    } else if (h->parting == 0) {
+        h->parting = slot;
+    } else {
+        doom(h, slot, object_at(h, slot));
+    }
+}
+
+/* The newest of the doomed list; behind them all the wide one that is being taken apart. */
+static void reap_next(struct reaping *r)
+{
+    struct heap *h = r->heap;
+    slot_t slot = h->doomed;
+
+    if (slot == 0) {
+        slot = h->parting;
+        h->parting = 0;
+        reap_wide(r, slot);
+        return;
+    }
+
+    struct target t = target_at(h, slot);
 
     h->doomed = object_next_dead(t.o);
-    if (is_inline_record(t.o)) {
-        h->stats.doomed--;
-        h->stats.doomed_bytes -= cell_bytes(t.words);
-        take_apart(r, t);
+    if (!is_inline_record(t.o)) {
+        reap_wide(r, slot);
         return;
     }
-    r->units = object_release_contents(h, t.slot, r->units);
-    if (r->units == 0) {
-        doom(h, t.slot, t.o);
-        return;
-    }
-    object_free(h, t.slot);
-    r->units--;
+    h->stats.doomed--;
+    h->stats.doomed_bytes -= cell_bytes(t.words);
+    take_apart(r, t);
+}
+
+static inline bool has_dead(const struct heap *h)
+{
+    return h->doomed != 0 || h->parting != 0;
 }
 
 size_t heap_reap(struct heap *h, size_t units)
@@ -312,9 +341,9 @@ size_t heap_reap(struct heap *h, size_t units)
     r.units = units;
     r.links = r.deaths = r.bytes = r.shape = 0;
     r.first = r.end = 0;
-    while (waiting(&r) > 0 || (h->doomed != 0 && r.units > 0)) {
-        if (h->doomed != 0 && r.units > 0 && waiting(&r) <= QUEUE_AHEAD)
-            reap_doomed(&r);
+    while (waiting(&r) > 0 || (has_dead(h) && r.units > 0)) {
+        if (has_dead(h) && r.units > 0 && waiting(&r) <= QUEUE_AHEAD)
+            reap_next(&r);
         else
             let_go(&r);
     }

@@ -135,6 +135,7 @@ static void print_spin(uint32_t ms)
 /* ---- a heap and what the work does with it ---- */
 
 struct work {
+    size_t step_units;
     uint32_t count;
     bool is_random;
     uint32_t keep;
@@ -217,12 +218,14 @@ static void work_fini(struct work *w)
 static void run_slice(struct work *w, struct slices *s)
 {
     struct slice_start start = slice_begin();
-    uint64_t wall;
+    uint64_t wall = 0, before;
     size_t left;
 
     do {
-        left = gc_step(w->gc, STEP_UNITS);
+        before = wall;
+        left = gc_step(w->gc, w->step_units);
         wall = now_ns() - start.wall_ns;
+        w->step_units = gc_next_units(w->step_units, (wall - before) / 1000);
     } while (left == 0 && wall < SLICE_NS);
     gc_note_step(w->gc, wall / 1000, 0, start.wall_ns);
     slice_end(s, start, wall);

@@ -52,7 +52,9 @@ START_TEST(groups_are_taken_in_order_and_round_again)
 
         if (member == 63)
             continue; /* came with 1 */
-        from = slotset_take_group(&s.set, from, &mask);
+        do
+            from = slotset_take_group(&s.set, from, &mask);
+        while (mask == 0);
         ck_assert_uint_eq(from, member & ~63u);
         ck_assert_uint_eq(mask, member == 1 ? (1ull << 63 | 2) : 1ull << member % 64);
     }
@@ -86,8 +88,9 @@ START_TEST(a_random_life_agrees_with_an_array_of_flags)
                 naive[i] = false;
             }
         } else if (s.set.count > 0) {
-            at = slotset_take_group(&s.set, at, &mask);
-            MUST(mask != 0);
+            do
+                at = slotset_take_group(&s.set, at, &mask);
+            while (mask == 0);
             for (slot_t i = at; i < at + 64; i++) {
                 MUST(naive[i] == ((mask >> (i % 64)) & 1));
                 count -= naive[i];
@@ -141,7 +144,9 @@ START_TEST(every_grey_slot_comes_out_once)
         }
         MUST(grey_is_empty(&g) == (waiting == 0));
     }
-    while ((slot = grey_pop(&g)) != 0) {
+    while (!grey_is_empty(&g)) {
+        if ((slot = grey_pop(&g)) == 0)
+            continue;
         MUST(waits[slot]);
         waits[slot] = false;
         waiting--;
