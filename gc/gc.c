@@ -34,7 +34,7 @@ static void on_born(void *ctx, slot_t slot)
     if (gc_object(gc, slot)->kind == KIND_BYTES)
         return; /* a leaf holds nothing, so it is in no cycle */
     slotset_add(&gc->nursery[gc->nursery_now], slot);
-    gc->generations[0].objects++;
+    gc->population[0]++;
     if (gc->counts[0] < GC_THRESHOLD_MAX)
         gc->counts[0]++;
 }
@@ -50,14 +50,6 @@ static void on_ref_changed(void *ctx, slot_t slot)
         gc_promote(gc, slot, window_older(w)); /* save-all: nobody looks through the reached any more */
 }
 
-static void leave_generation(struct gc *gc, uint32_t generation)
-{
-    if (generation == GENERATION_FROZEN)
-        gc->frozen--;
-    else
-        gc->generations[generation].objects--;
-}
-
 static void on_dying(void *ctx, slot_t slot)
 {
     struct gc *gc = ctx;
@@ -66,7 +58,7 @@ static void on_dying(void *ctx, slot_t slot)
 
     if (o->kind == KIND_BYTES)
         return;
-    leave_generation(gc, o->generation);
+    gc->population[o->generation]--;
     if (gc->counts[0] > 0)
         gc->counts[0]--;
     if (any_window_open(gc) && (w = window_of(gc, slot)) != NULL) {
@@ -84,7 +76,7 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CEL
     window_of(gc, first)->told_pool = pool;
     for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
         for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1)
-            leave_generation(gc, gc_object(gc, (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask))->generation);
+            gc->population[gc_object(gc, (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask))->generation]--;
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
@@ -557,7 +549,7 @@ void gc_get_state(const struct gc *gc, struct gc_state *ret)
     *ret = (struct gc_state){.tuning = gc->tuning,
                              .phase = w->phase,
                              .collecting = w->phase != GC_IDLE ? w->generation : -1,
-                             .frozen = gc->frozen,
+                             .frozen = gc->population[GENERATION_FROZEN],
                              .garbage = map_count(gc->garbage),
                              .side_bytes = sizeof *gc + gc->charged_bytes + map_bytes(gc->garbage),
                              .cycles_possible = heap_counters(gc->heap)->fell_nonzero != gc->fell_at_full};
@@ -568,6 +560,7 @@ void gc_get_state(const struct gc *gc, struct gc_state *ret)
     for (int g = 0; g < GC_GENERATIONS; g++) {
         ret->counts[g] = gc->counts[g];
         ret->generations[g] = gc->generations[g];
+        ret->generations[g].objects = gc->population[g];
     }
 }
 

@@ -61,7 +61,7 @@ struct gc {
     struct gc_tuning tuning;
     uint32_t counts[GC_GENERATIONS];
     struct gc_generation generations[GC_GENERATIONS];
-    uint64_t frozen;
+    uint64_t population[GENERATION_FROZEN + 1]; /* tracked objects, by generation */
 
     /* Where the young are. A set may name slots whose object is older by now, or dead: headers decide. */
     struct slotset nursery[2]; /* generation 0; [nursery_now] is where the newborn go */
@@ -104,6 +104,18 @@ static inline bool gc_in_use(const struct gc *gc, slot_t slot)
     return pool_is_objects(gc->pools, pool_of(slot)) && bits_has(gc->pools->used, slot);
 }
 
+/* Into an older generation, or out of the permanent one. */
+static inline void gc_promote(struct gc *gc, slot_t slot, uint32_t generation)
+{
+    struct object *o = gc_object(gc, slot);
+
+    gc->population[o->generation]--;
+    gc->population[generation]++;
+    o->generation = generation & 3;
+    if (generation == 1)
+        slotset_add(&gc->middle, slot);
+}
+
 static inline slot_t gc_heap_end(const struct gc *gc)
 {
     return gc->pools->pool_end << POOL_SHIFT;
@@ -119,7 +131,6 @@ void pace_ended(struct gc *gc, const struct window *w);
 void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason reason, bool dry_run);
 void window_rewind(struct window *w);    /* the walk of the next phase begins */
 bool window_choose_elsewhere(struct window *w); /* CLOSE of a full window: after the young, all; false: that was all */
-void gc_promote(struct gc *gc, slot_t slot, uint32_t generation);
 
 /* The walk goes on to the next 64 slots, or the next pool; false at its end, or without units. */
 bool window_next_group(struct gc *gc, struct window *w, size_t *units);

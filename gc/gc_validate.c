@@ -86,10 +86,10 @@ size_t gc_validate(struct gc *gc, void (*broken)(void *ctx, const char *sentence
         else
             c.free += slotset_has(&gc->young.members, slot) || slotset_has(&gc->full.members, slot);
     }
-    claim(&v, "objects of generation 0", c.generation[0], gc->generations[0].objects);
-    claim(&v, "objects of generation 1", c.generation[1], gc->generations[1].objects);
-    claim(&v, "objects of generation 2", c.generation[2], gc->generations[2].objects);
-    claim(&v, "frozen objects", c.generation[3], gc->frozen);
+    claim(&v, "objects of generation 0", c.generation[0], gc->population[0]);
+    claim(&v, "objects of generation 1", c.generation[1], gc->population[1]);
+    claim(&v, "objects of generation 2", c.generation[2], gc->population[2]);
+    claim(&v, "frozen objects", c.generation[3], gc->population[GENERATION_FROZEN]);
     claim(&v, "objects in the wrong set", c.misplaced, 0);
     claim(&v, "free slots in a window", c.free, 0);
     claim(&v, "broken rules of the garbage table", map_validate(gc->garbage), 0);

@@ -64,6 +64,7 @@ static uint64_t other_members(const struct gc *gc, const struct window *w)
 static size_t choose(struct gc *gc, struct window *w, const struct choice *c, size_t units)
 {
     uint32_t passed = 0, most = (uint32_t)(units < 64 ? units * CHOICES_PER_UNIT : 64);
+    struct pool_span span = span_of(gc->pools, pool_of(w->group));
     uint64_t chosen = 0;
 
     if (w->mask == 0)
@@ -73,7 +74,7 @@ static size_t choose(struct gc *gc, struct window *w, const struct choice *c, si
         copies_begin(&gc->copies, w->group);
     for (; w->mask != 0 && passed < most; w->mask &= w->mask - 1, passed++) {
         slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
-        const struct object *o = gc_object(gc, slot);
+        const struct object *o = object_in(&span, slot);
 
         if (!is_chosen(c, slot, o))
             continue;

@@ -26,24 +26,6 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     window_rewind(w);
 }
 
-/* ---- generations ---- */
-
-static uint64_t *population(struct gc *gc, uint32_t generation)
-{
-    return generation == GENERATION_FROZEN ? &gc->frozen : &gc->generations[generation].objects;
-}
-
-void gc_promote(struct gc *gc, slot_t slot, uint32_t generation)
-{
-    struct object *o = gc_object(gc, slot);
-
-    (*population(gc, o->generation))--;
-    (*population(gc, generation))++;
-    o->generation = generation & 3;
-    if (generation == 1)
-        slotset_add(&gc->middle, slot);
-}
-
 /* ---- what a walk goes through ---- */
 
 /* A dry run leaves the nursery in its place. */

@@ -39,7 +39,9 @@ void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
 struct release {
     struct heap *heap;
     const uint64_t *dead;     /* those who go with it, by slot */
+    struct pool_span span;
     uint32_t cell_bytes;
+    uint32_t values;          /* words of a cell that are its own */
     uint32_t shape;           /* of the last few ... */
     uint64_t objects;         /* ... how many that were */
     uint32_t turn_max;
@@ -67,7 +69,7 @@ static void drop_links(struct release *r)
     struct heap *h = r->heap;
 
     for (uint32_t i = 0; i < r->count; i++)
-        if (!windows_have(&h->windows, h->windows.dead, r->target[i]))
+        if (!bits_has(r->dead, r->target[i]))
             ref_drop(h, r->target[i]);
     h->stats.links -= r->count;
     r->count = 0;
@@ -90,8 +92,10 @@ static void flush(struct release *r, struct pool *pool)
 }
 
 /* The common case: nothing of the cell is written, it is only read. */
-static inline void release_inline(struct release *r, const struct object *o, uint32_t values)
+static inline void release_inline(struct release *r, const struct object *o)
 {
+    uint32_t values = r->values;
+
     for (uint32_t i = 0; i < values; i++) {
         if (word_tag(o->word[i]) == WORD_LINK)
             drop_soon(r, word_payload(o->word[i]));
@@ -126,12 +130,12 @@ static void leave_tables(struct heap *h, slot_t slot, struct object *o)
 static inline bool release_one(struct release *r, slot_t slot, size_t *units)
 {
     struct heap *h = r->heap;
-    struct object *o = object_at(h, slot);
+    struct object *o = object_in(&r->span, slot);
 
     if (h->scans != NULL || o->has_weak || o->has_big)
         leave_tables(h, slot, o);
     if (o->kind == KIND_RECORD && o->layout == LAYOUT_INLINE)
-        release_inline(r, o, (r->cell_bytes - OBJECT_TABLE_BYTES) / (uint32_t)sizeof(uint32_t) - OBJECT_HEADER_WORDS);
+        release_inline(r, o);
     else if ((*units = object_release_contents(h, slot, *units)) == 0)
         return false;
     if (o->shape != r->shape)
@@ -141,6 +145,19 @@ static inline bool release_one(struct release *r, slot_t slot, size_t *units)
     if (object_turn(o) + 1 > r->turn_max)
         r->turn_max = object_turn(o) + 1;
     (*units)--;
+    return true;
+}
+
+/* Of 64 cells those in the mask. False: out of units, *place is where to go on. */
+static bool release_group(struct release *r, slot_t group, uint64_t mask, size_t *units, uint32_t *place)
+{
+    for (group &= ~63u; mask != 0; mask &= mask - 1) {
+        slot_t slot = group + (slot_t)__builtin_ctzll(mask);
+
+        *place = slot % POOL_CELLS;
+        if (*units == 0 || !release_one(r, slot, units))
+            return false;
+    }
     return true;
 }
 
@@ -163,13 +180,16 @@ size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t poo
     CHECK((h->windows.dead >> w) & 1);
     r.heap = h;
     r.dead = h->windows.members[w];
+    r.span = span_of(&h->pools, pool);
     r.cell_bytes = h->pools.pool[pool].words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES;
+    r.values = h->pools.pool[pool].words - OBJECT_HEADER_WORDS;
     r.shape = r.turn_max = r.count = 0;
     r.objects = 0;
     tell_watchers(h, w, pool, cells);
-    while (units > 0 && (*place = bits_next(cells, *place, POOL_CELLS)) < POOL_CELLS)
-        if (release_one(&r, first | *place, &units))
-            h->released[w] = first + ++*place;
+    for (; *place < POOL_CELLS && units > 0; *place = (*place | 63) + 1)
+        if (!release_group(&r, first | *place, cells[*place / 64] >> *place % 64 << *place % 64, &units, place))
+            break;
+    h->released[w] = first + *place;
     flush(&r, &h->pools.pool[pool]);
     return units;
 }

@@ -50,6 +50,27 @@ uint32_t heap_count(const struct heap *h, slot_t slot);
 struct slice heap_class_of(const struct heap *h, slot_t slot);
 uint64_t heap_bytes_of(const struct heap *h, slot_t slot);
 
+/* Where the cells of a pool are, for who goes through many of them. Good until the next change. */
+struct pool_span {
+    const struct pools *pools;
+    char *first;    /* NULL: it is packed, each is found for itself */
+    uint32_t bytes; /* of a cell */
+};
+
+static inline struct pool_span span_of(const struct pools *p, uint32_t pool)
+{
+    bool apart = !pool_is_objects(p, pool) || pool_is_packed(p, pool);
+
+    return (struct pool_span){p, apart ? NULL : (char *)pool_cell(p, pool << POOL_SHIFT), p->pool[pool].words * 4u};
+}
+
+static inline struct object *object_in(const struct pool_span *s, slot_t slot)
+{
+    char *cell = s->first != NULL ? s->first + (size_t)(slot % POOL_CELLS) * s->bytes : (char *)pool_cell(s->pools, slot);
+
+    return (struct object *)(void *)cell;
+}
+
 /* ---- edges ---- */
 
 /* A walk over the strong links of one object that can pause. While it is open, a removal that moves items
