@@ -126,7 +126,7 @@ static void write_tuning(struct metrics *m, const struct gc_state *s)
 static void write_histogram(struct metrics *m, const char *name, const char *phase, const struct api_pauses *p)
 {
     const char *more = phase != NULL ? "," : "";
-    char of_phase[64] = "", alone[64] = "";
+    char of_phase[64] = "", alone[sizeof of_phase + 2] = "";
 
     if (phase != NULL) {
         snprintf(of_phase, sizeof of_phase, "phase=\"%s\"", phase);

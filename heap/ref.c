@@ -289,7 +289,8 @@ static inline void let_go(struct reaping *r)
 static void reap_wide(struct reaping *r, slot_t slot)
 {
     struct heap *h = r->heap;
-    size_t most = r->units < WIDE_UNITS ? r->units : WIDE_UNITS;
+    bool is_leaf = object_at(h, slot)->kind == KIND_BYTES; /* nobody dies by it */
+    size_t most = r->units < WIDE_UNITS || is_leaf ? r->units : WIDE_UNITS;
     size_t left = object_release_contents(h, slot, most);
 
     r->units -= most - left;
