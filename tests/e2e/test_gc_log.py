@@ -7,7 +7,7 @@ import threading
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from heapd_test import Client, eventually, request
+from heapd_test import STRESSED, Client, eventually, request
 from test_gc import Graph
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -72,8 +72,11 @@ class Log(Logged):
                 w.send(request(self.daemon, "POST", "/v1/gc/collect", {"generation": g}))
             for w in wires:
                 self.ok(w.answer("POST"))
-        self.assertTrue(all(x["slices"] >= 1 and x["started"] <= x["ended"] for x in self.log()))
-        self.assertEqual(sum(x["collected"] for x in self.log()), 20)
+        log = self.log()
+        measured = [x for x in log if x["slices"] >= 1]
+        self.assertTrue(all(x["started"] <= x["ended"] for x in measured))
+        self.assertTrue(STRESSED or measured == log)                # there some run between operations, unmeasured
+        self.assertEqual(sum(x["collected"] for x in log), 20)
         self.assertEqual(len(clients), 3)
 
 
@@ -233,12 +236,19 @@ class Pauses(Logged):
             self.assertIn(f"# TYPE {name} histogram\n", text)
         return found
 
+    def at_one_moment(self, accept):
+        """Metrics, and pauses by phase: no slice ran between the two."""
+        def look():
+            before, found = self.gc()["pauses_by_phase"], self.samples(accept)
+            return (found, before) if self.gc()["pauses_by_phase"] == before else None
+        self.assertTrue(said := eventually(look))
+        return said
+
     def test_metrics_have_a_histogram_for_each_phase(self):
         self.drop(self.ring(50000)[0])
         self.collect()
         for accept in ("text/plain", "application/openmetrics-text"):
-            found = self.samples(accept)
-            phases = self.gc()["pauses_by_phase"]
+            found, phases = self.at_one_moment(accept)
             self.assertLessEqual(set(phases), {phase for _, phase in found})
             for (name, phase), samples in found.items():
                 buckets = [(float(le), n) for kind, le, n in samples if kind == "bucket"]

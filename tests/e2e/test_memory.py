@@ -10,7 +10,7 @@ import os
 import time
 import unittest
 
-from heapd_test import HeapdTest, eventually, request
+from heapd_test import STRESSED, HeapdTest, eventually, request
 
 MIB = 1 << 20
 DAY_MS = 86400000
@@ -83,8 +83,10 @@ class Sums(Memory):
         self.assertGreater(full["gc"] + full["side"], before["gc"] + before["side"])
         self.let_go()
         dropped = self.assert_adds_up()
-        self.assertGreater(dropped["dirty"] + dropped["pool_free"], full["in_use"] // 2)
-        self.assertGreater(self.purge(), full["in_use"] // 2)
+        purged = self.purge()
+        if not STRESSED:                                            # there it has gone back already
+            self.assertGreater(dropped["dirty"] + dropped["pool_free"], full["in_use"] // 2)
+            self.assertGreater(purged, full["in_use"] // 2)
         self.assertEqual(self.assert_adds_up()["dirty"], 0)
 
     def test_bytes_objects_small_and_large(self):
@@ -169,6 +171,7 @@ class GoingBack(Memory):
         self.assertEqual([self.doc(i)["fields"]["a"] for i in ids[:1000:50]], [n * 10 % 5000 for n in range(0, 1000, 50)])
         self.validate_clean()
 
+    @unittest.skipIf(STRESSED, "a build that tidies all the time does not wait")
     def test_memory_waits_for_its_decay(self):
         self.config(purge_decay_ms=DAY_MS)
         self.chains(5)
