@@ -3,7 +3,7 @@
 #include "daemon/clock.h"
 
 #define COLLECTOR_MAGIC    0xc0110001u
-#define STEP_UNITS         128  /* between two looks at the clock: 3 us, or 30 where every object is a miss */
+#define STEP_UNITS         128  /* of tidying, between two looks at the clock: up to 30 us */
 #define STEP_UNITS_HOUSE   64   /* the same: each may be a hold, and the last of its object */
 #define LOOK_MS            1000 /* how often the age of possible cycles is looked at */
 #define LOOK_MS_MIN        5    /* between two looks at leases and at memory to tidy */
@@ -16,6 +16,7 @@ struct collector {
     uv_timer_t look;  /* the next lease that ends, memory to tidy, or LOOK_MS */
     uint64_t look_at_ms;
     uint64_t slice_number;
+    size_t gc_units;          /* that the next step of the collector gets */
     uint64_t cycles_since_ms; /* when possible cycles were first seen; 0: none are */
 };
 
@@ -55,8 +56,9 @@ static bool collect(struct collector *c, struct slice_time *s)
 
     if (!gc_has_work(gc))
         return false;
-    (void)gc_step(gc, STEP_UNITS);
+    (void)gc_step(gc, c->gc_units);
     us = pauses_step(s, (enum pause)gc_step_phase(gc));
+    c->gc_units = gc_next_units(c->gc_units, us);
     gc_note_step(gc, us, s->began_unix_ms + (s->at_us - s->began_us) / 1000, c->slice_number);
     return true;
 }
@@ -219,6 +221,7 @@ enum err collector_create(const struct collector_world *world, struct collector 
         return ERR_NOMEM;
     c->magic = COLLECTOR_MAGIC;
     c->world = *world;
+    c->gc_units = GC_STEP_UNITS_MIN;
     CHECK(uv_check_init(loop, &c->check) == 0 && uv_idle_init(loop, &c->idle) == 0 &&
           uv_timer_init(loop, &c->look) == 0);
     c->check.data = c->idle.data = c->look.data = c;

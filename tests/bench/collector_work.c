@@ -135,7 +135,6 @@ static void print_spin(uint32_t ms)
 /* ---- a heap and what the work does with it ---- */
 
 struct work {
-    size_t step_units;
     uint32_t count;
     bool is_random;
     uint32_t keep;
@@ -146,6 +145,7 @@ struct work {
     struct heap *heap;
     struct gc *gc;
     struct record_form *form;
+    size_t step_units; /* that the next step of the collector gets */
 };
 
 enum { A, B, N }; /* the fields of a record */
@@ -571,7 +571,8 @@ static void run_job(const struct job *job, struct work *w)
 int main(int argc, char **argv)
 {
     const char *name = argc > 2 ? argv[1] : "", *more = argc > 3 ? argv[3] : "";
-    struct work w = {.count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0,
+    struct work w = {.step_units = GC_STEP_UNITS_MIN,
+                     .count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0,
                      .is_random = strcmp(more, "random") == 0,
                      .keep = (uint32_t)strtoul(more, NULL, 10)};
     const struct job *job = job_named(name);
