@@ -72,11 +72,12 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CEL
 {
     struct gc *gc = ctx;
     slot_t first = pool << POOL_SHIFT | bits_next(cells, 0, POOL_CELLS);
+    struct pool_span span = span_of(gc->pools, pool);
 
     window_of(gc, first)->told_pool = pool;
     for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
         for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1)
-            gc->population[gc_object(gc, (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask))->generation]--;
+            gc->population[object_in(&span, (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask))->generation]--;
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)

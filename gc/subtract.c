@@ -158,19 +158,18 @@ static inline void found_in_record(struct links *l, const uint32_t *values, uint
     l->count = (uint32_t)(next - l->target);
 }
 
-/* Find the strong links of `slot`. */
-static inline size_t look_through(struct links *l, slot_t slot, size_t units)
+/* Find the strong links of `slot`, which is `o`, of a pool with so many words a cell. */
+static inline size_t look_through(struct links *l, slot_t slot, const struct object *o, uint32_t words, size_t units)
 {
-    uint32_t count;
-    const uint32_t *values = object_inline_values(l->gc->pools, slot, &count);
+    uint32_t count = words - OBJECT_HEADER_WORDS;
 
-    if (values == NULL) {
+    if (!object_is_inline(o)) {
         heap_open_scan(l->gc->heap, &l->w->scan, slot);
         return finish_scan(l, units > 0 ? units : 1);
     }
     if (l->count > LINKS_AHEAD - OBJECT_VALUES_MAX)
         l->act(l);
-    found_in_record(l, values, count);
+    found_in_record(l, o->word, count);
     count = 1 + count / LINKS_PER_UNIT;
     return units > count ? units - count : 0;
 }
@@ -208,7 +207,7 @@ static inline size_t spread_from(struct links *l, slot_t slot, size_t units)
     if (o->state != STATE_LIVE)
         return units > 0 ? units - 1 : 0;
     grow_older(l->gc, l->w, slot, o);
-    return look_through(l, slot, units);
+    return look_through(l, slot, o, pool_words(l->gc->pools, slot), units);
 }
 
 /* Some of the grey; their cells are fetched. */
@@ -305,6 +304,22 @@ static void subtract_links(struct links *l)
     l->count = 0;
 }
 
+/* The rest of the 64 slots where the walk is, as far as the units go. */
+static size_t subtract_group(struct links *l, size_t units)
+{
+    struct window *w = l->w;
+    struct pool_span span = span_of(l->gc->pools, pool_of(w->group));
+
+    for (; w->mask != 0 && units > 0; w->mask &= w->mask - 1) {
+        slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
+        const struct object *o = object_in(&span, slot);
+
+        __builtin_prefetch((const char *)o + BYTES_AHEAD);
+        units = look_through(l, slot, o, span.words, units);
+    }
+    return units;
+}
+
 size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 {
     struct links l; /* but for the targets, of which there are none */
@@ -316,14 +331,9 @@ size_t window_subtract(struct gc *gc, struct window *w, size_t units)
     l.shift = l.count = 0;
     units = finish_scan(&l, units);
     window_resume(gc, w);
-    while (units > 0) {
-        slot_t slot = window_next(gc, w, &units);
-
-        if (slot == 0)
-            break;
-        __builtin_prefetch((const char *)gc_object(gc, slot) + BYTES_AHEAD);
-        units = look_through(&l, slot, units);
-    }
+    do
+        units = w->mask != 0 ? subtract_group(&l, units) : units;
+    while (units > 0 && window_next_group(gc, w, &units));
     subtract_links(&l);
     return units;
 }

@@ -134,7 +134,7 @@ static inline bool release_one(struct release *r, slot_t slot, size_t *units)
 
     if (h->scans != NULL || o->has_weak || o->has_big)
         leave_tables(h, slot, o);
-    if (o->kind == KIND_RECORD && o->layout == LAYOUT_INLINE)
+    if (object_is_inline(o))
         release_inline(r, o);
     else if ((*units = object_release_contents(h, slot, *units)) == 0)
         return false;

@@ -54,19 +54,19 @@ uint64_t heap_bytes_of(const struct heap *h, slot_t slot);
 struct pool_span {
     const struct pools *pools;
     char *first;    /* NULL: it is packed, each is found for itself */
-    uint32_t bytes; /* of a cell */
+    uint32_t words; /* of a cell */
 };
 
 static inline struct pool_span span_of(const struct pools *p, uint32_t pool)
 {
     bool apart = !pool_is_objects(p, pool) || pool_is_packed(p, pool);
 
-    return (struct pool_span){p, apart ? NULL : (char *)pool_cell(p, pool << POOL_SHIFT), p->pool[pool].words * 4u};
+    return (struct pool_span){p, apart ? NULL : (char *)pool_cell(p, pool << POOL_SHIFT), p->pool[pool].words};
 }
 
 static inline struct object *object_in(const struct pool_span *s, slot_t slot)
 {
-    char *cell = s->first != NULL ? s->first + (size_t)(slot % POOL_CELLS) * s->bytes : (char *)pool_cell(s->pools, slot);
+    char *cell = s->first != NULL ? s->first + (size_t)(slot % POOL_CELLS) * s->words * sizeof(uint32_t) : (char *)pool_cell(s->pools, slot);
 
     return (struct object *)(void *)cell;
 }
@@ -101,16 +101,10 @@ size_t heap_scan_held(struct heap *h, struct held_scan *scan, size_t units, edge
 
 #define OBJECT_VALUES_MAX (RECORD_SLOTS_MAX + OBJECT_HEADER_WORDS) /* in a cell of its own, generously */
 
-/* The values of a record that keeps them in its own cell, and how many words there are: the common case, for
- * whoever wants it inline. NULL: not such a record. */
-static inline const uint32_t *object_inline_values(const struct pools *p, slot_t slot, uint32_t *ret_count)
+/* A record that keeps its values in its own cell: the common case, for whoever wants it inline. */
+static inline bool object_is_inline(const struct object *o)
 {
-    const struct object *o = (const struct object *)pool_cell(p, slot);
-
-    if (o->kind != KIND_RECORD || o->layout != LAYOUT_INLINE)
-        return NULL;
-    *ret_count = pool_words(p, slot) - OBJECT_HEADER_WORDS;
-    return o->word;
+    return o->kind == KIND_RECORD && o->layout == LAYOUT_INLINE;
 }
 
 /* ---- references of the collector's own (the garbage list) ---- */

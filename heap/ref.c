@@ -95,11 +95,6 @@ static inline bool count_down(struct heap *h, slot_t slot, struct object *o)
 
 /* ---- death ---- */
 
-static inline bool is_inline_record(const struct object *o)
-{
-    return o->kind == KIND_RECORD && o->layout == LAYOUT_INLINE;
-}
-
 static inline uint64_t cell_bytes(uint32_t words)
 {
     return words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
@@ -108,7 +103,7 @@ static inline uint64_t cell_bytes(uint32_t words)
 /* object_bytes(), the common case inline. */
 static inline uint64_t bytes_of(const struct heap *h, slot_t slot, const struct object *o)
 {
-    return is_inline_record(o) ? cell_bytes(pool_words(&h->pools, slot)) : object_bytes(h, slot);
+    return object_is_inline(o) ? cell_bytes(pool_words(&h->pools, slot)) : object_bytes(h, slot);
 }
 
 static void close_scans_of(struct heap *h, slot_t slot)
@@ -269,7 +264,7 @@ static inline void let_go(struct reaping *r)
 
     if (!count_down(r->heap, t.slot, t.o))
         return;
-    if (!is_inline_record(t.o) || r->units == 0 || waiting(r) > QUEUE_AHEAD) {
+    if (!object_is_inline(t.o) || r->units == 0 || waiting(r) > QUEUE_AHEAD) {
         die_by_count(r->heap, t.slot, t.o);
         return;
     }
@@ -320,7 +315,7 @@ static void reap_next(struct reaping *r)
     struct target t = target_at(h, slot);
 
     h->doomed = object_next_dead(t.o);
-    if (!is_inline_record(t.o)) {
+    if (!object_is_inline(t.o)) {
         reap_wide(r, slot);
         return;
     }
