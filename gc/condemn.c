@@ -80,7 +80,7 @@ size_t condemn_save(struct gc *gc, struct window *w, size_t units)
     slot_t slot;
 
     while ((slot = take_member(gc, w, &units)) != 0) {
-        gc_promote(gc, slot, window_older(w));
+        gc_promote(gc, slot, gc_object(gc, slot), window_older(w));
         if (map_find(gc->garbage, slot) != MAP_NONE || !map_add(gc->garbage, slot, 0))
             continue;
         if (heap_take_ref(gc->heap, slot) != ERR_OK)

@@ -21,7 +21,7 @@ static void move_one(struct gc *gc, slot_t slot)
 
     if (o->state != STATE_LIVE || o->kind == KIND_BYTES || frozen == gc->freeze_on)
         return;
-    gc_promote(gc, slot, gc->freeze_on ? GENERATION_FROZEN : 2);
+    gc_promote(gc, slot, gc_object(gc, slot), gc->freeze_on ? GENERATION_FROZEN : 2);
 }
 
 size_t freeze_step(struct gc *gc, size_t units)

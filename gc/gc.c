@@ -27,11 +27,11 @@ static struct window *window_of(struct gc *gc, slot_t slot)
     return slotset_has(&gc->young.members, slot) ? &gc->young : slotset_has(&gc->full.members, slot) ? &gc->full : NULL;
 }
 
-static void on_born(void *ctx, slot_t slot)
+static void on_born(void *ctx, slot_t slot, enum object_kind kind)
 {
     struct gc *gc = ctx;
 
-    if (gc_object(gc, slot)->kind == KIND_BYTES)
+    if (kind == KIND_BYTES)
         return; /* a leaf holds nothing, so it is in no cycle */
     slotset_add(&gc->nursery[gc->nursery_now], slot);
     gc->population[0]++;
@@ -47,7 +47,7 @@ static void on_ref_changed(void *ctx, slot_t slot)
 
     window_reach(w, slot);
     if (w->phase == GC_CONDEMN && !w->run.dry_run)
-        gc_promote(gc, slot, window_older(w)); /* save-all: nobody looks through the reached any more */
+        gc_promote(gc, slot, gc_object(gc, slot), window_older(w)); /* save-all: nobody looks through the reached any more */
 }
 
 static void on_dying(void *ctx, slot_t slot)

@@ -36,7 +36,6 @@ struct window {
     uint32_t place;            /* RELEASE: how far it is in the pool of `group` */
     struct edge_scan scan;     /* object in the middle of being looked through */
     struct held_scan held;     /* MARK: roots and holds it has come to */
-    bool done_walking;         /* SPREAD: only grey objects are left */
     struct grey grey;
     struct gc_run run;
     uint64_t ticket;
@@ -105,10 +104,8 @@ static inline bool gc_in_use(const struct gc *gc, slot_t slot)
 }
 
 /* Into an older generation, or out of the permanent one. */
-static inline void gc_promote(struct gc *gc, slot_t slot, uint32_t generation)
+static inline void gc_promote(struct gc *gc, slot_t slot, struct object *o, uint32_t generation)
 {
-    struct object *o = gc_object(gc, slot);
-
     gc->population[o->generation]--;
     gc->population[generation]++;
     o->generation = generation & 3;

@@ -28,23 +28,19 @@
 
 /* ---- CLOSE ---- */
 
-/* What the walk chooses. A set may name a slot by its last object; one born since is in the other nursery. */
+/* Generations that the walk chooses. */
 struct choice {
-    uint32_t youngest, oldest;    /* generations */
-    const struct slotset *newborn; /* not these; NULL: all */
+    uint32_t youngest, oldest;
 };
 
-static struct choice choice_of(const struct gc *gc, const struct window *w)
+static struct choice choice_of(const struct window *w)
 {
-    if (w->walk == WALK_HEAP)
-        return (struct choice){2, 2, NULL};
-    return (struct choice){0, w->walk == WALK_YOUNG, w->run.dry_run ? NULL : &gc->nursery[gc->nursery_now]};
+    return w->walk == WALK_HEAP ? (struct choice){2, 2} : (struct choice){0, w->walk == WALK_YOUNG};
 }
 
-static bool is_chosen(const struct choice *c, slot_t slot, const struct object *o)
+static inline bool is_chosen(const struct choice *c, const struct object *o)
 {
-    return o->state == STATE_LIVE && o->kind != KIND_BYTES && o->generation >= c->youngest &&
-           o->generation <= c->oldest && (o->generation > 0 || c->newborn == NULL || !slotset_has(c->newborn, slot));
+    return o->state == STATE_LIVE && o->kind != KIND_BYTES && o->generation >= c->youngest && o->generation <= c->oldest;
 }
 
 static void copy_count(struct gc *gc, slot_t slot, const struct object *o)
@@ -52,10 +48,13 @@ static void copy_count(struct gc *gc, slot_t slot, const struct object *o)
     copies_set(&gc->copies, slot, o->has_big ? heap_count(gc->heap, slot) : o->count);
 }
 
-/* Among the 64 slots where the walk is: members of either window already. */
-static uint64_t other_members(const struct gc *gc, const struct window *w)
+/* Among the 64 slots where the walk is: members of either window already, and those born since it opened (a set of the
+ * young may name a slot by its last object). */
+static uint64_t not_to_choose(const struct gc *gc, const struct window *w)
 {
-    return slotset_group(&gc->young.members, w->group) | slotset_group(&gc->full.members, w->group);
+    uint64_t newborn = w->run.dry_run ? 0 : slotset_group(&gc->nursery[gc->nursery_now], w->group);
+
+    return newborn | slotset_group(&gc->young.members, w->group) | slotset_group(&gc->full.members, w->group);
 }
 
 #define CHOICES_PER_UNIT 4
@@ -69,14 +68,14 @@ static size_t choose(struct gc *gc, struct window *w, const struct choice *c, si
 
     if (w->mask == 0)
         return units;
-    w->mask &= ~other_members(gc, w);
+    w->mask &= ~not_to_choose(gc, w);
     if (w->generation < 2)
         copies_begin(&gc->copies, w->group);
     for (; w->mask != 0 && passed < most; w->mask &= w->mask - 1, passed++) {
         slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
         const struct object *o = object_in(&span, slot);
 
-        if (!is_chosen(c, slot, o))
+        if (!is_chosen(c, o))
             continue;
         if (w->generation < 2)
             copy_count(gc, slot, o);
@@ -90,7 +89,7 @@ static size_t choose(struct gc *gc, struct window *w, const struct choice *c, si
 
 size_t window_close_set(struct gc *gc, struct window *w, size_t units)
 {
-    struct choice c = choice_of(gc, w);
+    struct choice c = choice_of(w);
 
     window_resume(gc, w);
     while (units > 0) {
@@ -99,7 +98,7 @@ size_t window_close_set(struct gc *gc, struct window *w, size_t units)
             continue;
         if (!window_choose_elsewhere(w))
             return units;
-        c = choice_of(gc, w);
+        c = choice_of(w);
     }
     return 0;
 }
@@ -192,7 +191,7 @@ static inline void grow_older(struct gc *gc, const struct window *w, slot_t slot
 {
     if (o->generation < window_older(w) && !w->run.dry_run &&
         (o->generation > 0 || !slotset_has(&gc->nursery[gc->nursery_now], slot)))
-        gc_promote(gc, slot, window_older(w));
+        gc_promote(gc, slot, o, window_older(w));
 }
 
 /* One that was reached some steps ago may have died, and even given its slot to another: looking through that one
@@ -342,34 +341,30 @@ size_t window_subtract(struct gc *gc, struct window *w, size_t units)
 
 #define PASSES_PER_UNIT 8
 
-/* The next member that something outside holds; it is reached. 0: none, or no units. */
-static slot_t next_held(struct gc *gc, struct window *w, size_t *units)
+/* Of the rest of the 64 slots where the walk is, those that something outside holds are reached and looked through, as far
+ * as the units go, and up to one with many parts. */
+static size_t spread_from_held(struct links *l, size_t units)
 {
-    uint32_t passes = 0;
+    struct gc *gc = l->gc;
+    struct window *w = l->w;
+    struct pool_span span = span_of(gc->pools, pool_of(w->group));
+    uint32_t passed = 0;
 
-    while (*units > 0) {
-        slot_t slot = window_next(gc, w, units);
+    for (; w->mask != 0 && units > 0 && w->scan.slot == 0; w->mask &= w->mask - 1) {
+        slot_t slot = w->group + (slot_t)__builtin_ctzll(w->mask);
+        struct object *o;
 
-        if (slot == 0)
-            return 0;
-        if (copies_left(&gc->copies, slot) && slotset_has(&w->members, slot)) { /* not reached meanwhile */
-            slotset_remove(&w->members, slot);
-            w->reached++;
-            return slot;
-        }
-        *units -= ++passes % PASSES_PER_UNIT == 0 && *units > 0;
+        units -= ++passed % PASSES_PER_UNIT == 0;
+        if (!copies_left(&gc->copies, slot) || !slotset_has(&w->members, slot))
+            continue; /* not held, or reached since the walk came to these */
+        slotset_remove(&w->members, slot);
+        w->reached++;
+        o = object_in(&span, slot);
+        __builtin_prefetch((const char *)o + BYTES_AHEAD);
+        grow_older(gc, w, slot, o);
+        units = look_through(l, slot, o, span.words, units);
     }
-    return 0;
-}
-
-/* Grey ones, or the next that are held, in the order of memory. */
-static uint32_t take_reached(struct gc *gc, struct window *w, slot_t slots[OBJECTS_AHEAD], size_t *units)
-{
-    uint32_t most = *units < OBJECTS_AHEAD ? (uint32_t)*units : OBJECTS_AHEAD, count = take_grey(gc, w, slots, most);
-
-    for (slot_t slot; count < most && (slot = next_held(gc, w, units)) != 0; slots[count++] = slot)
-        __builtin_prefetch((const char *)gc_object(gc, slot) + BYTES_AHEAD);
-    return count;
+    return units;
 }
 
 /* A member that died by counting holds its links until it is reaped, and they were subtracted while it lived: so
@@ -392,11 +387,14 @@ size_t window_spread(struct gc *gc, struct window *w, size_t units)
     while (units > 0) {
         if (w->scan.slot != 0)
             units = finish_scan(&l, units);
-        else if ((count = take_reached(gc, w, slots, &units)) > 0)
+        else if ((count = take_grey(gc, w, slots, units)) > 0)
             units = spread_from_all(&l, slots, count, units);
         else if (!grey_is_empty(&w->grey))
             units = spend_looking(units);
-        else if (units > 0 && (units = reap_first(gc, w, units)) > 0 && grey_is_empty(&w->grey))
+        else if (w->mask != 0)
+            units = spread_from_held(&l, units);
+        else if (!window_next_group(gc, w, &units) && units > 0 && (units = reap_first(gc, w, units)) > 0 &&
+                 grey_is_empty(&w->grey))
             return units;
         spread_links(&l);
     }

@@ -14,7 +14,6 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     w->end = gc_heap_end(gc);
     w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
     w->reached = w->died = 0;
-    w->done_walking = false;
     w->held = (struct held_scan){.source = 0};
     w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
     heap_open_window(gc->heap, w->mark, w->members.bits[0]);

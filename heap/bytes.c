@@ -106,7 +106,7 @@ enum err heap_new_bytes(struct heap *h, struct label label, struct payload **pay
         return why_set(why, ERR_NOMEM, "no memory for a bytes object");
     set_payload(h, slot, *payload);
     *payload = NULL;
-    object_born(h, slot);
+    object_born(h, slot, KIND_BYTES);
     *ret = heap_id(h, slot);
     return ERR_OK;
 }

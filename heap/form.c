@@ -155,7 +155,7 @@ enum err heap_new_of_form(struct heap *h, const struct record_form *form, const 
         return e;
     }
     object_begin(h, slot, KIND_RECORD, form->words, form->shape);
-    object_born(h, slot);
+    object_born(h, slot, KIND_RECORD);
     *ret = slot_id(h, slot);
     return ERR_OK;
 }
@@ -177,7 +177,8 @@ enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *f
         return set_by_name(h, id, form, place, v, why);
     if ((e = word_encode(h, v, &word, why)) != ERR_OK)
         return e;
-    object_changing(h, slot);
+    if (h->changes_are_watched)
+        object_changing(h, slot);
     at = o->layout == LAYOUT_INLINE ? &o->word[place] : &record_values(h, slot, &room)[place];
     old = *at;
     *at = word;

@@ -9,6 +9,14 @@
 
 /* ---- watching ---- */
 
+/* Most changes have nobody who wants to know: they find that out by one look. */
+static void note_who_watches_changes(struct heap *h)
+{
+    h->changes_are_watched = false;
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
+        h->changes_are_watched |= h->watch[i]->changing != NULL;
+}
+
 void heap_add_watch(struct heap *h, const struct heap_watch *w)
 {
     size_t i = 0;
@@ -17,6 +25,7 @@ void heap_add_watch(struct heap *h, const struct heap_watch *w)
         i++;
     CHECK(i < HEAP_WATCHES_MAX);
     h->watch[i] = w;
+    note_who_watches_changes(h);
 }
 
 void heap_remove_watch(struct heap *h, const struct heap_watch *w)
@@ -29,6 +38,7 @@ void heap_remove_watch(struct heap *h, const struct heap_watch *w)
     for (; i + 1 < HEAP_WATCHES_MAX; i++)
         h->watch[i] = h->watch[i + 1];
     h->watch[HEAP_WATCHES_MAX - 1] = NULL;
+    note_who_watches_changes(h);
 }
 
 /* ---- reading ---- */

@@ -15,7 +15,7 @@
 /* What the heap tells, at the moment it happens. Functions may be NULL; they must not change the heap. */
 struct heap_watch {
     void *ctx;
-    void (*born)(void *ctx, slot_t slot);       /* live, count 1 */
+    void (*born)(void *ctx, slot_t slot, enum object_kind kind); /* live, count 1 */
     void (*gained_ref)(void *ctx, slot_t slot); /* told for members of an open window only */
     void (*lost_ref)(void *ctx, slot_t slot);   /* the same; the count is not 0 */
     void (*changing)(void *ctx, slot_t slot);   /* before its contents change */

@@ -67,6 +67,7 @@ struct heap {
 
     /* gc_door.c */
     const struct heap_watch *watch[HEAP_WATCHES_MAX];
+    bool changes_are_watched; /* by some of them */
     struct edge_scan *scans;  /* open scans of large objects */
 
     /* the collector's windows, by gc_door.c and condemned.c */

@@ -66,7 +66,7 @@ enum err heap_new_list(struct heap *h, struct label label, const struct value *i
         object_unbirth(h, list);
         return e;
     }
-    object_born(h, list);
+    object_born(h, list, KIND_LIST);
     *ret = heap_id(h, list);
     return ERR_OK;
 }

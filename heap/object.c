@@ -24,10 +24,7 @@ void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t w
 
     CHECK(o->state == STATE_FREE && !o->has_weak && !o->has_big);
     o->count = 1;
-    o->state = STATE_LIVE;
-    o->kind = kind & 3;
-    o->layout = LAYOUT_INLINE;
-    o->generation = 0;
+    o->life = (struct object){.state = STATE_LIVE, .kind = kind & 3, .layout = LAYOUT_INLINE}.life;
     o->shape = shape & (SHAPES_MAX - 1);
     INVARIANT(bytes == object_bytes(h, slot)); /* a newborn has no storage but its cell */
     shape_gain_object(h, shape, bytes);
@@ -37,12 +34,12 @@ void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t w
     h->stats.allocated_bytes += bytes;
 }
 
-void object_born(struct heap *h, slot_t slot)
+void object_born(struct heap *h, slot_t slot, enum object_kind kind)
 {
     h->stats.created++;
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
         if (h->watch[i]->born != NULL)
-            h->watch[i]->born(h->watch[i]->ctx, slot);
+            h->watch[i]->born(h->watch[i]->ctx, slot, kind);
 }
 
 void object_unbirth(struct heap *h, slot_t slot)

@@ -37,10 +37,15 @@ enum object_layout {
  * the store before it waits until that has left the processor's store buffer, 5 ns at each change of a count. */
 struct object {
     uint16_t count;
-    uint8_t state : 2;
-    uint8_t kind : 2;
-    uint8_t layout : 2;
-    uint8_t generation : 2;
+    union {
+        struct {
+            uint8_t state : 2;
+            uint8_t kind : 2;
+            uint8_t layout : 2;
+            uint8_t generation : 2;
+        };
+        uint8_t life; /* the four at once, for the newborn */
+    };
     uint8_t has_weak : 1;   /* a weak cell knows it */
     uint8_t has_big : 1;    /* part of its count is in the table of big counts */
     uint8_t turn_low : 6;
@@ -93,7 +98,7 @@ slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint3
 /* The same in a free cell whose own words the caller has written; its contents lie in them. Cannot fail. */
 void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape);
 /* Everybody may know it now: its contents are whole. Tells born. */
-void object_born(struct heap *h, slot_t slot);
+void object_born(struct heap *h, slot_t slot, enum object_kind kind);
 /* Take back an object that nobody was told of. */
 void object_unbirth(struct heap *h, slot_t slot);
 

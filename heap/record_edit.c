@@ -419,7 +419,7 @@ enum err heap_new_record(struct heap *h, struct label label, const struct field 
     shape_unuse(h, base);
     if (e != ERR_OK)
         return e;
-    object_born(h, record);
+    object_born(h, record, KIND_RECORD);
     *ret = heap_id(h, record);
     return ERR_OK;
 }

@@ -18,13 +18,13 @@ struct diary {
     struct value seen; /* field "a" when it was told that the record changes */
 };
 
-static void on_born(void *ctx, slot_t slot)
+static void on_born(void *ctx, slot_t slot, enum object_kind kind)
 {
     struct diary *d = ctx;
 
     d->born++;
     d->last = slot;
-    MUST(lives(d->world, heap_id(d->world->heap, slot)));
+    MUST(lives(d->world, heap_id(d->world->heap, slot)) && object_at(d->world->heap, slot)->kind == kind);
 }
 
 static void on_gained(void *ctx, slot_t slot)
