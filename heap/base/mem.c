@@ -198,6 +198,11 @@ void mem_discard(void *ptr, size_t size)
         CHECK(madvise((void *)from, to - from, MADV_DONTNEED) == 0);
 }
 
+void mem_populate(void *ptr, size_t size)
+{
+    (void)madvise(ptr, size, MADV_POPULATE_WRITE);
+}
+
 void mem_trim(void)
 {
     malloc_trim(0);

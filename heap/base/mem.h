@@ -53,6 +53,10 @@ void mem_unreserve(struct mem *m, void *ptr, size_t size);
 /* Give the pages wholly inside [ptr, ptr+size) back to the system; they read as zero again. */
 void mem_discard(void *ptr, size_t size);
 
+/* Have the system put memory behind whole pages now, at once instead of one by one when they are first written. It may
+ * refuse; nothing is lost by that. */
+void mem_populate(void *ptr, size_t size);
+
 /* Ask the allocator below the account to give its own free memory back to the system: 10 us, or milliseconds where a
  * million free blocks lie between used ones. */
 void mem_trim(void);
