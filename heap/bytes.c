@@ -1,5 +1,6 @@
 /* bytes.c - see bytes.h. */
 #include "heap/bytes.h"
+#include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/shape.h"
 #include "heap/slot.h"

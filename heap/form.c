@@ -6,6 +6,7 @@
  * is refused, the cell goes back as it came: no id was used up, nothing was counted.
  */
 #include "heap/form.h"
+#include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/record.h"

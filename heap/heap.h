@@ -182,7 +182,6 @@ struct heap_stats {
     uint64_t doomed;         /* dead, memory not yet returned */
     uint64_t live_bytes;     /* cells and storage of live objects */
     uint64_t doomed_bytes;
-    uint64_t allocated_bytes; /* cells and storage ever given to objects */
     uint64_t pool_free_bytes; /* free cells in pools, and of packed pools what died since */
     uint64_t packed_pools;   /* pools whose cells were moved together */
     uint64_t packed_bytes;   /* where those cells are now: storage in use */

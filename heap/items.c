@@ -1,4 +1,5 @@
 /* items.c - lists as objects: heap.h's operations on them, over the tree of list.h. */
+#include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
 #include "heap/shape.h"

@@ -1,4 +1,5 @@
 /* object.c - see object.h: birth, size, contents and end of an object of any kind. */
+#include "heap/birth.h"
 #include "heap/bytes.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
@@ -15,31 +16,6 @@ slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint3
     memset(object_at(h, slot)->word, 0, (words - OBJECT_HEADER_WORDS) * sizeof(uint32_t));
     object_begin(h, slot, kind, words, shape);
     return slot;
-}
-
-void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape)
-{
-    struct object *o = object_at(h, slot);
-    uint64_t bytes = words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
-
-    CHECK(o->state == STATE_FREE && !o->has_weak && !o->has_big);
-    o->count = 1;
-    o->life = (struct object){.state = STATE_LIVE, .kind = kind & 3, .layout = LAYOUT_INLINE}.life;
-    o->shape = shape & (SHAPES_MAX - 1);
-    INVARIANT(bytes == object_bytes(h, slot)); /* a newborn has no storage but its cell */
-    shape_gain_object(h, shape, bytes);
-    h->stats.objects++;
-    h->stats.tracked += kind != KIND_BYTES;
-    h->stats.live_bytes += bytes;
-    h->stats.allocated_bytes += bytes;
-}
-
-void object_born(struct heap *h, slot_t slot, enum object_kind kind)
-{
-    h->stats.created++;
-    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
-        if (h->watch[i]->born != NULL)
-            h->watch[i]->born(h->watch[i]->ctx, slot, kind);
 }
 
 void object_unbirth(struct heap *h, slot_t slot)
@@ -78,8 +54,6 @@ void object_resized(struct heap *h, slot_t slot, int64_t delta)
 {
     struct object *o = object_at(h, slot);
 
-    if (delta > 0)
-        h->stats.allocated_bytes += (uint64_t)delta;
     if (o->state == STATE_DEAD) {
         h->stats.doomed_bytes += (uint64_t)delta;
         return;

@@ -95,10 +95,6 @@ struct heap;
 /* A live object with count 1 in a cell of `words` words (header included), of `shape`, whose user it becomes.
  * Its own words are zero. 0: no memory. */
 slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint32_t shape);
-/* The same in a free cell whose own words the caller has written; its contents lie in them. Cannot fail. */
-void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape);
-/* Everybody may know it now: its contents are whole. Tells born. */
-void object_born(struct heap *h, slot_t slot, enum object_kind kind);
 /* Take back an object that nobody was told of. */
 void object_unbirth(struct heap *h, slot_t slot);
 

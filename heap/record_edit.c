@@ -6,6 +6,7 @@
  *   prepare  the shape it will have, room for it: all that memory can refuse; nothing shows yet;
  *   commit   cannot fail. What the edit displaced is let go of last, since that may kill objects.
  */
+#include "heap/birth.h"
 #include "heap/record.h"
 #include "heap/dict.h"
 #include "heap/heap_impl.h"

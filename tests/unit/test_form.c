@@ -191,7 +191,7 @@ START_TEST(a_record_with_one_bad_value_is_not_made)
     ck_assert_uint_eq(after.objects, before.objects);
     ck_assert_uint_eq(after.strings, before.strings);
     ck_assert_uint_eq(after.created, before.created);
-    ck_assert_uint_eq(after.allocated_bytes, before.allocated_bytes);
+    ck_assert_uint_eq(after.live_bytes, before.live_bytes);
     heap_form_destroy(w.heap, &form);
     world_free(&w);
 }
