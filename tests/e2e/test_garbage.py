@@ -1,7 +1,6 @@
 """
 test_garbage.py - what save-all keeps is looked at, rescued and cleared; also without memory, and in the middle.
 """
-import threading
 import unittest
 
 from heapd_test import eventually
@@ -136,20 +135,22 @@ BEFORE_THE_FLIP = ("close", "mark", "copy", "subtract", "spread")
 class InTheMiddle(Garbage):
     """Whether a collection saves is decided when it begins."""
 
+    def live(self):
+        """So many that a collection takes longer than it takes to ask whether it has begun."""
+        self.grow(300000, self.new(items=[], root="many"))
+
     def collect_and(self, change):
-        """Starts a full collection among 100,000 objects, changes debug in the middle; what it found."""
+        """Starts a full collection, changes debug in the middle; what it found."""
         self.gc(pause_budget_us=1)
-        said, other = [], self.client()
-        collecting = threading.Thread(target=lambda: said.append(other.post("/v1/gc/collect")))
-        collecting.start()
+        collecting = self.wire().ask("POST", "/v1/gc/collect")      # no thread has to start before the first look
         self.assertTrue(eventually(lambda: self.gc()["phase"] in BEFORE_THE_FLIP, pause=0))
         self.assertIn(self.gc(debug=change)["phase"], (*BEFORE_THE_FLIP, "condemn"))
-        collecting.join()
+        said = self.ok(collecting.answer("POST"))
         self.gc(pause_budget_us=500)
-        return self.ok(said[0])["collected"]
+        return said["collected"]
 
     def test_save_all_turned_off_in_the_middle_still_saves(self):
-        self.grow(100000, self.new(items=[], root="many"))
+        self.live()
         ids = self.ring(3000)
         self.drop(ids[0])
         self.assertEqual(self.collect_and([]), 3000)
@@ -159,7 +160,7 @@ class InTheMiddle(Garbage):
 
     def test_save_all_turned_on_in_the_middle_saves_from_the_next_on(self):
         self.gc(debug=[])
-        self.grow(100000, self.new(items=[], root="many"))
+        self.live()
         ids = self.ring(3000)
         self.drop(ids[0])
         self.assertEqual(self.collect_and(["saveall"]), 3000)
