@@ -45,9 +45,14 @@ static void on_ref_changed(void *ctx, slot_t slot)
     struct gc *gc = ctx;
     struct window *w = window_of(gc, slot);
 
-    window_reach(w, slot);
-    if (w->phase == GC_CONDEMN && !w->run.dry_run)
-        gc_promote(gc, slot, gc_object(gc, slot), window_older(w)); /* save-all: nobody looks through the reached any more */
+    if (w->phase != GC_CONDEMN) {
+        window_reach(w, slot);
+        return;
+    }
+    slotset_remove(&w->members, slot); /* save-all, or a dry run: nobody looks through the reached any more */
+    w->reached++;
+    if (!w->run.dry_run)
+        gc_promote(gc, slot, gc_object(gc, slot), window_older(w));
 }
 
 static void on_dying(void *ctx, slot_t slot)
@@ -221,19 +226,12 @@ static void log_run(struct gc *gc, struct window *w)
     gc->last_run = &entry->run;
 }
 
-/* What changed after the end of the spreading, of save-all and dry runs: nobody looks through it. */
-static void forget_grey(struct window *w)
-{
-    while (!grey_is_empty(&w->grey))
-        (void)grey_pop(&w->grey);
-}
-
 static void finish_window(struct gc *gc, struct window *w)
 {
     struct gc_generation *g = &gc->generations[w->generation];
 
     heap_close_window(gc->heap, w->mark);
-    forget_grey(w);
+    CHECK(grey_is_empty(&w->grey));
     if (!w->run.dry_run) {
         g->collections++;
         g->collected += w->run.collected;
@@ -284,7 +282,8 @@ static void step_window(struct gc *gc, struct window *w, size_t *units)
     gc->last_phase = w->phase;
     *units = phase_of(w)(gc, w, *units);
     w->run.units += before - *units;
-    w->run.freed_bytes += live_bytes - heap_counters(gc->heap)->live_bytes; /* nobody else is at work meanwhile */
+    if (w->phase >= GC_RELEASE) /* before it, what dies is others' */
+        w->run.freed_bytes += live_bytes - heap_counters(gc->heap)->live_bytes;
     if (*units > 0)
         next_phase(gc, w);
 }

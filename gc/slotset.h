@@ -97,8 +97,10 @@ static inline void slotset_touch(struct slotset *s, uint32_t pool)
 {
     volatile uint64_t *bits = s->bits[pool];
 
-    if (pool % (MEM_PAGE_BYTES / sizeof s->bits[0]) == 0)
-        *bits = *bits;
+    if (pool % (MEM_PAGE_BYTES / sizeof s->bits[0]) != 0)
+        return;
+    *bits = *bits;
+    s->pool_end = s->pool_end > pool ? s->pool_end : pool + 1; /* it costs memory now */
 }
 
 /* Give memory of an empty set back; returns the units left, 0: there is more. */

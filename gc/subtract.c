@@ -164,7 +164,9 @@ static inline size_t look_through(struct links *l, slot_t slot, const struct obj
 
     if (!object_is_inline(o)) {
         heap_open_scan(l->gc->heap, &l->w->scan, slot);
-        return finish_scan(l, units > 0 ? units : 1);
+        units = finish_scan(l, units > 0 ? units : 1);
+        count = 1 + (o->layout == LAYOUT_EXTENDED ? RECORD_SLOTS_MAX / LINKS_PER_UNIT : 0); /* also if it is empty */
+        return units > count ? units - count : 0;
     }
     if (l->count > LINKS_AHEAD - OBJECT_VALUES_MAX)
         l->act(l);
@@ -203,7 +205,7 @@ static inline size_t spread_from(struct links *l, slot_t slot, size_t units)
     if (!gc_in_use(l->gc, slot))
         return units > 0 ? units - 1 : 0;
     o = gc_object(l->gc, slot);
-    if (o->state != STATE_LIVE)
+    if (o->state != STATE_LIVE || o->kind == KIND_BYTES)
         return units > 0 ? units - 1 : 0;
     grow_older(l->gc, l->w, slot, o);
     return look_through(l, slot, o, pool_words(l->gc->pools, slot), units);

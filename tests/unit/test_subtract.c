@@ -514,6 +514,60 @@ START_TEST(a_step_is_bounded_by_its_units)
 }
 END_TEST
 
+/* A slot that was reached and reaped may be that of bytes by the time it is looked through: they are of no generation. */
+START_TEST(the_slot_of_a_reached_object_may_be_used_again_by_bytes)
+{
+    struct world w = gc_world_new();
+    static obj_id ids[1024];
+
+    for (uint32_t i = 0; i < ARRAY_LEN(ids); i++)
+        ids[i] = new_record_with(&w, "R", (struct field[]){field("a", value_null()), field("b", value_null()),
+                                                           field("c", value_null())}, 3);
+    (void)ask(&w, 0, false);
+    ck_assert(step_to(&w, GC_SUBTRACT));
+    for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
+        hold(&w, ids[i]); /* reached */
+        let_go(&w, ids[i]);
+        let_go(&w, ids[i]);
+    }
+    world_reap(&w);
+    for (uint32_t i = 0; i < 2 * ARRAY_LEN(ids); i++)
+        (void)new_bytes(&w, 8, 'x');
+    gc_finish(w.gc);
+    world_check(&w);
+    ck_assert_uint_eq(gc_state(&w).generations[0].objects + gc_state(&w).generations[1].objects, 0);
+    gc_world_free(&w);
+}
+END_TEST
+
+/* What is not in a cell of its own, or is empty, costs units as well. */
+START_TEST(every_object_that_is_looked_through_costs_a_unit)
+{
+    for (int lists = 0; lists < 2; lists++) {
+        struct world w = gc_world_new();
+        obj_id all = new_list(&w);
+        uint32_t n = 4000, steps = 0;
+
+        root(&w, "all", all);
+        for (uint32_t i = 0; i < n; i++) {
+            obj_id id = lists ? new_list(&w) : new_record(&w);
+
+            for (int f = 0; f < 6 && !lists; f++)
+                set(&w, id, (const char *[]){"a", "b", "c", "d", "e", "f"}[f], value_int(f));
+            push(&w, all, value_link(id));
+            let_go(&w, id);
+        }
+        (void)ask(&w, 2, false);
+        ck_assert(step_to(&w, GC_MARK));
+        for (; gc_state(&w).phase == GC_MARK; steps++)
+            (void)gc_step(w.gc, 20);
+        ck_assert_uint_ge(steps, n / 20);
+        let_go(&w, all);
+        gc_world_free(&w);
+    }
+}
+END_TEST
+
 START_TEST(a_collector_can_be_destroyed_in_the_middle_of_anything)
 {
     for (uint32_t n = 0; n < 120; n++) {
@@ -583,6 +637,8 @@ int main(int argc, char **argv)
         TEST(more_than_fits_the_stack_of_the_reached_is_reached),
         TEST(a_deep_ring_is_looked_through_without_recursion),
         TEST(a_step_is_bounded_by_its_units),
+        TEST(the_slot_of_a_reached_object_may_be_used_again_by_bytes),
+        TEST(every_object_that_is_looked_through_costs_a_unit),
         TEST(a_collector_can_be_destroyed_in_the_middle_of_anything),
         TEST(a_slot_that_a_collection_retires_is_no_member_of_the_next),
     };
