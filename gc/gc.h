@@ -113,7 +113,7 @@ bool gc_has_work(const struct gc *gc);
 bool gc_is_due(const struct gc *gc);
 
 /* Work, at most about `units` of it (a unit is an object or a few links; one step may pass its units by one
- * leaf of a list, 128 items). Returns the units left over: 0 means there is more. Starts what is due. A step ends
+ * leaf of a list, 128 items, or free one pool of dead cells). Returns the units left over: 0 means there is more. Starts what is due. A step ends
  * where a collection does, so that its time is that collection's. */
 size_t gc_step(struct gc *gc, size_t units);
 /* How many units the next step should have if one of `units` took `us`: so many that a look at the clock after each, which

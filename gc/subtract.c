@@ -234,10 +234,22 @@ static size_t spread_from_all(struct links *l, const slot_t slots[], uint32_t co
     return units;
 }
 
-/* There are grey ones, and none where it looked. */
-static size_t spend_looking(size_t units)
+/* Somebody waits to be looked through, or is in the middle of it. */
+static bool has_reached(const struct window *w)
 {
-    return units > SLOTSET_LOOKS ? units - SLOTSET_LOOKS : 0;
+    return w->scan.slot != 0 || !grey_is_empty(&w->grey);
+}
+
+static size_t spread_reached(struct links *l, size_t units)
+{
+    slot_t slots[OBJECTS_AHEAD];
+    uint32_t count;
+
+    if (l->w->scan.slot != 0)
+        return finish_scan(l, units);
+    if ((count = take_grey(l->gc, l->w, slots, units)) > 0)
+        return spread_from_all(l, slots, count, units);
+    return units > SLOTSET_LOOKS ? units - SLOTSET_LOOKS : 0; /* there are grey ones, and none where it looked */
 }
 
 static void links_begin_spread(struct links *l, struct gc *gc, struct window *w)
@@ -255,17 +267,11 @@ static void links_begin_spread(struct links *l, struct gc *gc, struct window *w)
 size_t window_mark(struct gc *gc, struct window *w, size_t units)
 {
     struct links l; /* but for the targets, of which there are none */
-    slot_t slots[OBJECTS_AHEAD];
-    uint32_t count;
 
     links_begin_spread(&l, gc, w);
     while (units > 0) {
-        if (w->scan.slot != 0)
-            units = finish_scan(&l, units);
-        else if ((count = take_grey(gc, w, slots, units)) > 0)
-            units = spread_from_all(&l, slots, count, units);
-        else if (!grey_is_empty(&w->grey))
-            units = spend_looking(units);
+        if (has_reached(w))
+            units = spread_reached(&l, units);
         else if ((units = heap_scan_held(gc->heap, &w->held, units, found_in_scan, &l)) > 0 && l.count == 0)
             return units;
         spread_links(&l);
@@ -381,18 +387,12 @@ static size_t reap_first(struct gc *gc, struct window *w, size_t units)
 size_t window_spread(struct gc *gc, struct window *w, size_t units)
 {
     struct links l; /* but for the targets, of which there are none */
-    slot_t slots[OBJECTS_AHEAD];
-    uint32_t count;
 
     links_begin_spread(&l, gc, w);
     window_resume(gc, w);
     while (units > 0) {
-        if (w->scan.slot != 0)
-            units = finish_scan(&l, units);
-        else if ((count = take_grey(gc, w, slots, units)) > 0)
-            units = spread_from_all(&l, slots, count, units);
-        else if (!grey_is_empty(&w->grey))
-            units = spend_looking(units);
+        if (has_reached(w))
+            units = spread_reached(&l, units);
         else if (w->mask != 0)
             units = spread_from_held(&l, units);
         else if (!window_next_group(gc, w, &units) && units > 0 && (units = reap_first(gc, w, units)) > 0 &&

@@ -104,28 +104,6 @@ static inline void release_inline(struct release *r, const struct object *o)
     }
 }
 
-static void close_scans_of(struct heap *h, slot_t slot)
-{
-    for (struct edge_scan *s = h->scans, *next; s != NULL; s = next) {
-        next = s->next;
-        if (s->slot == slot)
-            heap_close_scan(h, s);
-    }
-}
-
-/* What it had besides contents. */
-static void leave_tables(struct heap *h, slot_t slot, struct object *o)
-{
-    if (h->scans != NULL)
-        close_scans_of(h, slot);
-    if (o->has_weak)
-        weak_died(h, slot);
-    if (o->has_big) {
-        map_remove(h->big_counts, map_find(h->big_counts, slot));
-        o->has_big = 0;
-    }
-}
-
 /* False: it is not empty yet, and the units are used up. */
 static inline bool release_one(struct release *r, slot_t slot, size_t *units)
 {
@@ -133,7 +111,7 @@ static inline bool release_one(struct release *r, slot_t slot, size_t *units)
     struct object *o = object_in(&r->span, slot);
 
     if (h->scans != NULL || o->has_weak || o->has_big)
-        leave_tables(h, slot, o);
+        ref_leave_tables(h, slot, o);
     if (object_is_inline(o))
         release_inline(r, o);
     else if ((*units = object_release_contents(h, slot, *units)) == 0)

@@ -163,7 +163,7 @@ obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max);
 
 /* ---- death ---- */
 
-/* Give back the memory of dead objects, at most `units` (an object, or about a hundred values); returns the
+/* Give back the memory of dead objects, at most `units` (an object, or about eight values); returns the
  * units left over: 0 means there may be more. */
 size_t heap_reap(struct heap *h, size_t units);
 

@@ -125,5 +125,5 @@ void object_make_free(uint32_t *cell, uint32_t turn)
     struct object *o = (struct object *)(void *)cell;
 
     *o = (struct object){.state = STATE_FREE};
-    object_set_turn(o, turn);
+    object_set_turn(o, turn < OBJECT_TURN_MAX ? turn : OBJECT_TURN_MAX);
 }

@@ -109,5 +109,6 @@ void object_changing(struct heap *h, slot_t slot);
 size_t object_release_contents(struct heap *h, slot_t slot, size_t units);
 /* The cell of a dead object without contents goes back to its pool. */
 void object_free(struct heap *h, slot_t slot);
-/* A cell of a pool that is unpacked, which has to be as object_free() leaves it. */
+/* A cell of a pool that is unpacked, which has to be as object_free() leaves it. `turn` is the pool's turn_max: one more than
+ * the last when something dies there that will be retired, but a cell that is free never had the last. */
 void object_make_free(uint32_t *cell, uint32_t turn);

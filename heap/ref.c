@@ -115,8 +115,7 @@ static void close_scans_of(struct heap *h, slot_t slot)
     }
 }
 
-/* What few objects have: somebody in the middle of looking through it, a weak cell, a large count. */
-static void leave_tables(struct heap *h, slot_t slot, struct object *o)
+void ref_leave_tables(struct heap *h, slot_t slot, struct object *o)
 {
     close_scans_of(h, slot);
     if (o->has_weak)
@@ -135,7 +134,7 @@ static inline void announce(struct heap *h, slot_t slot, struct object *o)
         if (h->watch[i]->dying != NULL)
             h->watch[i]->dying(h->watch[i]->ctx, slot);
     if (h->scans != NULL || o->has_weak || o->has_big)
-        leave_tables(h, slot, o);
+        ref_leave_tables(h, slot, o);
 }
 
 void ref_kill(struct heap *h, slot_t slot)

@@ -12,13 +12,15 @@
 
 /* ERR_NOMEM only when a half has to move; then nothing has changed. */
 static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why);
-/* Never fails. Of an object that is already dead nothing is counted any more: within a condemned set,
- * members let go of one another after all of them died. */
+/* Never fails. Of an object that is dead or condemned nothing is counted any more. */
 void ref_drop(struct heap *h, slot_t slot);
 uint64_t ref_count(const struct heap *h, slot_t slot);
 
-/* The object is dead from now on, whatever its count says: the end of every life, told to the watchers. */
+/* The object is dead from now on, whatever its count says, and the watchers are told: the end of every life but those
+ * that a collection condemns (condemned.c). */
 void ref_kill(struct heap *h, slot_t slot);
+/* What few objects have, and who dies leaves: somebody in the middle of looking through it, a weak cell, a large count. */
+void ref_leave_tables(struct heap *h, slot_t slot, struct object *o);
 
 /* Length of the doomed list, by walking it; for heap_validate(). */
 uint64_t ref_doomed_length(const struct heap *h);

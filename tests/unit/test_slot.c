@@ -204,6 +204,20 @@ END_TEST
 
 /* All of a pool's turns, many lives long: created and dropped as one, so that the pool goes away each time.
  */
+/* A pool in which something has died at its last turn, and is not retired yet, may be unpacked: its free cells never had
+ * that turn, or they were retired themselves. */
+START_TEST(a_cell_that_is_unpacked_gets_no_turn_beyond_the_last)
+{
+    uint32_t cell[4] = {0};
+    struct object *o = (struct object *)(void *)cell;
+
+    object_make_free(cell, 7);
+    ck_assert(o->state == STATE_FREE && object_turn(o) == 7);
+    object_make_free(cell, OBJECT_TURN_MAX + 1);
+    ck_assert(o->state == STATE_FREE && object_turn(o) == OBJECT_TURN_MAX);
+}
+END_TEST
+
 START_TEST(a_pool_that_comes_back_goes_on_where_its_turns_stood)
 {
     struct world w = world_new();
@@ -240,6 +254,7 @@ int main(int argc, char **argv)
         TEST(the_sentence_names_the_id),
         TEST(a_slot_at_its_last_turn_retires_and_its_ids_stay_collected),
         TEST(an_id_is_never_handed_out_twice, .rounds = 2),
+        TEST(a_cell_that_is_unpacked_gets_no_turn_beyond_the_last),
         TEST(a_pool_that_comes_back_goes_on_where_its_turns_stood),
     };
     return unit_main(argc, argv, "slot", tests, ARRAY_LEN(tests));
