@@ -7,7 +7,7 @@
  * linked at random that is what the memory system likes best. Neither is ever refused, whatever the shape of the heap.
  */
 #pragma once
-#include "gc/slotset.h"
+#include "heap/slotset.h"
 
 #define GREY_QUEUE_MAX 4096u
 

@@ -7,6 +7,7 @@
 #include "heap/intern.h"
 #include "heap/list.h"
 #include "heap/names.h"
+#include "heap/reap.h"
 #include "heap/record.h"
 #include "heap/ref.h"
 #include "heap/root.h"
@@ -27,7 +28,7 @@ enum err heap_create(struct mem *mem, uint64_t seed, struct heap **ret)
     h->mem = mem;
     h->seed = seed;
     if (pools_init(&h->pools, mem) != ERR_OK || strings_create(h) != ERR_OK || shape_tables_create(h) != ERR_OK ||
-        weak_tables_create(h) != ERR_OK || (h->big_counts = map_create(mem, seed)) == NULL ||
+        weak_tables_create(h) != ERR_OK || !reap_init(h) || (h->big_counts = map_create(mem, seed)) == NULL ||
         (h->roots = names_create(h)) == NULL) {
         heap_destroy(&h);
         return ERR_NOMEM;
@@ -83,6 +84,7 @@ void heap_destroy(struct heap **at)
     shape_tables_destroy(h);
     strings_destroy(h);
     map_destroy(&h->big_counts);
+    reap_fini(h);
     pools_fini(&h->pools);
     h->magic = 0;
     mem_free(h->mem, h, sizeof *h);
@@ -304,7 +306,7 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
     ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
                       shape_side_bytes(h) + form_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) +
-                      map_bytes(h->weak_cells);
+                      map_bytes(h->weak_cells) + h->deferred_charged;
     ret->untouched_bytes += map_untouched_bytes(h->strings) + map_untouched_bytes(h->big_counts) +
                             map_untouched_bytes(h->weak_cells);
 }

@@ -7,6 +7,7 @@
 #include "heap/heap_gc.h"
 #include "heap/object.h"
 #include "heap/pool.h"
+#include "heap/slotset.h"
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
@@ -30,8 +31,13 @@ struct heap {
 
     /* ref.c */
     struct map *big_counts;   /* slot -> halves of a count that are not in the cell */
+
+    /* reap.c */
     slot_t doomed;            /* the newest of the dead whose memory has not returned; 0: none */
     slot_t parting;           /* one with many parts that is being taken apart, not on that list; 0: none */
+    struct slotset deferred[2]; /* of each of these it has still to let go once; empty if there is none */
+    slot_t deferred_at;       /* where their sweep is: the first of 64 slots */
+    size_t deferred_charged;  /* bytes of the sets on the account */
 
     /* intern.c */
     struct map *strings;      /* hash -> slot of an interned string */

@@ -3,7 +3,7 @@
  *
  * The equations:
  *   1. a live object's count = links to it from objects whose memory has not returned + roots + open scopes +
- *      what each watcher (sessions, the garbage list) says it holds;
+ *      what is still to be let go of (reap.c) + what each watcher (sessions, the garbage list) says it holds;
  *   2. objects alive, dead and links counted one by one = the statistics;
  *   3. bytes of live and of dead objects summed = the statistics; what is condemned counts among the live ones until
  *      it has let go of its contents;
@@ -15,6 +15,7 @@
 #include "heap/intern.h"
 #include "heap/list.h"
 #include "heap/names.h"
+#include "heap/reap.h"
 #include "heap/record.h"
 #include "heap/ref.h"
 #include "heap/scope.h"
@@ -144,6 +145,7 @@ static void compare_object(struct recount *r, slot_t slot)
 static void count_holders(struct recount *r)
 {
     struct heap *h = r->heap;
+    slot_t end = h->pools.pool_end << POOL_SHIFT;
 
     for (uint32_t n = names_next(h->roots, 1); n != 0; n = names_next(h->roots, n + 1))
         count_one(r, names_at(h->roots, n)->target);
@@ -151,6 +153,9 @@ static void count_holders(struct recount *r)
         for (uint32_t i = 0; i < scope_end(s); i++)
             if (scope_get(s, i) != 0)
                 count_one(r, heap_slot(h, scope_get(s, i)));
+    for (int i = 0; i < 2; i++)
+        for (slot_t s = 0; (s = bits_next(h->deferred[i].bits[0], s, end)) < end; s++)
+            count_one(r, s);
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
         if (h->watch[i]->recount != NULL)
             h->watch[i]->recount(h->watch[i]->ctx, count_one, r);
@@ -162,7 +167,7 @@ static void compare_sums(struct recount *r)
 
     claim(r, r->live == s->objects, "%" PRIu64 " objects live, the count is %" PRIu64, r->live, s->objects);
     claim(r, r->dead == s->doomed, "%" PRIu64 " objects are dead, the count is %" PRIu64, r->dead, s->doomed);
-    claim(r, ref_doomed_length(r->heap) <= s->doomed, "the doomed list is longer than the dead are many");
+    claim(r, reap_doomed_length(r->heap) <= s->doomed, "the doomed list is longer than the dead are many");
     claim(r, r->links == s->links, "%" PRIu64 " links, the count is %" PRIu64, r->links, s->links);
     claim(r, r->live_bytes == s->live_bytes, "%" PRIu64 " live bytes, the count is %" PRIu64, r->live_bytes, s->live_bytes);
     claim(r, r->dead_bytes == s->doomed_bytes, "%" PRIu64 " dead bytes, the count is %" PRIu64, r->dead_bytes,

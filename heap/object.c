@@ -3,6 +3,7 @@
 #include "heap/bytes.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
+#include "heap/reap.h"
 #include "heap/record.h"
 #include "heap/shape.h"
 
@@ -86,12 +87,16 @@ static size_t release_list(struct heap *h, slot_t list, size_t units)
     word_t words[LIST_LEAF_ITEMS_MAX];
 
     while (units > 0) {
+        bool defer = reap_may_defer(h, list, list_length(h, list));
         uint32_t n = list_pop_leaf(h, list, words);
         size_t cost = 1 + n / ITEMS_PER_UNIT;
 
         if (n == 0)
             return units;
-        release_leaf(h, words, n);
+        if (defer)
+            reap_defer(h, words, n);
+        else
+            release_leaf(h, words, n);
         units -= units < cost ? units : cost;
     }
     return 0;

@@ -1,11 +1,10 @@
 /*
- * ref.h - reference counts. ref.c and this header are all that changes one.
+ * ref.h - reference counts. ref.c, this header and death.h are all that changes one.
  *
  * A count is exact and cannot wrap: the cell holds up to 2^16 - 1; beyond that, halves of 2^15 move into
  * a table and come back when they are needed. A count that reaches 0 makes its object dead at once and puts
- * it on the doomed list; heap_reap() returns its memory later, and what it held with it. No recursion: the
- * depth of a graph is in the hands of whoever wrote it. The newest of the dead are reaped first: they, and what they
- * hold, are still in the cache.
+ * it on the doomed list; heap_reap() returns its memory later, and what it held with it (reap.c). No recursion: the
+ * depth of a graph is in the hands of whoever wrote it.
  */
 #pragma once
 #include "heap/heap_impl.h"
@@ -16,19 +15,20 @@ static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why);
 void ref_drop(struct heap *h, slot_t slot);
 uint64_t ref_count(const struct heap *h, slot_t slot);
 
+/* Its count has reached 0: it dies, and is doomed. */
+void ref_die(struct heap *h, slot_t slot, struct object *o);
 /* The object is dead from now on, whatever its count says, and the watchers are told: the end of every life but those
  * that a collection condemns (condemned.c). */
 void ref_kill(struct heap *h, slot_t slot);
 /* What few objects have, and who dies leaves: somebody in the middle of looking through it, a weak cell, a large count. */
 void ref_leave_tables(struct heap *h, slot_t slot, struct object *o);
 
-/* Length of the doomed list, by walking it; for heap_validate(). */
-uint64_t ref_doomed_length(const struct heap *h);
-
 /* ---- the common case, inline ---- */
 
 /* Move half of a full count into the table. ERR_NOMEM. */
 enum err ref_spill_half(struct heap *h, slot_t slot, struct why *why);
+/* A count with has_big has come to 0: take half back. */
+void ref_fetch_half(struct heap *h, slot_t slot, struct object *o);
 /* Tell the watchers that a count has changed, if the object is in a window. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained);
 

@@ -6,10 +6,10 @@
  */
 #pragma once
 #include "heap/base/bits.h"
-#include "heap/heap_gc.h"
+#include "heap/pool.h"
 
 struct slotset {
-    uint64_t (*bits)[POOL_CELLS / 64]; /* by pool number */
+    uint64_t (*bits)[POOL_WORDS]; /* by pool number */
     uint64_t *pools;                   /* bit n: pool n may have a member */
     uint32_t pool_end;                 /* none at or above it ever had one */
     uint64_t count;
@@ -18,33 +18,44 @@ struct slotset {
 bool slotset_init(struct slotset *s, struct mem *mem);
 void slotset_fini(struct slotset *s, struct mem *mem);
 
+/* Where the bits of this slot and its neighbours, 64 of them, are. */
+static inline uint64_t *slotset_word(const struct slotset *s, slot_t slot)
+{
+    return (uint64_t *)(void *)s->bits + slot / 64;
+}
+
 static inline bool slotset_has(const struct slotset *s, slot_t slot)
 {
     return bits_has(s->bits[0], slot);
 }
 
-/* Again is fine. */
-static inline void slotset_add(struct slotset *s, slot_t slot)
+/* It may have members from now on. */
+static inline void slotset_name_pool(struct slotset *s, uint32_t pool)
 {
-    uint64_t *word = &s->bits[pool_of(slot)][(slot / 64) % (POOL_CELLS / 64)], bit = 1ull << (slot % 64);
+    bits_add(s->pools, pool);
+    s->pool_end = s->pool_end > pool ? s->pool_end : pool + 1;
+}
 
-    if (*word == 0) {
-        bits_add(s->pools, pool_of(slot));
-        s->pool_end = s->pool_end > pool_of(slot) ? s->pool_end : pool_of(slot) + 1;
-    }
-    s->count += (*word & bit) == 0;
-    *word |= bit;
+/* False: it was a member already. */
+static inline bool slotset_add(struct slotset *s, slot_t slot)
+{
+    uint64_t *word = slotset_word(s, slot), old = *word, bit = 1ull << (slot % 64);
+
+    if (old == 0)
+        slotset_name_pool(s, pool_of(slot));
+    *word = old | bit;
+    s->count += (old & bit) == 0;
+    return (old & bit) == 0;
 }
 
 /* Those among the 64 slots from `first` on. */
 static inline void slotset_add_group(struct slotset *s, slot_t first, uint64_t members)
 {
-    uint64_t *word = &s->bits[pool_of(first)][(first / 64) % (POOL_CELLS / 64)];
+    uint64_t *word = slotset_word(s, first);
 
     if (members == 0)
         return;
-    bits_add(s->pools, pool_of(first));
-    s->pool_end = s->pool_end > pool_of(first) ? s->pool_end : pool_of(first) + 1;
+    slotset_name_pool(s, pool_of(first));
     s->count += (uint64_t)__builtin_popcountll(members & ~*word);
     *word |= members;
 }
@@ -52,17 +63,34 @@ static inline void slotset_add_group(struct slotset *s, slot_t first, uint64_t m
 /* Its pool may go on naming it in `pools`. CHECKs that it is a member. */
 static inline void slotset_remove(struct slotset *s, slot_t slot)
 {
-    uint64_t *word = &s->bits[pool_of(slot)][(slot / 64) % (POOL_CELLS / 64)], bit = 1ull << (slot % 64);
+    uint64_t *word = slotset_word(s, slot), bit = 1ull << (slot % 64);
 
     CHECK((*word & bit) != 0);
     *word &= ~bit;
     s->count--;
 }
 
+/* The members among the 64 slots from `first` on leave. */
+static inline uint64_t slotset_take(struct slotset *s, slot_t first)
+{
+    uint64_t *word = slotset_word(s, first), members = *word;
+
+    *word = 0;
+    s->count -= (uint64_t)__builtin_popcountll(members);
+    return members;
+}
+
+/* These, which are members, among the 64 slots from `first` on leave. */
+static inline void slotset_remove_group(struct slotset *s, slot_t first, uint64_t members)
+{
+    *slotset_word(s, first) &= ~members;
+    s->count -= (uint64_t)__builtin_popcountll(members);
+}
+
 /* The members among the 64 slots from `first` on. */
 static inline uint64_t slotset_group(const struct slotset *s, slot_t first)
 {
-    return s->bits[pool_of(first)][(first / 64) % (POOL_CELLS / 64)];
+    return *slotset_word(s, first);
 }
 
 /* What it costs, at most. */

@@ -1,7 +1,6 @@
 /* slotset.c - see slotset.h. */
-#include "gc/slotset.h"
+#include "heap/slotset.h"
 
-#define POOL_WORDS (POOL_CELLS / 64)
 #define BITS_BYTES ((size_t)POOLS_MAX * POOL_WORDS * sizeof(uint64_t))
 #define POOLS_BYTES (POOLS_MAX / 8)
 
