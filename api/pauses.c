@@ -6,7 +6,7 @@ const char *pause_name(enum pause what)
 {
     static const char *const names[PAUSES] = {
         [GC_IDLE] = "idle",         [GC_REAP] = "reap",         [GC_CLOSE] = "close",
-        [GC_MARK] = "mark",         [GC_COPY] = "copy",
+        [GC_MARK] = "mark",         [GC_PROVE] = "prove",       [GC_COPY] = "copy",
         [GC_SUBTRACT] = "subtract", [GC_SPREAD] = "spread",     [GC_CONDEMN] = "condemn",
         [GC_RELEASE] = "release",   [GC_FREE] = "free",         [GC_FREEZE] = "freeze",
         [GC_TRIM] = "trim",         [PAUSE_HOUSE] = "house",    [PAUSE_PACK] = "pack",

@@ -17,7 +17,7 @@
 void condemn_begin(struct gc *gc, struct window *w)
 {
     w->run.collected = w->run.candidates - w->reached - w->died;
-    w->told_pool = 0;
+    w->release.inward = w->outward == 0 && w->members.count == w->looked_through;
     if (w->run.dry_run)
         gc->dry_count = 0;
     else if (!w->save_all)
@@ -31,10 +31,12 @@ size_t condemn_release(struct gc *gc, struct window *w, size_t units)
 
         if (!slotset_has_in_pool(&w->members, pool))
             continue;
-        units = heap_release_condemned(gc->heap, w->mark, pool, w->members.bits[pool], &w->place, units);
+        units = heap_release_condemned(gc->heap, w->mark, pool, w->members.bits[pool], &w->release, units);
+        for (uint32_t g = 0; g <= GENERATION_FROZEN; g++)
+            gc->population[g] -= w->release.by_generation[g];
         if (units == 0)
             return 0;
-        w->place = 0;
+        w->release.place = 0;
     }
     return units;
 }

@@ -38,7 +38,7 @@ static inline void copies_begin(struct copies *c, slot_t slot)
 }
 
 void copies_set_large(struct copies *c, slot_t slot, uint32_t count);
-/* One less of a large count; what cannot be said in four bytes is never 0. */
+/* One less of a large count, of which something is left; what cannot be said in four bytes stays. */
 void copies_subtract_large(struct copies *c, slot_t slot);
 
 static inline void copies_set(struct copies *c, slot_t slot, uint32_t count)
@@ -48,8 +48,8 @@ static inline void copies_set(struct copies *c, slot_t slot, uint32_t count)
         copies_set_large(c, slot, count);
 }
 
-/* One less. There must be one: that a link from member to member is not counted cannot be. */
-static inline void copies_subtract(struct copies *c, slot_t slot)
+/* One less: is nothing left? There must be one: that a link from member to member is not counted cannot be. */
+static inline bool copies_subtract(struct copies *c, slot_t slot)
 {
     uint8_t left = c->bytes[slot];
 
@@ -58,6 +58,7 @@ static inline void copies_subtract(struct copies *c, slot_t slot)
         c->bytes[slot] = (uint8_t)(left - 1);
     else
         copies_subtract_large(c, slot);
+    return left == 1;
 }
 
 /* Is anything left? */

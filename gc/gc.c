@@ -1,8 +1,8 @@
 /*
  * gc.c - see gc.h: the machine that is stepped, and what it hears from the heap.
  *
- *     asked for, or due --> [REAP] CLOSE --> [MARK --> COPY] --> SUBTRACT --> SPREAD --> [CONDEMN] --> RELEASE --> FREE
- *                                                                                                         --> logged
+ *     asked for, or due --> [REAP] CLOSE --> [MARK --> PROVE --> COPY] --> SUBTRACT --> SPREAD --> [CONDEMN]
+ *                                                                                          --> RELEASE --> FREE --> logged
  *
  * gc_step() does one bounded piece of whatever comes first: the young window, else the full one, else what has
  * been asked for, else what is due, else the dead that wait to be reaped.
@@ -39,8 +39,8 @@ static void on_born(void *ctx, slot_t slot, enum object_kind kind)
         gc->counts[0]++;
 }
 
-/* A member whose count changes is taken as reached: see subtract.c. After the flip nobody is told. */
-static void on_ref_changed(void *ctx, slot_t slot)
+/* A member that changes is taken as reached: see subtract.c. After the flip nobody is told. */
+static void on_member_changed(void *ctx, slot_t slot)
 {
     struct gc *gc = ctx;
     struct window *w = window_of(gc, slot);
@@ -70,19 +70,6 @@ static void on_dying(void *ctx, slot_t slot)
         slotset_remove(&w->members, slot); /* not collected: it died by counting */
         w->died++;
     }
-}
-
-/* Its window walks it until it is freed; and its end was no deallocation by count. */
-static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64])
-{
-    struct gc *gc = ctx;
-    slot_t first = pool << POOL_SHIFT | bits_next(cells, 0, POOL_CELLS);
-    struct pool_span span = span_of(gc->pools, pool);
-
-    window_of(gc, first)->told_pool = pool;
-    for (uint32_t i = 0; i < POOL_CELLS / 64; i++)
-        for (uint64_t mask = cells[i]; mask != 0; mask &= mask - 1)
-            gc->population[object_in(&span, (pool << POOL_SHIFT) + i * 64 + (slot_t)__builtin_ctzll(mask))->generation]--;
 }
 
 static void on_recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
@@ -139,10 +126,10 @@ enum err gc_create(struct heap *h, struct gc **ret)
     gc->full.mark = WINDOW_FULL;
     gc->watch = (struct heap_watch){.ctx = gc,
                                     .born = on_born,
-                                    .gained_ref = on_ref_changed,
-                                    .lost_ref = on_ref_changed,
+                                    .gained_ref = on_member_changed,
+                                    .lost_ref = on_member_changed,
+                                    .member_changing = on_member_changed,
                                     .dying = on_dying,
-                                    .condemned = on_condemned,
                                     .recount = on_recount,
                                     .validate = on_validate};
     if (!make_tables(gc, mem)) {
@@ -195,6 +182,8 @@ static phase_fn phase_of(const struct window *w)
         return window_close_set;
     case GC_MARK:
         return window_mark;
+    case GC_PROVE:
+        return window_prove;
     case GC_COPY:
         return window_copy;
     case GC_SUBTRACT:
@@ -248,9 +237,12 @@ static bool has_nothing_to_do(const struct window *w)
 {
     switch (w->phase) {
     case GC_MARK:
+    case GC_PROVE:
         return w->generation < 2; /* what holds the young is old: there is more of it than of them */
     case GC_COPY:
-        return w->generation < 2; /* they were copied when they were chosen */
+        return w->generation < 2 || w->nothing_held; /* the young were copied when they were chosen */
+    case GC_SUBTRACT:
+        return w->nothing_held;
     case GC_RELEASE:
     case GC_FREE:
         return w->run.dry_run || w->save_all || w->run.collected == 0;

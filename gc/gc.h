@@ -32,6 +32,7 @@ enum gc_phase {
     /* a collection (subtract.c, condemn.c) */
     GC_CLOSE,
     GC_MARK,
+    GC_PROVE,
     GC_COPY,
     GC_SUBTRACT,
     GC_SPREAD,

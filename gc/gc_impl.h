@@ -28,12 +28,17 @@ struct window {
     bool save_all;
     uint64_t reached;          /* members found to be held from outside */
     uint64_t died;             /* members that died by counting meanwhile */
+    uint64_t looked_through;   /* PROVE, SUBTRACT: members there were when it began */
+    uint64_t outward;          /* ... links from them to others */
+    uint64_t unexplained;      /* PROVE: sum of their counts, less the links among them */
+    uint64_t unheld;           /* SUBTRACT: members of whose count nothing is left */
+    bool nothing_held;         /* then, and nobody has changed: none of them is held from outside */
+    bool all_held;             /* or each is */
     enum walk walk;
     slot_t group;              /* the walk is among the 64 slots from here on */
     uint64_t mask;             /* of them, those it has not come to */
     slot_t end;                /* of the heap when it opened: what is born behind it is no member */
-    uint32_t told_pool;        /* RELEASE: the condemned up to this pool have left their generations */
-    uint32_t place;            /* RELEASE: how far it is in the pool of `group` */
+    struct release_walk release; /* RELEASE: what the condemned before its place in the pool of `group` held is let go of */
     struct edge_scan scan;     /* object in the middle of being looked through */
     struct held_scan held;     /* MARK: roots and holds it has come to */
     struct grey grey;
@@ -139,6 +144,13 @@ static inline bool window_is_walked(const struct window *w)
     return w->group >= w->end;
 }
 
+/* No need to go on. */
+static inline void window_end_walk(struct window *w)
+{
+    w->group = w->end;
+    w->mask = 0;
+}
+
 /* A member is reached: it leaves the window, and waits to be looked through. */
 static inline void window_reach(struct window *w, slot_t slot)
 {
@@ -166,9 +178,10 @@ static inline slot_t window_next(struct gc *gc, struct window *w, size_t *units)
     return slot;
 }
 
-/* subtract.c: each takes units and returns what is left; 0: call again. */
+/* subtract.c, prove.c, spread.c: each takes units and returns what is left; 0: call again. */
 size_t window_close_set(struct gc *gc, struct window *w, size_t units);
 size_t window_mark(struct gc *gc, struct window *w, size_t units);
+size_t window_prove(struct gc *gc, struct window *w, size_t units);
 size_t window_copy(struct gc *gc, struct window *w, size_t units);
 size_t window_subtract(struct gc *gc, struct window *w, size_t units);
 size_t window_spread(struct gc *gc, struct window *w, size_t units);

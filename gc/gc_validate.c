@@ -27,12 +27,13 @@ static bool is_in_its_set(const struct gc *gc, slot_t slot, const struct object 
     return slotset_has(&gc->nursery[0], slot) || slotset_has(&gc->nursery[1], slot);
 }
 
-/* Condemned, and no longer counted in its generation: its pool was told. */
+/* Condemned, and no longer counted in its generation: RELEASE has come by. */
 static bool has_left(const struct gc *gc, slot_t slot)
 {
     const struct window *w = slotset_has(&gc->young.members, slot) ? &gc->young : &gc->full;
+    slot_t place = (pool_of(w->group) << POOL_SHIFT) + w->release.place;
 
-    return !heap_is_alive(gc->heap, slot) && pool_of(slot) <= w->told_pool;
+    return !heap_is_alive(gc->heap, slot) && (w->phase == GC_FREE || slot < place);
 }
 
 static void count_cell(const struct gc *gc, slot_t slot, struct census *c)

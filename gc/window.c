@@ -14,6 +14,7 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     w->end = gc_heap_end(gc);
     w->save_all = (gc->tuning.debug & GC_DEBUG_SAVEALL) != 0;
     w->reached = w->died = 0;
+    w->nothing_held = w->all_held = false;
     w->held = (struct held_scan){.source = 0};
     w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
     heap_open_window(gc->heap, w->mark, w->members.bits[0]);
@@ -90,7 +91,7 @@ static void begin_walk(struct window *w, enum walk walk)
     w->walk = walk;
     w->group = 0; /* pool 0 has no cells */
     w->mask = 0;
-    w->place = 0;
+    w->release.place = 0;
 }
 
 void window_rewind(struct window *w)
@@ -99,6 +100,10 @@ void window_rewind(struct window *w)
         begin_walk(w, w->generation == 0 ? WALK_NURSERY : WALK_YOUNG);
     else
         begin_walk(w, WALK_MEMBERS);
+    if (w->phase != GC_PROVE && w->phase != GC_SUBTRACT)
+        return;
+    w->looked_through = w->members.count;
+    w->outward = w->unexplained = w->unheld = 0;
 }
 
 bool window_choose_elsewhere(struct window *w)

@@ -7,7 +7,8 @@
  * Then two passes, each in bounded steps, each over the whole set before the next:
  *
  *     release   the members let go of their contents. Links among them are skipped, which takes a look at a bit
- *               instead of a count; a survivor that loses its last reference dies by counting.
+ *               instead of a count, and none when it is known that there are no others; a survivor that loses its
+ *               last reference dies by counting.
  *     free      the cells go back. A pool of which nothing is left goes as a whole, and its cells are never touched.
  *
  * A slot must not be free, and so used again, while a condemned neighbour still names it: hence two passes.
@@ -33,19 +34,24 @@ void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
 
 /* ---- release ---- */
 
+#define BYTES_AHEAD 2048
+#define NUMBERS (1u << WORD_CONST | 1u << WORD_INT | 1u << WORD_REAL)
 #define LINKS_AHEAD 128u /* found, and not yet acted on: by then the bits of the first have come from memory */
 
 /* What a run of deaths in one pool adds up to, so that the counters are touched once. */
 struct release {
     struct heap *heap;
     const uint64_t *dead;     /* those who go with it, by slot */
+    bool inward;              /* links go to them alone */
+    uint32_t harmless;        /* tags, as bits, of words that hold nothing but those */
     struct pool_span span;
     uint32_t cell_bytes;
     uint32_t values;          /* words of a cell that are its own */
     uint32_t shape;           /* of the last few ... */
     uint64_t objects;         /* ... how many that were */
     uint32_t turn_max;
-    uint32_t count;
+    uint32_t links;           /* that they had */
+    uint32_t count;           /* of targets */
     slot_t target[LINKS_AHEAD];
 };
 
@@ -66,12 +72,9 @@ static void flush_shape(struct release *r)
 /* Links among the condemned say nothing any more. */
 static void drop_links(struct release *r)
 {
-    struct heap *h = r->heap;
-
     for (uint32_t i = 0; i < r->count; i++)
         if (!bits_has(r->dead, r->target[i]))
-            ref_drop(h, r->target[i]);
-    h->stats.links -= r->count;
+            ref_drop(r->heap, r->target[i]);
     r->count = 0;
 }
 
@@ -87,56 +90,79 @@ static void flush(struct release *r, struct pool *pool)
 {
     flush_shape(r);
     drop_links(r);
+    r->heap->stats.links -= r->links;
     if (r->turn_max > pool->turn_max)
         pool->turn_max = (uint16_t)r->turn_max;
 }
 
-/* The common case: nothing of the cell is written, it is only read. */
-static inline void release_inline(struct release *r, const struct object *o)
+/* Nothing of the cell is written, it is only read. */
+static void release_inline(struct release *r, const struct object *o)
 {
-    uint32_t values = r->values;
+    for (uint32_t i = 0; i < r->values; i++) {
+        enum word_tag tag = word_tag(o->word[i]);
 
-    for (uint32_t i = 0; i < values; i++) {
-        if (word_tag(o->word[i]) == WORD_LINK)
+        r->links += tag == WORD_LINK;
+        if (tag == WORD_LINK && !r->inward)
             drop_soon(r, word_payload(o->word[i]));
-        else if (word_tag(o->word[i]) >= WORD_STRING)
+        else if (tag >= WORD_STRING && tag != WORD_LINK)
             word_release(r->heap, o->word[i]);
     }
 }
 
+/* The common case of a set that dies with all it links to: nothing has to be let go of. */
+static inline bool holds_nothing(struct release *r, const struct object *o)
+{
+    uint32_t tags = 0, links = 0;
+
+    if (!object_is_inline(o) || o->has_weak || o->has_big)
+        return false;
+    for (uint32_t i = 0; i < r->values; i++) {
+        tags |= 1u << word_tag(o->word[i]);
+        links += word_tag(o->word[i]) == WORD_LINK;
+    }
+    if ((tags & ~r->harmless) != 0)
+        return false;
+    r->links += links;
+    return true;
+}
+
 /* False: it is not empty yet, and the units are used up. */
-static inline bool release_one(struct release *r, slot_t slot, size_t *units)
+static bool release_contents(struct release *r, slot_t slot, struct object *o, size_t *units)
 {
     struct heap *h = r->heap;
-    struct object *o = object_in(&r->span, slot);
 
     if (h->scans != NULL || o->has_weak || o->has_big)
         ref_leave_tables(h, slot, o);
     if (object_is_inline(o))
         release_inline(r, o);
-    else if ((*units = object_release_contents(h, slot, *units)) == 0)
-        return false;
-    if (o->shape != r->shape)
-        flush_shape(r);
-    r->shape = o->shape;
-    r->objects++;
-    if (object_turn(o) + 1 > r->turn_max)
-        r->turn_max = object_turn(o) + 1;
-    (*units)--;
-    return true;
+    else
+        *units = object_release_contents(h, slot, *units);
+    return *units > 0;
 }
 
-/* Of 64 cells those in the mask. False: out of units, *place is where to go on. */
-static bool release_group(struct release *r, slot_t group, uint64_t mask, size_t *units, uint32_t *place)
+/* Of 64 cells those in the mask. Returns those that it did not come to, as the units are used up. */
+static uint64_t release_group(struct release *r, struct release_walk *walk, slot_t group, uint64_t mask, size_t *units)
 {
-    for (group &= ~63u; mask != 0; mask &= mask - 1) {
-        slot_t slot = group + (slot_t)__builtin_ctzll(mask);
+    uint64_t generations = 0; /* 16 bits each */
 
-        *place = slot % POOL_CELLS;
-        if (*units == 0 || !release_one(r, slot, units))
-            return false;
+    for (; mask != 0 && *units > 0; mask &= mask - 1, (*units)--) {
+        slot_t slot = group + (slot_t)__builtin_ctzll(mask);
+        struct object *o = object_in(&r->span, slot);
+        uint32_t turn = object_turn(o) + 1;
+
+        __builtin_prefetch((const char *)o + BYTES_AHEAD);
+        if (!holds_nothing(r, o) && !release_contents(r, slot, o, units))
+            break;
+        if (o->shape != r->shape)
+            flush_shape(r);
+        r->shape = o->shape;
+        r->objects++;
+        r->turn_max = turn > r->turn_max ? turn : r->turn_max;
+        generations += 1ull << 16 * o->generation;
     }
-    return true;
+    for (uint32_t g = 0; g <= GENERATION_FROZEN; g++)
+        walk->by_generation[g] += (uint32_t)(generations >> 16 * g) & UINT16_MAX;
+    return mask;
 }
 
 static void tell_watchers(struct heap *h, enum object_window w, uint32_t pool, const uint64_t cells[])
@@ -149,25 +175,36 @@ static void tell_watchers(struct heap *h, enum object_window w, uint32_t pool, c
             h->watch[i]->condemned(h->watch[i]->ctx, pool, cells);
 }
 
-size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
-                              const uint64_t cells[POOL_WORDS], uint32_t *place, size_t units)
+static struct release release_begin(struct heap *h, enum object_window w, uint32_t pool, bool inward)
 {
-    struct release r; /* but for the targets, of which there are none */
+    uint32_t words = h->pools.pool[pool].words;
+
+    return (struct release){.heap = h,
+                            .dead = h->windows.members[w],
+                            .inward = inward,
+                            .harmless = h->scans != NULL ? 0 : NUMBERS | (inward ? 1u << WORD_LINK : 0),
+                            .span = span_of(&h->pools, pool),
+                            .cell_bytes = words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES,
+                            .values = words - OBJECT_HEADER_WORDS};
+}
+
+size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
+                              const uint64_t cells[POOL_WORDS], struct release_walk *walk, size_t units)
+{
+    struct release r = release_begin(h, w, pool, walk->inward);
     slot_t first = pool << POOL_SHIFT;
+    uint64_t left = 0;
 
     CHECK((h->windows.dead >> w) & 1);
-    r.heap = h;
-    r.dead = h->windows.members[w];
-    r.span = span_of(&h->pools, pool);
-    r.cell_bytes = h->pools.pool[pool].words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES;
-    r.values = h->pools.pool[pool].words - OBJECT_HEADER_WORDS;
-    r.shape = r.turn_max = r.count = 0;
-    r.objects = 0;
+    memset(walk->by_generation, 0, sizeof walk->by_generation);
     tell_watchers(h, w, pool, cells);
-    for (; *place < POOL_CELLS && units > 0; *place = (*place | 63) + 1)
-        if (!release_group(&r, first | *place, cells[*place / 64] >> *place % 64 << *place % 64, &units, place))
-            break;
-    h->released[w] = first + *place;
+    while (walk->place < POOL_CELLS && units > 0 && left == 0) {
+        uint32_t group = walk->place & ~63u;
+
+        left = release_group(&r, walk, first + group, cells[group / 64] >> walk->place % 64 << walk->place % 64, &units);
+        walk->place = left != 0 ? group + (uint32_t)__builtin_ctzll(left) : group + 64;
+    }
+    h->released[w] = first + walk->place;
     flush(&r, &h->pools.pool[pool]);
     return units;
 }

@@ -178,7 +178,7 @@ enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *f
         return set_by_name(h, id, form, place, v, why);
     if ((e = word_encode(h, v, &word, why)) != ERR_OK)
         return e;
-    if (h->changes_are_watched)
+    if (h->changes_are_watched || h->windows.open != 0)
         object_changing(h, slot);
     at = o->layout == LAYOUT_INLINE ? &o->word[place] : &record_values(h, slot, &room)[place];
     old = *at;

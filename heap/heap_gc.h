@@ -18,7 +18,8 @@ struct heap_watch {
     void (*born)(void *ctx, slot_t slot, enum object_kind kind); /* live, count 1 */
     void (*gained_ref)(void *ctx, slot_t slot); /* told for members of an open window only */
     void (*lost_ref)(void *ctx, slot_t slot);   /* the same; the count is not 0 */
-    void (*changing)(void *ctx, slot_t slot);   /* before its contents change */
+    void (*member_changing)(void *ctx, slot_t slot); /* the same; before its contents change */
+    void (*changing)(void *ctx, slot_t slot);   /* before the contents of any object change */
     void (*dying)(void *ctx, slot_t slot);      /* its count reached 0; still whole */
     /* these of one pool were condemned, and are still whole */
     void (*condemned)(void *ctx, uint32_t pool, const uint64_t cells[POOL_CELLS / 64]);
@@ -126,9 +127,15 @@ void heap_close_window(struct heap *h, enum object_window w);
 /* Every object that is still in window `w`, `members` of them, is dead from now on, at once. Then,
  * pool by pool in ascending order and each over the whole set before the next: release, free. */
 void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members);
-/* Let the condemned `cells` of a pool, from *place on, let go of their contents; returns the units left over.
- * 0: call again with *place as it is; otherwise the pool is done. */
+struct release_walk {
+    bool inward;    /* they link to none but the condemned: nobody else has to be told */
+    uint32_t place; /* in the pool, where it goes on */
+    uint32_t by_generation[GENERATION_FROZEN + 1]; /* out: objects that the last call came to */
+};
+
+/* Let the condemned `cells` of a pool, from the walk's place on, let go of their contents; returns the units left over.
+ * 0: call again; otherwise the pool is done. */
 size_t heap_release_condemned(struct heap *h, enum object_window w, uint32_t pool,
-                              const uint64_t cells[POOL_CELLS / 64], uint32_t *place, size_t units);
+                              const uint64_t cells[POOL_CELLS / 64], struct release_walk *walk, size_t units);
 /* The cells go back. O(cells), and O(1) if the pool has no others. */
 void heap_free_condemned(struct heap *h, uint32_t pool, const uint64_t cells[POOL_CELLS / 64]);

@@ -65,9 +65,16 @@ void object_resized(struct heap *h, slot_t slot, int64_t delta)
 
 void object_changing(struct heap *h, slot_t slot)
 {
-    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
-        if (h->watch[i]->changing != NULL)
-            h->watch[i]->changing(h->watch[i]->ctx, slot);
+    bool is_member = windows_have(&h->windows, h->windows.open, slot);
+
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++) {
+        const struct heap_watch *w = h->watch[i];
+
+        if (w->changing != NULL)
+            w->changing(w->ctx, slot);
+        if (is_member && w->member_changing != NULL)
+            w->member_changing(w->ctx, slot);
+    }
 }
 
 #define ITEMS_PER_UNIT 8

@@ -129,7 +129,7 @@ class WithoutMemory(Garbage):
         self.ok(self.c.patch("/v1/config", {"memory_bytes_max": 0}))
 
 
-BEFORE_THE_FLIP = ("close", "mark", "copy", "subtract", "spread")
+BEFORE_THE_FLIP = ("close", "mark", "prove", "copy", "subtract", "spread")
 
 
 class InTheMiddle(Garbage):

@@ -221,7 +221,7 @@ class Pauses(Logged):
         self.assertEqual(gc["pauses_us"]["count"], gc["pauses_cpu_us"]["count"])
         self.assertEqual(max(p["max"] for p in phases.values()), gc["pauses_us"]["max"])
         self.assertEqual(max(p["cpu_max"] for p in phases.values()), gc["pauses_cpu_us"]["max"])
-        for name in ("close", "subtract", "house"):
+        for name in ("close", "prove", "house"):
             self.assertGreater(phases[name]["seconds"], 0, phases)
         for p in [gc["pauses_us"], gc["pauses_cpu_us"], *phases.values()]:
             self.assertTrue(p["p50"] <= p["p99"] <= p["p999"] <= p["max"], p)

@@ -537,7 +537,7 @@ START_TEST(callers_who_wait_for_one_generation_share_a_run)
     first = ask(&w, 2, false);
     second = ask(&w, 2, false);
     ck_assert_uint_eq(first, second);
-    ck_assert(step_to(&w, GC_SUBTRACT));
+    ck_assert(step_to(&w, GC_PROVE));
     during = ask(&w, 2, false);
     ck_assert_uint_eq(during, first + 1); /* a call during a run waits for the next */
     ck_assert(!gc_run_of(w.gc, 2, false, first, &run));

@@ -224,7 +224,7 @@ START_TEST(a_set_dies_at_the_flip_and_goes_in_two_walks)
     obj_id a = new_record(&w), b = new_record(&w), survivor = new_record(&w), only_theirs = new_record(&w);
     slot_t set_of_two[] = {slot_of(a), slot_of(b)};
     uint64_t cells[POOL_CELLS / 64] = {0};
-    uint32_t place = 0;
+    struct release_walk walk = {.place = 0};
 
     put_link(&w, a, "b", b);
     put_link(&w, b, "a", a);
@@ -241,7 +241,7 @@ START_TEST(a_set_dies_at_the_flip_and_goes_in_two_walks)
     ck_assert_uint_eq(world_stats(&w).doomed, 2);
     ck_assert_uint_eq(world_stats(&w).freed_by_collector, 2);
     world_check(&w);
-    while (heap_release_condemned(w.heap, WINDOW_YOUNG, pool_of(set_of_two[0]), cells, &place, 1) == 0)
+    while (heap_release_condemned(w.heap, WINDOW_YOUNG, pool_of(set_of_two[0]), cells, &walk, 1) == 0)
         world_check(&w);
     ck_assert(told.pools == 1 && told.cells == 2);
     ck_assert_uint_eq(refs(&w, survivor), 1);
@@ -264,7 +264,8 @@ START_TEST(a_pool_of_the_condemned_goes_as_a_whole)
         static slot_t slots[POOL_CELLS];
         static obj_id ids[2 * POOL_CELLS];
         uint64_t cells[POOL_CELLS / 64] = {0};
-        uint32_t place = 0, count = 0, pool;
+        struct release_walk walk = {.place = 0};
+        uint32_t count = 0, pool;
 
         for (uint32_t i = 0; i < ARRAY_LEN(ids); i++)
             ids[i] = new_record(&w);
@@ -277,7 +278,7 @@ START_TEST(a_pool_of_the_condemned_goes_as_a_whole)
             let_go(&w, heap_id(w.heap, slots[i]));
         }
         condemn(&w, slots, count, cells);
-        while (heap_release_condemned(w.heap, WINDOW_YOUNG, pool, cells, &place, 100) == 0)
+        while (heap_release_condemned(w.heap, WINDOW_YOUNG, pool, cells, &walk, 100) == 0)
             ;
         free_them(&w, slots, count, cells);
         ck_assert_uint_eq(world_stats(&w).doomed, 0);
