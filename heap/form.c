@@ -136,6 +136,18 @@ static enum err set_by_name(struct heap *h, obj_id id, const struct record_form 
     return heap_edit_record(h, id, &edit, 1, why);
 }
 
+bool heap_form_fits(const struct heap *h, const struct record_form *form, struct label label, const struct field *fields,
+                    size_t count)
+{
+    if (count != form->count || !slice_eq(label.class, shape_class_name(h, form->held)) ||
+        !slice_eq(label.site, shape_site(h, form->held)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!slice_eq(fields[i].name, string_slice(h, form->names[i])))
+            return false;
+    return true;
+}
+
 /* ---- in slots ---- */
 
 enum err heap_new_of_form(struct heap *h, const struct record_form *form, const struct value *values, obj_id *ret,

@@ -27,6 +27,10 @@ void heap_form_destroy(struct heap *h, struct record_form **form);
 enum err heap_new_of_form(struct heap *h, const struct record_form *form, const struct value *values, obj_id *ret,
                           struct why *why);
 
+/* Would it make records of that label with these fields, in their order? */
+bool heap_form_fits(const struct heap *h, const struct record_form *form, struct label label, const struct field *fields,
+                    size_t count);
+
 /* Set the field that the form has at `place`, counted from 0. A record of another shape, whatever its class, is
  * edited by name: it has the field or gets it. What heap_edit_record() answers. */
 enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *form, size_t place,
