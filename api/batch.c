@@ -130,18 +130,39 @@ static enum err check_count(const struct batch *b, struct why *why)
     return ERR_OK;
 }
 
+/* A line that does not look like the ops that batches are made of, or is wrong. */
+static enum err run_other_line(struct batch *b, struct slice line)
+{
+    json_auto_t *json = NULL;
+    struct op op;
+    enum err e;
+
+    if ((e = decode_json(line, (size_t)b->task->api->settings->json_depth_max, &json, &b->why)) ||
+        (e = op_read(&b->decoder, json, &op, &b->why)))
+        return e;
+    e = batch_run_op(b, &op, &b->why);
+    op_fini(&b->decoder, &op);
+    return e;
+}
+
+static enum err run_op_line(struct batch *b, struct slice line)
+{
+    struct op_room room;
+    struct op op;
+
+    if (b->task->api->settings->json_depth_max >= OP_SCAN_DEPTH && op_scan(&b->decoder, line, &room, &op))
+        return batch_run_op(b, &op, &b->why);
+    return run_other_line(b, line);
+}
+
 static void run_line(struct batch *b, struct slice line)
 {
-    struct task *t = b->task;
-    size_t mark = t->reply.body.len;
-    json_auto_t *op = NULL;
+    size_t mark = b->task->reply.body.len;
     enum err e;
 
     if ((e = check_length(b, line, &b->why)) == ERR_OK && is_blank(line))
         return;
-    if (e || (e = check_count(b, &b->why)) ||
-        (e = decode_json(line, (size_t)t->api->settings->json_depth_max, &op, &b->why)) ||
-        (e = batch_run_op(b, op, &b->why)))
+    if (e || (e = check_count(b, &b->why)) || (e = run_op_line(b, line)))
         fail_op(b, mark);
     else if (b->state == BATCH_OPS)
         end_op(b, mark);
@@ -242,6 +263,7 @@ static void batch_destroy(struct task *t, void *ctx)
 {
     struct batch *b = ctx;
 
+    batch_forms_fini(t->api->heap, &b->forms);
     api_end_scope(t->api, &b->made);
     mem_free(t->api->mem, b, sizeof *b);
 }

@@ -2,6 +2,8 @@
  * batch.h - a batch that runs: shared by batch.c (lines in, answers out) and batch_ops.c (what each op does).
  */
 #pragma once
+#include "api/batch_forms.h"
+#include "api/op.h"
 #include "api/task.h"
 
 enum batch_state {
@@ -16,6 +18,7 @@ struct batch {
     enum batch_state state;
     struct decoder decoder; /* knows "@n" */
     struct scope_end *made; /* what it holds, by number of op; NULL while it has made nothing */
+    struct batch_forms forms;
     uint32_t op;            /* the number of the op that runs, or will run next */
     bool summary_only;
     bool failed;
@@ -25,9 +28,9 @@ struct batch {
     uint64_t ticket;
 };
 
-/* Run one op, a decoded line, and write its answer into task->out, or leave it waiting in BATCH_COLLECT.
- * After an error the heap has not changed (what was written may be anything). */
-enum err batch_run_op(struct batch *b, const json_t *op, struct why *why);
+/* Carry out one op, and write its answer into task->out, or leave it waiting in BATCH_COLLECT. After an error the
+ * heap has not changed (what was written may be anything). */
+enum err batch_run_op(struct batch *b, const struct op *op, struct why *why);
 
 /* The end of a collect: its answer. */
 void batch_answer_collect(struct batch *b, const struct gc_run *run);

@@ -1,8 +1,8 @@
 /*
  * batch_ops.c - what each op of a batch does: one function an op, in the order of the API's table.
  *
- * An op finds its arguments in an array of the length the table allows. Its target is an id like one in a
- * path (404, 410); ids inside values are links (422). It writes its answer last.
+ * An op comes with all that it says (op.h): its target lives, its names have the right length. It writes its answer
+ * last.
  */
 #include "api/base64.h"
 #include "api/batch.h"
@@ -17,12 +17,7 @@ static struct heap *heap_of(const struct batch *b)
     return b->task->api->heap;
 }
 
-/* ---- arguments ---- */
-
-static const json_t *arg(const json_t *op, size_t i)
-{
-    return json_array_get(op, i); /* NULL if it was left out */
-}
+/* ---- "@n" ---- */
 
 enum err batch_name(void *ctx, struct slice text, obj_id *ret, struct why *why)
 {
@@ -40,61 +35,6 @@ enum err batch_name(void *ctx, struct slice text, obj_id *ret, struct why *why)
         return why_set(why, ERR_BAD_VALUE, "op %llu of this batch has made no object",
                        (unsigned long long)number);
     *ret = id;
-    return ERR_OK;
-}
-
-static enum err read_target(const struct batch *b, const json_t *json, obj_id *ret, struct why *why)
-{
-    obj_id id;
-    enum err e;
-
-    if ((e = decode_id(&b->decoder, json, &id, why)) || (e = heap_check(heap_of(b), id, why)))
-        return e;
-    *ret = id;
-    return ERR_OK;
-}
-
-static enum err read_string(const json_t *json, const char *what, struct slice *ret, struct why *why)
-{
-    if (!json_is_string(json))
-        return why_set(why, ERR_BAD_VALUE, "%s is a string", what);
-    *ret = json_slice(json);
-    return ERR_OK;
-}
-
-static enum err read_name(const json_t *json, const char *what, struct slice *ret, struct why *why)
-{
-    enum err e;
-
-    if ((e = read_string(json, what, ret, why)))
-        return e;
-    return check_name(*ret, what, why);
-}
-
-/* A field of a record, by name, or an item of a list, by index. */
-struct place_in {
-    obj_id id;
-    bool is_item;
-    struct slice field;
-    uint64_t index;
-};
-
-static enum err read_place(const struct batch *b, const json_t *op, struct place_in *ret, struct why *why)
-{
-    const json_t *key = arg(op, 2);
-    struct place_in p = {0};
-    enum err e;
-
-    if ((e = read_target(b, arg(op, 1), &p.id, why)))
-        return e;
-    if (json_is_integer(key)) {
-        p.is_item = true;
-        p.index =
-            json_integer_value(key) >= 0 ? (uint64_t)json_integer_value(key) : UINT64_MAX; /* no such item */
-    } else if ((e = read_name(key, "field name", &p.field, why))) {
-        return e;
-    }
-    *ret = p;
     return ERR_OK;
 }
 
@@ -142,41 +82,29 @@ static enum err keep_and_answer(struct batch *b, obj_id id, struct why *why)
 }
 
 /* ["new","Node",{"val":1}] */
-static enum err op_new(struct batch *b, const json_t *op, struct why *why)
+static enum err run_new(struct batch *b, const struct op *op, struct why *why)
 {
-    struct label label = {.site = b->decoder.site};
-    struct decoded_fields f = {0};
-    const json_t *fields = arg(op, 2);
+    struct label label = {op->name, b->decoder.site};
     obj_id id;
     enum err e;
 
-    if ((e = read_name(arg(op, 1), "class name", &label.class, why)))
+    if ((e = open_scope(b, why)) || (e = batch_new_record(heap_of(b), &b->forms, label, op->fields.fields,
+                                                          op->fields.count, &id, why)))
         return e;
-    if (fields != NULL && !json_is_object(fields))
-        return why_set(why, ERR_BAD_VALUE, "the fields of a new object are an object");
-    if ((e = open_scope(b, why)) ||
-        (fields != NULL && (e = decode_fields(&b->decoder, fields, false, &f, why))))
-        return e;
-    e = heap_new_record(heap_of(b), label, f.fields, f.count, &id, why);
-    fields_fini(&b->decoder, &f);
-    return e ? e : keep_and_answer(b, id, why);
+    return keep_and_answer(b, id, why);
 }
 
 /* ["list",[1,2]] */
-static enum err op_list(struct batch *b, const json_t *op, struct why *why)
+static enum err run_list(struct batch *b, const struct op *op, struct why *why)
 {
     struct label label = {SLICE("list"), b->decoder.site};
-    struct decoded_items l;
     obj_id id;
     enum err e;
 
-    if (!json_is_array(arg(op, 1)))
-        return why_set(why, ERR_BAD_VALUE, "the items of a list are an array");
-    if ((e = open_scope(b, why)) || (e = decode_items(&b->decoder, arg(op, 1), &l, why)))
+    if ((e = open_scope(b, why)) ||
+        (e = heap_new_list(heap_of(b), label, op->items.items, op->items.count, &id, why)))
         return e;
-    e = heap_new_list(heap_of(b), label, l.items, l.count, &id, why);
-    items_fini(&b->decoder, &l);
-    return e ? e : keep_and_answer(b, id, why);
+    return keep_and_answer(b, id, why);
 }
 
 static enum err decode_bytes(struct batch *b, struct slice text, struct payload **ret, struct why *why)
@@ -198,16 +126,14 @@ static enum err decode_bytes(struct batch *b, struct slice text, struct payload 
 }
 
 /* ["bytes","BASE64"] */
-static enum err op_bytes(struct batch *b, const json_t *op, struct why *why)
+static enum err run_bytes(struct batch *b, const struct op *op, struct why *why)
 {
     struct label label = {SLICE("bytes"), b->decoder.site};
     struct payload *payload;
-    struct slice text;
     obj_id id;
     enum err e;
 
-    if ((e = read_string(arg(op, 1), "the content of bytes", &text, why)) || (e = open_scope(b, why)) ||
-        (e = decode_bytes(b, text, &payload, why)))
+    if ((e = open_scope(b, why)) || (e = decode_bytes(b, op->name, &payload, why)))
         return e;
     e = heap_new_bytes(heap_of(b), label, &payload, &id, why);
     payload_release(&payload);
@@ -216,119 +142,87 @@ static enum err op_bytes(struct batch *b, const json_t *op, struct why *why)
 
 /* ---- set, unset, push ---- */
 
-static enum err set_place(struct batch *b, const struct place_in *p, const struct value *v, struct why *why)
+static enum err set_place(struct batch *b, const struct op *op, struct why *why)
 {
-    if (p->is_item)
-        return heap_set_item(heap_of(b), p->id, p->index, v, why);
-    return heap_edit_record(heap_of(b), p->id, &(struct field){.name = p->field, .value = *v}, 1, why);
+    struct field edit = {.name = op->name, .value = op->value.value};
+
+    if (op->is_item)
+        return heap_set_item(heap_of(b), op->target, op->index, &op->value.value, why);
+    return heap_edit_record(heap_of(b), op->target, &edit, 1, why);
 }
 
 /* ["set",7,"next",{"$ref":8}]  ["set",8,0,"first"] */
-static enum err op_set(struct batch *b, const json_t *op, struct why *why)
+static enum err run_set(struct batch *b, const struct op *op, struct why *why)
 {
-    struct place_in p;
-    struct decoded v;
-    enum err e;
+    enum err e = set_place(b, op, why);
 
-    if ((e = read_place(b, op, &p, why)) || (e = decode_value(&b->decoder, arg(op, 3), &v, why)))
-        return e;
-    e = set_place(b, &p, &v.value, why);
-    value_fini(&b->decoder, &v);
     return e ? e : answer_nothing(b);
 }
 
 /* ["unset",7,"next"] */
-static enum err op_unset(struct batch *b, const json_t *op, struct why *why)
+static enum err run_unset(struct batch *b, const struct op *op, struct why *why)
 {
-    struct slice name;
-    obj_id id;
-    enum err e;
+    enum err e = heap_unset_field(heap_of(b), op->target, op->name, why);
 
-    if ((e = read_target(b, arg(op, 1), &id, why)) || (e = read_name(arg(op, 2), "field name", &name, why)) ||
-        (e = heap_unset_field(heap_of(b), id, name, why)))
-        return e;
-    return answer_nothing(b);
+    return e ? e : answer_nothing(b);
 }
 
 /* ["push",8,"x"] */
-static enum err op_push(struct batch *b, const json_t *op, struct why *why)
+static enum err run_push(struct batch *b, const struct op *op, struct why *why)
 {
-    struct decoded v;
     uint64_t index;
-    obj_id id;
-    enum err e;
+    enum err e = heap_push_item(heap_of(b), op->target, &op->value.value, &index, why);
 
-    if ((e = read_target(b, arg(op, 1), &id, why)) || (e = decode_value(&b->decoder, arg(op, 2), &v, why)))
-        return e;
-    e = heap_push_item(heap_of(b), id, &v.value, &index, why);
-    value_fini(&b->decoder, &v);
     return e ? e : answer_u64(b, "index", index);
 }
 
 /* ---- hold, root, unroot, weak, drop ---- */
 
 /* ["hold",7] */
-static enum err op_hold(struct batch *b, const json_t *op, struct why *why)
+static enum err run_hold(struct batch *b, const struct op *op, struct why *why)
 {
     struct object_info info;
-    obj_id id;
     enum err e;
 
-    if ((e = read_target(b, arg(op, 1), &id, why)) ||
-        (e = session_hold(b->task->api->sessions, b->task->session, id, why)) ||
-        (e = heap_info(heap_of(b), id, &info, why)))
+    if ((e = session_hold(b->task->api->sessions, b->task->session, op->target, why)) ||
+        (e = heap_info(heap_of(b), op->target, &info, why)))
         return e;
     return answer_u64(b, "refs", info.refs);
 }
 
 /* ["root","cache",7] */
-static enum err op_root(struct batch *b, const json_t *op, struct why *why)
+static enum err run_root(struct batch *b, const struct op *op, struct why *why)
 {
-    struct slice name;
-    obj_id id;
-    enum err e;
+    enum err e = root_put(heap_of(b), op->name, op->target, NULL, why);
 
-    if ((e = read_target(b, arg(op, 2), &id, why)) || (e = read_name(arg(op, 1), "root name", &name, why)) ||
-        (e = root_put(heap_of(b), name, id, NULL, why)))
-        return e;
-    return answer_nothing(b);
+    return e ? e : answer_nothing(b);
 }
 
 /* ["unroot","cache"] */
-static enum err op_unroot(struct batch *b, const json_t *op, struct why *why)
+static enum err run_unroot(struct batch *b, const struct op *op, struct why *why)
 {
-    struct slice name;
-    enum err e;
+    enum err e = root_delete(heap_of(b), op->name, why);
 
-    if ((e = read_name(arg(op, 1), "root name", &name, why)) || (e = root_delete(heap_of(b), name, why)))
-        return e;
-    return answer_nothing(b);
+    return e ? e : answer_nothing(b);
 }
 
 /* ["weak","watched",7] */
-static enum err op_weak(struct batch *b, const json_t *op, struct why *why)
+static enum err run_weak(struct batch *b, const struct op *op, struct why *why)
 {
-    struct slice name;
-    obj_id id;
-    enum err e;
+    enum err e = weak_put(heap_of(b), op->name, op->target, NULL, why);
 
-    if ((e = read_target(b, arg(op, 2), &id, why)) || (e = read_name(arg(op, 1), "weak name", &name, why)) ||
-        (e = weak_put(heap_of(b), name, id, NULL, why)))
-        return e;
-    return answer_nothing(b);
+    return e ? e : answer_nothing(b);
 }
 
 /* ["drop",7] */
-static enum err op_drop(struct batch *b, const json_t *op, struct why *why)
+static enum err run_drop(struct batch *b, const struct op *op, struct why *why)
 {
     struct object_info info;
-    obj_id id;
-    enum err e;
+    enum err e = session_drop(b->task->api->sessions, b->task->session, op->target, why);
 
-    if ((e = read_target(b, arg(op, 1), &id, why)) ||
-        (e = session_drop(b->task->api->sessions, b->task->session, id, why)))
+    if (e != ERR_OK)
         return e;
-    bool alive = heap_info(heap_of(b), id, &info, NULL) == ERR_OK;
+    bool alive = heap_info(heap_of(b), op->target, &info, NULL) == ERR_OK;
 
     out_open_object(&b->task->out);
     out_member_bool(&b->task->out, "alive", alive);
@@ -341,26 +235,21 @@ static enum err op_drop(struct batch *b, const json_t *op, struct why *why)
 /* ---- get, is, collect ---- */
 
 /* ["get",7] */
-static enum err op_get(struct batch *b, const json_t *op, struct why *why)
+static enum err run_get(struct batch *b, const struct op *op, struct why *why)
 {
-    obj_id id;
-    enum err e;
-
-    if ((e = read_target(b, arg(op, 1), &id, why)))
-        return e;
-    return document_write(b->task->api, &b->task->out, id, why);
+    return document_write(b->task->api, &b->task->out, op->target, why);
 }
 
 /* What stands there; null if nothing does. */
-static enum err get_place(struct batch *b, const struct place_in *p, struct value *ret, struct why *why)
+static enum err get_place(struct batch *b, const struct op *op, struct value *ret, struct why *why)
 {
     struct why found = {0};
     enum err e;
 
-    if (p->is_item)
-        e = heap_get_item(heap_of(b), p->id, p->index, ret, &found);
+    if (op->is_item)
+        e = heap_get_item(heap_of(b), op->target, op->index, ret, &found);
     else
-        e = heap_get_field(heap_of(b), p->id, p->field, ret, &found);
+        e = heap_get_field(heap_of(b), op->target, op->name, ret, &found);
     if (e == ERR_NO_NAME) {
         *ret = value_null();
         return ERR_OK;
@@ -370,9 +259,9 @@ static enum err get_place(struct batch *b, const struct place_in *p, struct valu
     return e;
 }
 
-static enum err compare(struct batch *b, const struct place_in *p, const struct decoded *wanted,
-                        struct why *why)
+static enum err compare(struct batch *b, const struct op *op, struct why *why)
 {
+    const struct decoded *wanted = &op->value;
     struct value now;
     enum err e;
 
@@ -380,39 +269,29 @@ static enum err compare(struct batch *b, const struct place_in *p, const struct 
         !heap_has(heap_of(b), wanted->value.id))
         return why_set(why, ERR_DANGLING, "object %llu does not exist, or not any more",
                        (unsigned long long)wanted->value.id);
-    if ((e = get_place(b, p, &now, why)))
+    if ((e = get_place(b, op, &now, why)))
         return e;
     if (wanted->fresh || !value_eq(now, wanted->value)) /* what was made just now stands nowhere */
-        return why_set(why, ERR_CHANGED, "object %llu has another value there", (unsigned long long)p->id);
+        return why_set(why, ERR_CHANGED, "object %llu has another value there", (unsigned long long)op->target);
     return ERR_OK;
 }
 
 /* ["is",7,"next",{"$ref":8}] */
-static enum err op_is(struct batch *b, const json_t *op, struct why *why)
+static enum err run_is(struct batch *b, const struct op *op, struct why *why)
 {
-    struct place_in p;
-    struct decoded wanted;
-    enum err e;
+    enum err e = compare(b, op, why);
 
-    if ((e = read_place(b, op, &p, why)) || (e = decode_value(&b->decoder, arg(op, 3), &wanted, why)))
-        return e;
-    e = compare(b, &p, &wanted, why);
-    value_fini(&b->decoder, &wanted);
     return e ? e : answer_nothing(b);
 }
 
 /* ["collect",2] */
-static enum err op_collect(struct batch *b, const json_t *op, struct why *why)
+static enum err run_collect(struct batch *b, const struct op *op, struct why *why)
 {
-    const json_t *generation = arg(op, 1);
-    json_int_t n = generation != NULL ? json_integer_value(generation) : GC_GENERATIONS - 1;
-    enum err e;
+    enum err e = gc_collect(b->task->api->gc, op->generation, GC_BY_REQUEST, false, &b->ticket, why);
 
-    if ((generation != NULL && !json_is_integer(generation)) || n < 0 || n >= GC_GENERATIONS)
-        return why_set(why, ERR_BAD_VALUE, "a generation is 0, 1 or 2");
-    if ((e = gc_collect(b->task->api->gc, (int)n, GC_BY_REQUEST, false, &b->ticket, why)))
+    if (e != ERR_OK)
         return e;
-    b->generation = (int)n;
+    b->generation = op->generation;
     b->state = BATCH_COLLECT;
     return ERR_OK;
 }
@@ -427,45 +306,17 @@ void batch_answer_collect(struct batch *b, const struct gc_run *run)
     out_close_object(o);
 }
 
-/* ---- the table ---- */
+/* ---- all of them ---- */
 
-struct op_kind {
-    const char *verb;
-    size_t min, max; /* elements of the line, the verb included */
-    enum err (*run)(struct batch *b, const json_t *op, struct why *why);
-};
-
-static const struct op_kind kinds[] = {
-    {"new", 2, 3, op_new},       {"set", 4, 4, op_set},         {"push", 3, 3, op_push},
-    {"list", 2, 2, op_list},     {"get", 2, 2, op_get},         {"hold", 2, 2, op_hold},
-    {"drop", 2, 2, op_drop},     {"unset", 3, 3, op_unset},     {"root", 3, 3, op_root},
-    {"unroot", 2, 2, op_unroot}, {"weak", 3, 3, op_weak},       {"is", 4, 4, op_is},
-    {"bytes", 2, 2, op_bytes},   {"collect", 1, 2, op_collect},
-};
-
-static const struct op_kind *kind_of(const json_t *op)
+enum err batch_run_op(struct batch *b, const struct op *op, struct why *why)
 {
-    const json_t *verb = json_array_get(op, 0); /* NULL if it is no array, or empty */
+    static enum err (*const run_of[OP_VERBS])(struct batch *, const struct op *, struct why *) = {
+        [OP_NEW] = run_new,   [OP_LIST] = run_list,     [OP_BYTES] = run_bytes,
+        [OP_SET] = run_set,   [OP_UNSET] = run_unset,   [OP_PUSH] = run_push,
+        [OP_HOLD] = run_hold, [OP_ROOT] = run_root,     [OP_UNROOT] = run_unroot,
+        [OP_WEAK] = run_weak, [OP_DROP] = run_drop,     [OP_GET] = run_get,
+        [OP_IS] = run_is,     [OP_COLLECT] = run_collect,
+    };
 
-    if (!json_is_string(verb))
-        return NULL;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (slice_is(json_slice(verb), kinds[i].verb))
-            return &kinds[i];
-    }
-    return NULL;
-}
-
-enum err batch_run_op(struct batch *b, const json_t *op, struct why *why)
-{
-    const struct op_kind *kind = kind_of(op);
-    size_t count = json_array_size(op);
-
-    if (kind == NULL)
-        return why_set(why, ERR_BAD_REQUEST,
-                       "an op is an array that begins with a verb, as [\"get\",7] does");
-    if (count < kind->min || count > kind->max)
-        return why_set(why, ERR_BAD_REQUEST, "%s has %zu arguments at most and %zu at least, not %zu",
-                       kind->verb, kind->max - 1, kind->min - 1, count - 1);
-    return kind->run(b, op, why);
+    return run_of[op->verb](b, op, why);
 }

@@ -141,7 +141,7 @@ enum err decode_fields(const struct decoder *d, const json_t *object, bool unset
 
 void fields_fini(const struct decoder *d, struct decoded_fields *f)
 {
-    for (size_t i = 0; i < f->count; i++) {
+    for (size_t i = 0; f->block != NULL && i < f->count; i++) {
         if (f->fresh[i])
             heap_release(d->heap, f->fields[i].value.id);
     }
@@ -180,7 +180,7 @@ enum err decode_items(const struct decoder *d, const json_t *array, struct decod
 
 void items_fini(const struct decoder *d, struct decoded_items *l)
 {
-    for (size_t i = 0; i < l->count; i++) {
+    for (size_t i = 0; l->block != NULL && i < l->count; i++) {
         if (l->fresh[i])
             heap_release(d->heap, l->items[i].id);
     }
