@@ -141,6 +141,28 @@ START_TEST(a_form_may_have_a_site_no_fields_and_as_many_as_there_are_slots)
 }
 END_TEST
 
+START_TEST(a_form_fits_its_own_class_site_and_fields_in_their_order)
+{
+    struct world w = world_new();
+    struct record_form *form = NULL;
+    struct label label = {SLICE("Pair"), SLICE("app.c:1")};
+    const struct slice two[] = {SLICE("left"), SLICE("right")};
+    const struct field same[] = {field("left", value_null()), field("right", value_int(1)), field("n", value_null())};
+    const struct field turned[] = {same[1], same[0]}, other[] = {same[0], same[2]};
+
+    OK(heap_form_create(w.heap, label, two, 2, &form, &why));
+    ck_assert(heap_form_fits(w.heap, form, label, same, 2));
+    ck_assert(!heap_form_fits(w.heap, form, label, same, 1) && !heap_form_fits(w.heap, form, label, same, 3));
+    ck_assert(!heap_form_fits(w.heap, form, label, turned, 2) && !heap_form_fits(w.heap, form, label, other, 2));
+    label.class = SLICE("Pairs");
+    ck_assert(!heap_form_fits(w.heap, form, label, same, 2));
+    label = (struct label){SLICE("Pair"), SLICE("")};
+    ck_assert(!heap_form_fits(w.heap, form, label, same, 2));
+    heap_form_destroy(w.heap, &form);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(a_bad_form_is_refused)
 {
     struct world w = world_new();
@@ -403,6 +425,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(a_record_of_a_form_is_what_it_would_be_by_name),
         TEST(a_form_may_have_a_site_no_fields_and_as_many_as_there_are_slots),
+        TEST(a_form_fits_its_own_class_site_and_fields_in_their_order),
         TEST(a_bad_form_is_refused),
         TEST(a_record_with_one_bad_value_is_not_made),
         TEST(a_record_cannot_link_to_the_id_it_will_have),
