@@ -316,6 +316,11 @@ static enum err handle(struct task *t, struct why *why)
     return t->route->handle(t->api, t, why);
 }
 
+static bool is_long_json(const struct task *t)
+{
+    return !is_stream(t) && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
+}
+
 static enum task_turn run(struct task *t, size_t units)
 {
     struct why why = {0};
@@ -329,6 +334,10 @@ static enum task_turn run(struct task *t, size_t units)
         if (!fill_payload(t, units))
             return TASK_MORE;
     }
+    if (is_long_json(t) && (t->long_json = body_json_begin(t->api, &t->body)) == NULL)
+        return fail(t, why_set(&why, ERR_NOMEM, "no memory to read this JSON"), &why);
+    if (t->long_json != NULL && !body_json_is_ready(t->long_json))
+        return TASK_WAIT;
     if ((e = handle(t, &why)))
         return fail(t, e, &why);
     return t->work != NULL ? work(t, units) : finish(t);
@@ -394,6 +403,7 @@ void task_end(struct task **pt)
         return;
     CHECK_IS(t, TASK_MAGIC);
     end_work(t);
+    body_json_end(&t->long_json);
     if (t->session_begun)
         session_end_request(t->api->sessions, t->session, api_now_ms(t->api));
     t->session_begun = false;

@@ -55,6 +55,14 @@ struct api_memory {
     uint64_t blocks_resident_bytes; /* what the C library has in memory for small blocks, used or not */
 };
 
+/* Work that is done on another thread than the loop's, and so touches nothing but what belongs to it. Embedded in what
+ * its owner allocates. */
+struct aside {
+    void (*run)(struct aside *a);  /* on the other thread */
+    void (*done)(struct aside *a); /* afterwards, on the loop's: it is its owner's again */
+    struct aside *next;            /* whoever runs it keeps it in line */
+};
+
 /* What only the daemon knows. All functions are called on the loop thread and never fail. */
 struct api_world {
     void *ctx;
@@ -67,6 +75,7 @@ struct api_world {
     void (*settings_changed)(void *ctx);                  /* a PATCH of /v1/config or /v1/gc took effect */
     bool (*ready)(void *ctx, struct slice *ret_why_not);  /* /readyz */
     void (*process)(void *ctx, struct api_process *ret);  /* for /metrics */
+    void (*run_aside)(void *ctx, struct aside *a);        /* tasks that wait look again when it is done */
 };
 
 /* `heap`, `gc`, `sessions`, `settings`, `mem` outlive the api. `instance` names this life of the ids (text

@@ -97,6 +97,8 @@ bool task_body_is_bytes(const struct task *t)
 
 enum err task_json(const struct task *t, json_t **ret, struct why *why)
 {
+    if (t->long_json != NULL)
+        return body_json_get(t->long_json, ret, why);
     if (t->body.len == 0 && t->route->body == BODY_JSON_OPTIONAL) {
         *ret = NULL;
         return ERR_OK;

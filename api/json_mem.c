@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-static struct mem *account; /* with `lent` the only state outside of what main() makes */
-static bool lent;
+static _Thread_local struct mem *account; /* with `lent` the only state outside of what main() makes */
+static _Thread_local bool lent;
 
 /* jansson frees without naming a size, so each block begins with its own. */
 union json_block {
@@ -49,6 +49,14 @@ void json_mem_use(struct mem *mem)
 {
     account = mem;
     json_set_alloc_funcs(json_alloc, json_free);
+}
+
+struct mem *json_mem_switch(struct mem *mem)
+{
+    struct mem *before = account;
+
+    account = mem;
+    return before;
 }
 
 void json_mem_begin(void)

@@ -25,6 +25,8 @@
 static const struct setting table[] = {
     ROW(json_body_bytes_max, "bytes", WIRE_JSON_BODY_BYTES_MAX, 1 * KIB, 1 * GIB,
         "A JSON body is refused over this length."),
+    ROW(json_inline_bytes_max, "bytes", WIRE_JSON_INLINE_BYTES_MAX, 0, 1 * MIB,
+        "A JSON body over this length is decoded beside the loop, on another thread."),
     ROW(json_depth_max, "count", WIRE_JSON_DEPTH_MAX, 1, JSON_DEPTH_CAP,
         "JSON nested deeper than this is refused."),
     ROW(batch_line_bytes_max, "bytes", WIRE_BATCH_LINE_BYTES_MAX, 1 * KIB, 64 * MIB,

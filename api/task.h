@@ -14,6 +14,7 @@
  */
 #pragma once
 #include "api/api_impl.h"
+#include "api/body_json.h"
 #include "api/decode.h"
 #include "api/json_out.h"
 #include "api/wire.h"
@@ -65,6 +66,7 @@ struct task {
     const char *body_limit;  /* ... as /v1/config names it */
     size_t body_seen;        /* bytes fed so far */
     bool body_whole;         /* ... and that was all */
+    struct body_json *long_json; /* what became of a long body of JSON; NULL: it is in `body` */
     struct payload *payload; /* a body of bytes, for the heap; NULL once the handler took it */
     size_t payload_filled;
 

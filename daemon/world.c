@@ -5,6 +5,7 @@
  * say reads as 0.
  */
 #include "daemon/world.h"
+#include "daemon/edge.h"
 #include "daemon/clock.h"
 #include "heap/base/check.h"
 #include <dirent.h>
@@ -161,9 +162,23 @@ static void process(void *ctx, struct api_process *ret)
     };
 }
 
+static void run_aside(void *ctx, struct aside *a)
+{
+    asides_add(&world_of(ctx)->asides, a);
+}
+
+static void on_aside_done(void *ctx)
+{
+    struct world *w = world_of(ctx);
+
+    if (w->server != NULL)
+        edge_wake_waiting(server_edge(w->server));
+}
+
 void world_init(struct world *w, uv_loop_t *loop, const struct mem *edge_mem)
 {
     *w = (struct world){.magic = WORLD_MAGIC, .loop = loop, .edge_mem = edge_mem, .start_unix_s = clock_unix_s()};
+    asides_init(&w->asides, loop, on_aside_done, w);
 }
 
 struct api_world world_for_api(struct world *w)
@@ -178,5 +193,6 @@ struct api_world world_for_api(struct world *w)
         .settings_changed = settings_changed,
         .ready = ready,
         .process = process,
+        .run_aside = run_aside,
     };
 }

@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "api/api.h"
+#include "daemon/asides.h"
 #include "daemon/pauses.h"
 #include "daemon/server.h"
 #include <uv.h>
@@ -10,9 +11,10 @@
 struct world {
     uint32_t magic;
     uv_loop_t *loop;
-    const struct server *server; /* set once there is one */
+    struct server *server;       /* set once there is one */
     const struct mem *edge_mem;  /* of connections */
     double start_unix_s;
+    struct asides asides;
     struct pauses pauses; /* of the collector */
 };
 

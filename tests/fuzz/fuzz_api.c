@@ -98,9 +98,16 @@ static void fake_process(void *ctx, struct api_process *ret)
     *ret = (struct api_process){0};
 }
 
+static void fake_run_aside(void *ctx, struct aside *a)
+{
+    (void)ctx;
+    a->run(a);
+    a->done(a);
+}
+
 static void open_world(struct world *w)
 {
-    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process};
+    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process, fake_run_aside};
 
     *w = (struct world){.now_ms = 1000};
     mem_init(&w->mem, 0);

@@ -23,6 +23,8 @@ struct world {
     struct api *api;
     uint64_t now_ms;
     uint64_t random;
+    bool holds_asides;
+    struct aside *asides, **asides_last; /* those held */
     size_t feed_bytes; /* how many bytes of a body come at once */
     /* the last answer */
     int status;
@@ -81,6 +83,34 @@ static inline void fake_process(void *ctx, struct api_process *ret)
     *ret = (struct api_process){0};
 }
 
+/* Done at once, or when the test says so: fake_run_asides(). */
+static inline void fake_run_aside(void *ctx, struct aside *a)
+{
+    struct world *w = ctx;
+
+    if (w->holds_asides) {
+        a->next = NULL;
+        *w->asides_last = a;
+        w->asides_last = &a->next;
+    } else {
+        a->run(a);
+        a->done(a);
+    }
+}
+
+static inline void fake_run_asides(struct world *w)
+{
+    while (w->asides != NULL) {
+        struct aside *a = w->asides;
+
+        w->asides = a->next;
+        if (w->asides == NULL)
+            w->asides_last = &w->asides;
+        a->run(a);
+        a->done(a);
+    }
+}
+
 static inline struct world *world_new(void)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -90,12 +120,14 @@ static inline struct world *world_new(void)
     settings_defaults(&w->settings);
     w->now_ms = 1000;
     w->feed_bytes = SIZE_MAX;
+    w->asides_last = &w->asides;
     ck_assert_int_eq(heap_create(&w->mem, 7, &w->heap), ERR_OK);
     ck_assert_int_eq(gc_create(w->heap, &w->gc), ERR_OK);
     ck_assert_int_eq(session_set_create(w->heap, &w->sessions), ERR_OK);
 
     struct api_world fake = {
-        w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process};
+        w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process,
+        fake_run_aside};
 
     ck_assert_int_eq(api_create(&w->mem, w->heap, w->gc, w->sessions, &w->settings, fake, "i1", &w->api),
                      ERR_OK);
