@@ -13,6 +13,8 @@
 #include "api/handlers.h"
 #include "heap/base/check.h"
 
+#define LINE_BYTES_PER_UNIT 128
+
 /* ---- answers ---- */
 
 static void write_problem(struct batch *b)
@@ -170,13 +172,21 @@ static void run_line(struct batch *b, struct slice line)
 
 /* ---- a turn ---- */
 
+/* What a line costs of a turn: one of 64 KiB may be a thousand objects. */
+static void spend(size_t *units, struct slice line)
+{
+    size_t cost = 1 + line.len / LINE_BYTES_PER_UNIT;
+
+    *units -= cost < *units ? cost : *units;
+}
+
 static enum task_turn run_ops(struct batch *b, size_t *units)
 {
     struct task *t = b->task;
     bool was_due = gc_is_due(t->api->gc);
     struct slice line;
 
-    for (; *units > 0 && b->state == BATCH_OPS; --*units) {
+    while (*units > 0 && b->state == BATCH_OPS) {
         if (t->reply.body.len > t->api->settings->backlog_bytes_max)
             return TASK_ROOM;
         if (t->body.failed) {
@@ -184,6 +194,7 @@ static enum task_turn run_ops(struct batch *b, size_t *units)
             fail_op(b, t->reply.body.len);
         } else if (take_line(b, &line)) {
             run_line(b, line);
+            spend(units, line);
             api_stress(t->api);
         } else if (t->body_whole) {
             b->state = BATCH_CLOSE;

@@ -161,6 +161,108 @@ START_TEST(a_batch_line_keeps_its_limit)
 }
 END_TEST
 
+/* ["list",[[],[],...]] of about 60,000 bytes. */
+static size_t write_long_line(char *line)
+{
+    size_t len = (size_t)sprintf(line, "[\"list\",[[]");
+
+    while (len < 60000)
+        len += (size_t)sprintf(line + len, ",[]");
+    return len + (size_t)sprintf(line + len, "]]\n");
+}
+
+START_TEST(a_turn_is_over_sooner_when_lines_are_long)
+{
+    struct world *w = world_new();
+    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/batch"), .has_body = true};
+    struct task *t = api_begin(w->api, &r);
+    char *line = malloc(64 << 10);
+    size_t len = 0;
+
+    ck_assert_ptr_nonnull(line);
+    for (int i = 0; i < 4; i++) {
+        len = write_long_line(line);
+        task_feed(t, (struct slice){line, len}, false);
+    }
+    for (int done = 0; done < 4; done++) {
+        ck_assert_int_eq(task_step(t, 256), TASK_MORE);
+        ck_assert_uint_gt(task_reply(t)->body.len, 0);
+        ck_assert_ptr_eq(memchr(task_reply(t)->body.data, '\n', task_reply(t)->body.len),
+                         task_reply(t)->body.data + task_reply(t)->body.len - 1); /* one answer */
+        buf_clear(&task_reply(t)->body);
+    }
+    task_end(&t);
+    free(line);
+    world_free(w);
+}
+END_TEST
+
+/* What a batch holds of memory does not grow with the number of its ops; what it makes does. */
+START_TEST(a_batch_may_be_as_long_as_it_likes)
+{
+    struct world *w = world_new();
+    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/batch"), .query = SLICE("reply=summary"), .has_body = true};
+    struct task *t = api_begin(w->api, &r);
+    char lines[4096];
+    size_t len = 0, before;
+
+    for (int i = 0; i < 100; i++)
+        len += (size_t)sprintf(lines + len, "[\"set\",\"@0\",\"a\",{\"$ref\":\"@0\"}]\n");
+    task_feed(t, SLICE("[\"new\",\"A\"]\n"), false);
+    task_feed(t, (struct slice){lines, len}, false);
+    while (task_step(t, 1000) != TASK_INPUT)
+        ;
+    before = w->mem.used_bytes;
+    for (int i = 0; i < 1000; i++) {
+        task_feed(t, (struct slice){lines, len}, false);
+        while (task_step(t, 1000) != TASK_INPUT)
+            gc_step(w->gc, 1000);
+        ck_assert_uint_le(w->mem.used_bytes, before + (64 << 10));
+    }
+    run(w, t, SLICE(""));
+    ck_assert_str_eq(w->body, "{\"done\":100101,\"failed\":0}\n");
+    task_end(&t);
+    world_free(w);
+}
+END_TEST
+
+static void must_show(const char *line, const char *part)
+{
+    const char *found = strstr(line, part);
+
+    ck_assert_msg(found != NULL && found < strchr(line, '\n'), "no %s in %.200s", part, line);
+}
+
+/* More kinds of records than there are forms, each many times, in an order that makes and takes away forms. */
+START_TEST(records_are_what_they_would_be_whatever_form_made_them)
+{
+    enum { KINDS = 40, ROUNDS = 6 };
+    struct world *w = world_new();
+    char *body = malloc(KINDS * ROUNDS * 200), *at = body;
+
+    ck_assert_ptr_nonnull(body);
+    for (int i = 0; i < KINDS * ROUNDS; i++) {
+        int kind = (i / 2) % KINDS; /* twice each, so that forms are made */
+
+        at += sprintf(at, "[\"new\",\"K%d\",{\"a%d\":%d,\"b\":\"x\"%s}]\n", kind % 7, kind % 5, i,
+                      kind % 2 ? ",\"c\":{\"$ref\":\"@0\"}" : "");
+        at += sprintf(at, "[\"get\",\"@%d\"]\n", 2 * i);
+    }
+    ck_assert_int_eq(ask(w, "POST /v1/batch", body), 200);
+    at = w->body;
+    for (int i = 0; i < KINDS * ROUNDS; i++) {
+        int kind = (i / 2) % KINDS;
+
+        at = strchr(at, '\n') + 1; /* behind the id */
+        must_show(at, f("\"class\":\"K%d\",", kind % 7));
+        must_show(at, f("\"fields\":{\"a%d\":%d,\"b\":\"x\"%s", kind % 5, i, kind % 2 ? ",\"c\":{\"$ref\":" : "}}"));
+        at = strchr(at, '\n') + 1;
+    }
+    free(body);
+    world_free(w);
+}
+END_TEST
+
 /* ---- any batch ---- */
 
 struct script {
@@ -292,6 +394,9 @@ int main(int argc, char **argv)
         TEST(a_long_batch_yields_streams_and_waits_for_room),
         TEST(a_batch_that_is_cut_keeps_what_it_has_done),
         TEST(a_batch_line_keeps_its_limit),
+        TEST(a_turn_is_over_sooner_when_lines_are_long),
+        TEST(a_batch_may_be_as_long_as_it_likes),
+        TEST(records_are_what_they_would_be_whatever_form_made_them),
         TEST(any_batch_leaves_a_heap_that_adds_up, .rounds = 8),
     };
 
