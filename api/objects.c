@@ -3,6 +3,7 @@
  */
 #include "api/documents.h"
 #include "api/handlers.h"
+#include "api/making.h"
 #include "api/pages.h"
 #include "api/place.h"
 #include "heap/base/check.h"
@@ -40,54 +41,52 @@ static enum err check_members(const json_t *body, struct why *why)
     return ERR_OK;
 }
 
-static enum err new_record(struct task *t, struct label label, const json_t *fields, obj_id *ret,
-                           struct why *why)
-{
-    struct decoder d = task_decoder(t);
-    struct decoded_fields f = {0};
-    enum err e;
+/* What a body asks for. */
+struct wanted {
+    struct label label;
+    const json_t *fields, *items; /* one of them at most */
+};
 
-    if (fields != NULL && !json_is_object(fields))
-        return why_set(why, ERR_BAD_VALUE, "`fields` is an object");
-    if (fields != NULL && (e = decode_fields(&d, fields, false, &f, why)))
-        return e;
-    e = heap_new_record(t->api->heap, label, f.fields, f.count, ret, why);
-    fields_fini(&d, &f);
-    return e;
-}
-
-static enum err new_list(struct task *t, struct label label, const json_t *items, obj_id *ret,
-                         struct why *why)
-{
-    struct decoder d = task_decoder(t);
-    struct decoded_items l;
-    enum err e;
-
-    if (!json_is_array(items))
-        return why_set(why, ERR_BAD_VALUE, "`items` is an array");
-    if ((e = decode_items(&d, items, &l, why)))
-        return e;
-    e = heap_new_list(t->api->heap, label, l.items, l.count, ret, why);
-    items_fini(&d, &l);
-    return e;
-}
-
-static enum err new_from_json(struct task *t, const json_t *body, obj_id *ret, struct why *why)
+static enum err read_wanted(const struct task *t, const json_t *body, struct wanted *ret, struct why *why)
 {
     const json_t *class = json_object_get(body, "class");
-    const json_t *items = json_object_get(body, "items");
-    struct label label = {items != NULL ? SLICE("list") : SLICE("object"), t->headers.site};
-    enum err e;
+    struct wanted w = {.fields = json_object_get(body, "fields"), .items = json_object_get(body, "items")};
 
+    w.label = (struct label){w.items != NULL ? SLICE("list") : SLICE("object"), t->headers.site};
     if (class != NULL && !json_is_string(class))
         return why_set(why, ERR_BAD_VALUE, "`class` is a string");
     if (class != NULL)
-        label.class = json_slice(class);
-    if ((e = check_name(label.class, "class name", why)))
+        w.label.class = json_slice(class);
+    if (w.fields != NULL && !json_is_object(w.fields))
+        return why_set(why, ERR_BAD_VALUE, "`fields` is an object");
+    if (w.items != NULL && !json_is_array(w.items))
+        return why_set(why, ERR_BAD_VALUE, "`items` is an array");
+    *ret = w;
+    return check_name(w.label.class, "class name", why);
+}
+
+static enum err new_record(const struct decoder *d, const struct wanted *w, obj_id *ret, struct why *why)
+{
+    struct decoded_fields f = {0};
+    enum err e;
+
+    if (w->fields != NULL && (e = decode_fields(d, w->fields, false, &f, why)))
         return e;
-    if (items != NULL)
-        return new_list(t, label, items, ret, why);
-    return new_record(t, label, json_object_get(body, "fields"), ret, why);
+    e = heap_new_record(d->heap, w->label, f.fields, f.count, ret, why);
+    fields_fini(d, &f);
+    return e;
+}
+
+static enum err new_list(const struct decoder *d, const struct wanted *w, obj_id *ret, struct why *why)
+{
+    struct decoded_items l;
+    enum err e;
+
+    if ((e = decode_items(d, w->items, &l, why)))
+        return e;
+    e = heap_new_list(d->heap, w->label, l.items, l.count, ret, why);
+    items_fini(d, &l);
+    return e;
 }
 
 static enum err new_from_bytes(struct task *t, obj_id *ret, struct why *why)
@@ -112,23 +111,60 @@ static enum err place_and_reply(struct task *t, const struct place *place, obj_i
     return reply_document(t, 201, id, 0, why);
 }
 
-/* POST /v1/objects {"class":"Node","fields":{..}}  ->  201, Location, the document */
-enum err post_objects(struct api *api, struct task *t, struct why *why)
+static enum err post_bytes(struct task *t, struct why *why)
 {
-    json_auto_t *body = NULL;
     struct place place;
     obj_id id;
     enum err e;
 
-    (void)api;
-    if (task_body_is_bytes(t)) {
-        if ((e = place_from_query(t, &place, why)) || (e = new_from_bytes(t, &id, why)))
-            return e;
-    } else if ((e = task_json_object(t, &body, why)) || (e = check_members(body, why)) ||
-               (e = place_from_json(t, body, &place, why)) || (e = new_from_json(t, body, &id, why))) {
+    if ((e = place_from_query(t, &place, why)) || (e = new_from_bytes(t, &id, why)))
         return e;
-    }
     return place_and_reply(t, &place, id, why);
+}
+
+/* A large one is made. Whether its place can take it is asked again: much may have happened meanwhile. */
+static enum err post_made(struct task *t, const json_t *body, obj_id id, struct why *why)
+{
+    struct place place;
+    enum err e = place_from_json(t, body, &place, why);
+
+    if (e == ERR_OK)
+        return place_and_reply(t, &place, id, why);
+    heap_release(t->api->heap, id);
+    return e;
+}
+
+static enum err post_json(struct task *t, const json_t *body, struct why *why)
+{
+    struct decoder d = task_decoder(t);
+    const json_t *values;
+    struct wanted w = {0};
+    struct place place;
+    obj_id id;
+    enum err e;
+
+    if ((e = check_members(body, why)) || (e = place_from_json(t, body, &place, why)) ||
+        (e = read_wanted(t, body, &w, why)))
+        return e;
+    values = w.items != NULL ? w.items : w.fields;
+    if (values != NULL && value_is_large(values))
+        return make_then(t, w.label, body, values, post_made, why);
+    e = w.items != NULL ? new_list(&d, &w, &id, why) : new_record(&d, &w, &id, why);
+    return e ? e : place_and_reply(t, &place, id, why);
+}
+
+/* POST /v1/objects {"class":"Node","fields":{..}}  ->  201, Location, the document */
+enum err post_objects(struct api *api, struct task *t, struct why *why)
+{
+    json_auto_t *body = NULL;
+    enum err e;
+
+    (void)api;
+    if (task_body_is_bytes(t))
+        return post_bytes(t, why);
+    if ((e = task_json_object(t, &body, why)))
+        return e;
+    return post_json(t, body, why);
 }
 
 /* ---- GET /v1/objects ---- */

@@ -5,6 +5,7 @@
  */
 #include "api/documents.h"
 #include "api/handlers.h"
+#include "api/making.h"
 #include "api/pages.h"
 #include "heap/base/num.h"
 
@@ -14,15 +15,36 @@ static enum err reply_value(struct task *t, int status, struct value v, struct w
     return reply_end(t, why);
 }
 
-/* The body as a value for the object in the path; a new object in it is the caller's to value_fini(). */
-static enum err read_value(const struct task *t, const struct decoder *d, json_t **body, struct decoded *ret,
-                           struct why *why)
+/* The rest of a request with a value, which it looks at. */
+typedef enum err value_fn(struct task *t, const struct value *v, struct why *why);
+
+/* Decode the body as a value, and go on with `use`; `made` does so when it is a large one. */
+static enum err with_value(struct task *t, value_fn *use, made_fn *made, struct why *why)
 {
+    struct decoder d = task_decoder(t);
+    json_auto_t *body = NULL;
+    struct decoded v;
     enum err e;
 
-    if ((e = task_json(t, body, why)))
+    if ((e = task_json(t, &body, why)))
         return e;
-    return decode_value(d, *body, ret, why);
+    if (value_is_large(body))
+        return make_then(t, (struct label){json_is_array(body) ? SLICE("list") : SLICE("object"), d.site}, body, body,
+                         made, why);
+    if ((e = decode_value(&d, body, &v, why)))
+        return e;
+    e = use(t, &v.value, why);
+    value_fini(&d, &v);
+    return e;
+}
+
+static enum err with_made(struct task *t, value_fn *use, obj_id id, struct why *why)
+{
+    struct value link = value_link(id);
+    enum err e = use(t, &link, why);
+
+    heap_release(t->api->heap, id);
+    return e;
 }
 
 static enum err expect_kind(const struct task *t, obj_id id, enum heap_kind kind, struct object_info *ret,
@@ -121,26 +143,45 @@ static enum err set_field(struct api *api, obj_id id, struct slice name, struct 
     return heap_edit_record(api->heap, id, &edit, 1, why);
 }
 
-/* PUT /v1/objects/{id}/fields/{name} VALUE  ->  200, or 201 if the field is new, the value as it reads now */
-enum err put_field(struct api *api, struct task *t, struct why *why)
+static enum err check_field(const struct task *t, obj_id *ret_id, struct slice *ret_name, struct why *why)
 {
-    struct decoder d = task_decoder(t);
-    json_auto_t *body = NULL;
-    struct decoded v = {0};
+    enum err e = path_field(t, ret_id, ret_name, why);
+
+    return e ? e : task_if_match(t, *ret_id, why);
+}
+
+static enum err use_in_field(struct task *t, const struct value *v, struct why *why)
+{
+    struct heap *h = t->api->heap;
     struct slice name;
     struct value now;
     bool is_new;
     obj_id id;
     enum err e;
 
-    if ((e = path_field(t, &id, &name, why)) || (e = task_if_match(t, id, why)) ||
-        (e = read_value(t, &d, &body, &v, why)))
-        return e;
-    e = set_field(api, id, name, v.value, &is_new, why);
-    value_fini(&d, &v);
-    if (e || (e = heap_get_field(api->heap, id, name, &now, why)))
+    if ((e = check_field(t, &id, &name, why)) || (e = set_field(t->api, id, name, *v, &is_new, why)) ||
+        (e = heap_get_field(h, id, name, &now, why)))
         return e;
     return reply_value(t, is_new ? 201 : 200, now, why);
+}
+
+static enum err field_made(struct task *t, const json_t *body, obj_id id, struct why *why)
+{
+    (void)body;
+    return with_made(t, use_in_field, id, why);
+}
+
+/* PUT /v1/objects/{id}/fields/{name} VALUE  ->  200, or 201 if the field is new, the value as it reads now */
+enum err put_field(struct api *api, struct task *t, struct why *why)
+{
+    struct slice name;
+    obj_id id;
+    enum err e;
+
+    (void)api;
+    if ((e = check_field(t, &id, &name, why)))
+        return e;
+    return with_value(t, use_in_field, field_made, why);
 }
 
 /* DELETE /v1/objects/{id}/fields/{name}  ->  204 */
@@ -185,21 +226,13 @@ enum err get_items(struct api *api, struct task *t, struct why *why)
     return reply_page_end(t, page.cursor < info.parts ? page.cursor : 0, why);
 }
 
-/* POST /v1/objects/{id}/items VALUE  ->  201 {"index":3} */
-enum err post_items(struct api *api, struct task *t, struct why *why)
+static enum err use_as_last(struct task *t, const struct value *v, struct why *why)
 {
-    struct decoder d = task_decoder(t);
-    json_auto_t *body = NULL;
-    struct decoded v = {0};
     uint64_t index;
     obj_id id;
     enum err e;
 
-    if ((e = path_object(t, &id, why)) || (e = read_value(t, &d, &body, &v, why)))
-        return e;
-    e = heap_push_item(api->heap, id, &v.value, &index, why);
-    value_fini(&d, &v);
-    if (e)
+    if ((e = path_object(t, &id, why)) || (e = heap_push_item(t->api->heap, id, v, &index, why)))
         return e;
     struct out *o = reply_json(t, 201);
 
@@ -208,6 +241,24 @@ enum err post_items(struct api *api, struct task *t, struct why *why)
     out_close_object(o);
     reply_location(t, "/v1/objects/%llu/items/%llu", (unsigned long long)id, (unsigned long long)index);
     return reply_end(t, why);
+}
+
+static enum err last_made(struct task *t, const json_t *body, obj_id id, struct why *why)
+{
+    (void)body;
+    return with_made(t, use_as_last, id, why);
+}
+
+/* POST /v1/objects/{id}/items VALUE  ->  201 {"index":3} */
+enum err post_items(struct api *api, struct task *t, struct why *why)
+{
+    obj_id id;
+    enum err e;
+
+    (void)api;
+    if ((e = path_object(t, &id, why)))
+        return e;
+    return with_value(t, use_as_last, last_made, why);
 }
 
 /* ---- one item ---- */
@@ -239,25 +290,44 @@ enum err get_item(struct api *api, struct task *t, struct why *why)
     return reply_value(t, 200, v, why);
 }
 
-/* PUT /v1/objects/{id}/items/{index} VALUE  ->  200 the value as it reads now */
-enum err put_item(struct api *api, struct task *t, struct why *why)
+static enum err check_item(const struct task *t, obj_id *ret_id, uint64_t *ret_index, struct why *why)
 {
-    struct decoder d = task_decoder(t);
-    json_auto_t *body = NULL;
-    struct decoded v = {0};
+    enum err e = path_item(t, ret_id, ret_index, why);
+
+    return e ? e : task_if_match(t, *ret_id, why);
+}
+
+static enum err use_as_item(struct task *t, const struct value *v, struct why *why)
+{
+    struct heap *h = t->api->heap;
     struct value now;
     uint64_t index;
     obj_id id;
     enum err e;
 
-    if ((e = path_item(t, &id, &index, why)) || (e = task_if_match(t, id, why)) ||
-        (e = read_value(t, &d, &body, &v, why)))
-        return e;
-    e = heap_set_item(api->heap, id, index, &v.value, why);
-    value_fini(&d, &v);
-    if (e || (e = heap_get_item(api->heap, id, index, &now, why)))
+    if ((e = check_item(t, &id, &index, why)) || (e = heap_set_item(h, id, index, v, why)) ||
+        (e = heap_get_item(h, id, index, &now, why)))
         return e;
     return reply_value(t, 200, now, why);
+}
+
+static enum err item_made(struct task *t, const json_t *body, obj_id id, struct why *why)
+{
+    (void)body;
+    return with_made(t, use_as_item, id, why);
+}
+
+/* PUT /v1/objects/{id}/items/{index} VALUE  ->  200 the value as it reads now */
+enum err put_item(struct api *api, struct task *t, struct why *why)
+{
+    uint64_t index;
+    obj_id id;
+    enum err e;
+
+    (void)api;
+    if ((e = check_item(t, &id, &index, why)))
+        return e;
+    return with_value(t, use_as_item, item_made, why);
 }
 
 /* DELETE /v1/objects/{id}/items/{index}  ->  204 */
