@@ -36,6 +36,7 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
     api->settings = settings;
     api->world = world;
     memcpy(api->instance, instance, strlen(instance) + 1);
+    api->bodies.last = &api->bodies.first;
     router_init(&api->router);
     buf_init(&api->openapi, mem, SIZE_MAX);
     api_apply_settings(api);
@@ -50,7 +51,7 @@ void api_destroy(struct api **papi)
     if (api == NULL)
         return;
     CHECK_IS(api, API_MAGIC);
-    CHECK(api->counters.tasks_open == 0);
+    CHECK(api->counters.tasks_open == 0 && api->bodies.open == 0 && api->bodies.first == NULL);
     while (api->ending != NULL)
         api_step(api, 1000);
     task_drain_free(api);

@@ -16,6 +16,12 @@ struct scope_end {
     struct scope_end *next;
 };
 
+/* Long bodies (body_json.h): how many are being decoded or used, and the line of those that wait for that. */
+struct body_line {
+    size_t open;
+    struct body_json *first, **last;
+};
+
 /* Facts for /metrics. */
 struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
@@ -37,6 +43,7 @@ struct api {
     struct task *free_tasks;
     size_t free_task_count;
     struct scope_end *ending; /* scopes that close */
+    struct body_line bodies;
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

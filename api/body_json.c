@@ -12,13 +12,14 @@
 
 #define BODY_JSON_MAGIC 0xb0d50001u
 
-enum body_state { BODY_TEXT, BODY_READY, BODY_SPENT };
+enum body_state { BODY_LINE, BODY_TEXT, BODY_READY, BODY_SPENT };
 
 struct body_json {
     uint32_t magic;
     struct aside aside; /* under way in TEXT and SPENT */
     enum body_state state;
-    bool unwanted; /* the task ended in TEXT */
+    bool unwanted;          /* the task ended in LINE or TEXT */
+    struct body_json *next; /* in the line */
     struct api *api;
     struct buf text;
     size_t depth_max;
@@ -59,15 +60,26 @@ static void forget(struct aside *aside)
 
 /* ---- on the loop's ---- */
 
-static void destroy(struct aside *aside)
+static void destroy(struct body_json *b)
 {
-    struct body_json *b = body_of(aside);
     struct mem *mem = b->api->mem;
 
     mem_fini(&b->mem);
     buf_fini(&b->text);
     b->magic = 0;
     mem_free(mem, b, sizeof *b);
+}
+
+static void call_line(struct api *api);
+
+static void forgotten(struct aside *aside)
+{
+    struct body_json *b = body_of(aside);
+    struct api *api = b->api;
+
+    destroy(b);
+    api->bodies.open--;
+    call_line(api);
 }
 
 static void run_aside(struct body_json *b, void (*run)(struct aside *), void (*done)(struct aside *))
@@ -82,7 +94,7 @@ static void spend(struct body_json *b)
 {
     b->state = BODY_SPENT;
     mem_pass(b->api->mem, &b->mem, b->passed_bytes, b->passed_block_bytes);
-    run_aside(b, forget, destroy);
+    run_aside(b, forget, forgotten);
 }
 
 static void decoded(struct aside *aside)
@@ -106,6 +118,32 @@ static size_t room_of(const struct mem *mem)
     return mem->used_bytes < mem->max_bytes ? mem->max_bytes - mem->used_bytes : 1;
 }
 
+static void open_body(struct body_json *b)
+{
+    b->api->bodies.open++;
+    b->state = BODY_TEXT;
+    mem_init(&b->mem, room_of(b->api->mem));
+    run_aside(b, decode, decoded);
+}
+
+/* Whose turn it is; those that nobody wants any more have none. */
+static void call_line(struct api *api)
+{
+    struct body_line *line = &api->bodies;
+
+    while (line->first != NULL && line->open < BODIES_OPEN_MAX) {
+        struct body_json *b = line->first;
+
+        line->first = b->next;
+        if (line->first == NULL)
+            line->last = &line->first;
+        if (b->unwanted)
+            destroy(b);
+        else
+            open_body(b);
+    }
+}
+
 struct body_json *body_json_begin(struct api *api, struct buf *text)
 {
     struct body_json *b = mem_zalloc(api->mem, sizeof *b);
@@ -117,8 +155,9 @@ struct body_json *body_json_begin(struct api *api, struct buf *text)
     b->text = *text;
     buf_init(text, api->mem, text->max);
     b->depth_max = (size_t)api->settings->json_depth_max;
-    mem_init(&b->mem, room_of(api->mem));
-    run_aside(b, decode, decoded);
+    *api->bodies.last = b;
+    api->bodies.last = &b->next;
+    call_line(api);
     return b;
 }
 

@@ -4,14 +4,17 @@
  * Owns:      the text, what jansson makes of it, and the account that this memory is on.
  * Knows not: what the body means, and how another thread is had (api_world.run_aside).
  *
- *   TEXT --on another thread: decoded--> READY --the task has ended--> SPENT --on another thread: freed--> gone
+ *   LINE --its turn--> TEXT --on another thread: decoded--> READY --the task has ended--> SPENT --there: freed--> gone
  *
+ * 1 MiB of text may be 100 MiB of JSON, so only BODIES_OPEN_MAX are anything but text at a time.
  * jansson takes up to 60 ms for 1 MiB, and half as much again to free what it made; neither is for the loop's thread.
  * A handler does not see any of it: it runs when the JSON is there.
  */
 #pragma once
 #include "api/api.h"
 #include <jansson.h>
+
+#define BODIES_OPEN_MAX 4
 
 struct body_json;
 

@@ -40,9 +40,9 @@ static size_t count_nodes(const json_t *json, size_t max)
     return count;
 }
 
-bool value_is_large(const json_t *json)
+bool is_made_in_pieces(const struct task *t, const json_t *value)
 {
-    return count_nodes(json, MAKING_NODES_MAX + 1) > MAKING_NODES_MAX;
+    return t->long_json != NULL && count_nodes(value, MAKING_NODES_MAX + 1) > MAKING_NODES_MAX;
 }
 
 /* ---- a container ---- */

@@ -14,8 +14,9 @@
 
 #define MAKING_NODES_MAX 256 /* values within one that is made in one piece */
 
-/* True if it is too much for one piece. O(MAKING_NODES_MAX). */
-bool value_is_large(const json_t *json);
+/* True if `value`, of the body of the task, is too much for one piece. A body that was short enough to be decoded on the
+ * loop's thread is made there in one piece too, so that not many are in memory as JSON at a time. O(MAKING_NODES_MAX). */
+bool is_made_in_pieces(const struct task *t, const json_t *value);
 
 /* The rest of a request whose object has been made: its one reference now belongs to this function. `body` is the
  * request's, as it was given to make_then(). */

@@ -147,7 +147,7 @@ static enum err post_json(struct task *t, const json_t *body, struct why *why)
         (e = read_wanted(t, body, &w, why)))
         return e;
     values = w.items != NULL ? w.items : w.fields;
-    if (values != NULL && value_is_large(values))
+    if (values != NULL && is_made_in_pieces(t, values))
         return make_then(t, w.label, body, values, post_made, why);
     e = w.items != NULL ? new_list(&d, &w, &id, why) : new_record(&d, &w, &id, why);
     return e ? e : place_and_reply(t, &place, id, why);

@@ -28,7 +28,7 @@ static enum err with_value(struct task *t, value_fn *use, made_fn *made, struct 
 
     if ((e = task_json(t, &body, why)))
         return e;
-    if (value_is_large(body))
+    if (is_made_in_pieces(t, body))
         return make_then(t, (struct label){json_is_array(body) ? SLICE("list") : SLICE("object"), d.site}, body, body,
                          made, why);
     if ((e = decode_value(&d, body, &v, why)))

@@ -1,4 +1,5 @@
 /* Long bodies of JSON: decoded beside the loop, while others are served; and no answer shows that it was so. */
+#include "api/body_json.h"
 #include "api/json_mem.h"
 #include "tests/unit/api_world.h"
 
@@ -157,6 +158,39 @@ static bool post_with_refusal(struct world *w, const char *body, uint64_t nth)
     return w->status == 201;
 }
 
+/* 1 MiB of text may be 100 MiB of JSON. */
+START_TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text)
+{
+    enum { TASKS = 3 * BODIES_OPEN_MAX };
+    struct world *w = strict_world();
+    char *body = long_body(100000);
+    struct task *t[TASKS];
+    size_t text_bytes;
+
+    w->holds_asides = true;
+    for (int i = 0; i < TASKS; i++) {
+        t[i] = begin_post(w, body);
+        ck_assert_int_eq(task_step(t[i], STEP_UNITS), TASK_WAIT);
+    }
+    text_bytes = w->mem.used_bytes;
+    task_end(&t[TASKS - 1]); /* it has waited in vain */
+    fake_run_asides(w);
+    ck_assert_uint_gt(w->mem.used_bytes, text_bytes); /* some are JSON now */
+    for (int i = 0; i < BODIES_OPEN_MAX; i++)
+        ck_assert_int_eq(task_step(t[i], 1), TASK_MORE);
+    ck_assert_int_eq(task_step(t[BODIES_OPEN_MAX], 1), TASK_WAIT);
+    for (int i = 0; i < TASKS - 1; i++) {
+        forget_answer(w);
+        run(w, t[i], SLICE(""));
+        ck_assert_int_eq(w->status, 201);
+        task_end(&t[i]);
+        fake_run_asides(w);
+    }
+    free(body);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(memory_that_is_refused_is_507_and_leaves_nothing)
 {
     struct world *w = strict_world();
@@ -191,6 +225,7 @@ int main(int argc, char **argv)
         TEST(a_short_body_is_not_sent_away),
         TEST(the_answer_is_the_same_wherever_it_was_decoded),
         TEST(a_task_that_ends_meanwhile_leaves_nothing),
+        TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text),
         TEST(memory_that_is_refused_is_507_and_leaves_nothing),
         TEST(a_full_account_refuses_what_is_decoded_elsewhere_too),
     };

@@ -4,6 +4,15 @@
 
 #define FEW_UNITS 16
 
+/* Every body counts as a long one. */
+static struct world *making_world(void)
+{
+    struct world *w = world_new();
+
+    w->settings.json_inline_bytes_max = 0;
+    return w;
+}
+
 static uint64_t alive(const struct world *w)
 {
     struct heap_stats s;
@@ -60,16 +69,10 @@ static void put_value(struct text *t, uint32_t nodes, int depth)
 
 static const char *any_large(struct text *t)
 {
-    json_t *json = NULL;
-    bool large = false;
-
-    while (!large) {
+    do {
         t->len = 0;
         put_value(t, 300 + unit_rand_below(&t->seed, 500), 0);
-        json = json_loads(t->data, 0, NULL);
-        large = json != NULL && value_is_large(json);
-        json_decref(json);
-    }
+    } while (t->len < 3 * MAKING_NODES_MAX);
     return t->data;
 }
 
@@ -107,7 +110,7 @@ static char *below(struct world *w, json_int_t id, const char *field)
 
 START_TEST(it_is_the_same_as_in_one_piece)
 {
-    struct world *w = world_new();
+    struct world *w = making_world();
     struct text *t = calloc(1, sizeof *t);
     json_int_t id = create(w, "{\"root\":\"r\"}");
     char *patch = malloc(sizeof t->data + 16), *piecewise, *at_once;
@@ -159,7 +162,7 @@ static struct task *begin(struct world *w, enum method method, const char *path,
 
 START_TEST(a_turn_makes_a_few_and_others_come_between)
 {
-    struct world *w = world_new();
+    struct world *w = making_world();
     char *body = many_lists(5000, "1");
     struct task *t = begin(w, METHOD_POST, "/v1/objects", body);
     enum task_turn turn;
@@ -193,7 +196,7 @@ START_TEST(a_part_that_is_refused_takes_all_with_it)
         {"{\"$x\":1}", 422, "bad-value"},
         {"[[[{\"a\":{\"$weak\":\"x\"}}]]]", 422, "bad-value"},
     };
-    struct world *w = world_new();
+    struct world *w = making_world();
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         char *body = many_lists(1000, bad[i].last);
@@ -209,7 +212,7 @@ END_TEST
 
 START_TEST(a_place_that_is_gone_meanwhile_is_told)
 {
-    struct world *w = world_new();
+    struct world *w = making_world();
     json_int_t into = create(w, "{\"items\":[1]}");
     char *body = many_lists(1000, "1");
     const char *paths[] = {f("/v1/objects/" ID "/items", into), f("/v1/objects/" ID "/items/0", into)};
@@ -232,7 +235,7 @@ END_TEST
 
 START_TEST(a_task_that_ends_in_the_middle_leaves_nothing)
 {
-    struct world *w = world_new();
+    struct world *w = making_world();
     char *body = many_lists(1000, "1");
     struct task *t = begin(w, METHOD_POST, "/v1/objects", body);
 
@@ -249,7 +252,7 @@ END_TEST
 
 START_TEST(refused_memory_leaves_nothing)
 {
-    struct world *w = world_new();
+    struct world *w = making_world();
     char *body = many_lists(1000, "{\"a\":[1,{}]}");
 
     for (uint64_t nth = 1; w->status != 201; nth++) {
@@ -266,26 +269,30 @@ START_TEST(refused_memory_leaves_nothing)
 }
 END_TEST
 
-START_TEST(what_is_large_is_told_by_what_is_in_it)
+START_TEST(a_turn_ends_where_the_next_piece_is_too_large)
 {
     static const struct {
         const char *format;
-        bool large;
+        bool pieces;
     } shapes[] = {{"[%s]", false}, {"[%s,1]", true}, {"{\"a\":[[%s]]}", true}};
+    struct world *w = making_world();
+    json_int_t id = create(w, "{}");
     char items[2 * MAKING_NODES_MAX], text[3 * MAKING_NODES_MAX];
 
     for (int i = 0; i < MAKING_NODES_MAX - 1; i++)
         memcpy(items + 2 * i, "1,", 2);
     items[2 * (MAKING_NODES_MAX - 1) - 1] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
-        json_t *json;
+        struct task *t;
 
         snprintf(text, sizeof text, shapes[i].format, items);
-        json = json_loads(text, 0, NULL);
-        ck_assert_ptr_nonnull(json);
-        ck_assert(value_is_large(json) == shapes[i].large);
-        json_decref(json);
+        t = begin(w, METHOD_PUT, f("/v1/objects/" ID "/fields/a", id), text);
+        ck_assert_int_eq(task_step(t, 1), shapes[i].pieces ? TASK_MORE : TASK_DONE);
+        task_end(&t);
     }
+    w->settings.json_inline_bytes_max = sizeof text; /* and what is decoded here is made here */
+    must_say(w, f("PUT /v1/objects/" ID "/fields/a", id), text, 200, NULL);
+    world_free(w);
 }
 END_TEST
 
@@ -298,7 +305,7 @@ int main(int argc, char **argv)
         TEST(a_place_that_is_gone_meanwhile_is_told),
         TEST(a_task_that_ends_in_the_middle_leaves_nothing),
         TEST(refused_memory_leaves_nothing),
-        TEST(what_is_large_is_told_by_what_is_in_it),
+        TEST(a_turn_ends_where_the_next_piece_is_too_large),
     };
 
     return unit_main(argc, argv, "making", tests, ARRAY_LEN(tests));
