@@ -13,7 +13,7 @@
 #include "api/handlers.h"
 #include "heap/base/check.h"
 
-#define LINE_BYTES_PER_UNIT 128
+#define LINE_BYTES_PER_UNIT 128 /* an op is seldom longer */
 
 /* ---- answers ---- */
 
@@ -172,7 +172,7 @@ static void run_line(struct batch *b, struct slice line)
 
 /* ---- a turn ---- */
 
-/* What a line costs of a turn: one of 64 KiB may be a thousand objects. */
+/* What a line costs of a turn: one of 64 KiB may make 20,000 objects. */
 static void spend(size_t *units, struct slice line)
 {
     size_t cost = 1 + line.len / LINE_BYTES_PER_UNIT;

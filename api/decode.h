@@ -37,7 +37,7 @@ struct decoded_fields {
     struct field *fields;
     bool *fresh;
     size_t count;
-    void *block;
+    void *block; /* NULL: the fields are somebody else's, and none is fresh */
     size_t block_bytes;
 };
 
@@ -45,7 +45,7 @@ struct decoded_items {
     struct value *items;
     bool *fresh;
     size_t count;
-    void *block;
+    void *block; /* the same */
     size_t block_bytes;
 };
 

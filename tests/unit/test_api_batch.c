@@ -161,6 +161,25 @@ START_TEST(a_batch_line_keeps_its_limit)
 }
 END_TEST
 
+START_TEST(the_depth_that_is_allowed_is_that_of_plain_ops_too)
+{
+    static const char *const ops[] = {"[\"get\",\"@0\"]", "[\"new\",\"A\",{\"a\":1}]", "[\"push\",\"@0\",{\"$ref\":\"@0\"}]",
+                                      "[\"list\",[{\"$ref\":\"@0\"}]]"};
+    static const uint64_t depth[] = {1, 2, 2, 3};
+    struct world *w = world_new();
+
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        for (w->settings.json_depth_max = 1; w->settings.json_depth_max <= 4; w->settings.json_depth_max++) {
+            bool deep = w->settings.json_depth_max < depth[i];
+
+            must_say(w, "POST /v1/batch", f("[\"bytes\",\"\"]\n%s\n", ops[i]), 200, NULL);
+            ck_assert_msg((strstr(w->body, "\"json_depth_max\"") != NULL) == deep, "%s: %s", ops[i], w->body);
+        }
+    }
+    world_free(w);
+}
+END_TEST
+
 /* ["list",[[],[],...]] of about 60,000 bytes. */
 static size_t write_long_line(char *line)
 {
@@ -394,6 +413,7 @@ int main(int argc, char **argv)
         TEST(a_long_batch_yields_streams_and_waits_for_room),
         TEST(a_batch_that_is_cut_keeps_what_it_has_done),
         TEST(a_batch_line_keeps_its_limit),
+        TEST(the_depth_that_is_allowed_is_that_of_plain_ops_too),
         TEST(a_turn_is_over_sooner_when_lines_are_long),
         TEST(a_batch_may_be_as_long_as_it_likes),
         TEST(records_are_what_they_would_be_whatever_form_made_them),
