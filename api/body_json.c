@@ -56,6 +56,7 @@ static void forget(struct aside *aside)
 
     json_decref(b->json);
     json_mem_switch(before);
+    mem_trim(); /* of the heap that the C library keeps for this thread, which nobody counts */
 }
 
 /* ---- on the loop's ---- */

@@ -220,7 +220,6 @@ void mem_trim(void)
 void mem_settle(void)
 {
     mallopt(M_MMAP_THRESHOLD, MEM_BLOCK_BYTES_MAX);
-    mallopt(M_ARENA_MAX, 1);
 }
 
 /* Where the heap of the C library begins. Fields are counted from the name in parentheses, which may hold anything. */

@@ -61,7 +61,7 @@ void mem_populate(void *ptr, size_t size);
  * million free blocks lie between used ones. */
 void mem_trim(void);
 /* Once, before the first allocation of the process: hold the allocator below to MEM_BLOCK_BYTES_MAX. Left alone it
- * raises that to 32 MiB and keeps what it was given back; and each thread keeps a heap of its own, which nobody counts. */
+ * raises that to 32 MiB and keeps what it was given back. */
 void mem_settle(void);
 /* What the allocator below the account has in memory for small blocks, used and free ones and its own marks, of all
  * accounts. About 1 us a MiB. */
