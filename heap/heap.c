@@ -166,27 +166,62 @@ static bool next_word(const struct heap *h, slot_t slot, struct part_cursor *cur
     return true;
 }
 
-static bool next_part(const struct heap *h, slot_t slot, struct part_cursor *cursor, struct part *ret)
+static struct part part_of(const struct heap *h, slot_t name, uint64_t index, word_t word)
 {
-    slot_t name;
-    word_t word;
+    struct value value = word_decode(h, word);
 
-    if (!next_word(h, slot, cursor, &name, &word))
-        return false;
-    if (name != 0)
-        ret->name = string_slice(h, name);
-    else
-        ret->index = cursor->position - 1;
-    ret->value = word_decode(h, word);
-    return true;
+    return name != 0 ? (struct part){.name = string_slice(h, name), .value = value}
+                     : (struct part){.index = index, .value = value};
 }
 
 bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret)
 {
-    slot_t slot = heap_slot(h, id);
+    slot_t slot = heap_slot(h, id), name;
+    word_t word;
 
-    *ret = (struct part){.index = 0};
-    return slot != 0 && next_part(h, slot, cursor, ret);
+    if (slot == 0 || !next_word(h, slot, cursor, &name, &word))
+        return false;
+    *ret = part_of(h, name, cursor->position - 1, word);
+    return true;
+}
+
+/* Where an object keeps its values costs more to find out than to read one of them: so some at a time. */
+#define WORDS_AT_ONCE 16
+
+struct words {
+    slot_t name[WORDS_AT_ONCE]; /* 0: an item */
+    word_t word[WORDS_AT_ONCE];
+};
+
+static size_t next_items(const struct heap *h, slot_t slot, struct part_cursor *cursor, struct words *ret, size_t max)
+{
+    size_t n = 0;
+
+    while (n < max && next_word(h, slot, cursor, &ret->name[n], &ret->word[n]))
+        n++;
+    return n;
+}
+
+/* The next parts of an object that is known to live, as they are stored. */
+static size_t next_words(const struct heap *h, slot_t slot, struct part_cursor *cursor, struct words *ret, size_t max)
+{
+    if (max > WORDS_AT_ONCE)
+        max = WORDS_AT_ONCE;
+    if (object_at(h, slot)->kind == KIND_RECORD)
+        return record_next_some(h, slot, &cursor->position, ret->name, ret->word, max);
+    return next_items(h, slot, cursor, ret, max);
+}
+
+size_t heap_next_parts(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret, size_t max)
+{
+    slot_t slot = heap_slot(h, id);
+    uint64_t first = cursor->position;
+    struct words words;
+    size_t n = slot == 0 ? 0 : next_words(h, slot, cursor, &words, max);
+
+    for (size_t i = 0; i < n; i++)
+        ret[i] = part_of(h, words.name[i], first + i, words.word[i]);
+    return n;
 }
 
 /* ---- etags ---- */
@@ -197,24 +232,22 @@ bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor,
 static uint64_t mix_word(const struct heap *h, uint64_t hash, word_t w)
 {
     struct value v = word_decode(h, w);
-    uint64_t bits = (uint64_t)v.kind;
 
+    hash = hash_more(hash, (uint64_t)v.kind);
     switch (v.kind) {
     case VALUE_NULL:
     case VALUE_FALSE:
     case VALUE_TRUE:
-        break;
+        return hash;
     case VALUE_STRING:
-        bits += hash_u64(hash, string_hash(h, word_payload(w)));
-        break;
+        return hash_more(hash, string_hash(h, word_payload(w)));
     case VALUE_INT:
     case VALUE_REAL:
     case VALUE_LINK:
     case VALUE_WEAK:
-        bits += hash_u64(hash, v.id); /* any member of the union: 64 bits */
-        break;
+        return hash_more(hash, v.id); /* any member of the union: 64 bits */
     }
-    return hash_u64(hash, bits);
+    UNREACHABLE();
 }
 
 _Static_assert(sizeof(double) == sizeof(uint64_t), "a value's union is 64 bits where it is a number");
@@ -222,11 +255,16 @@ _Static_assert(sizeof(double) == sizeof(uint64_t), "a value's union is 64 bits w
 static uint64_t hash_parts(const struct heap *h, slot_t slot, uint64_t hash)
 {
     struct part_cursor cursor = {0};
-    slot_t name;
-    word_t word;
+    struct words words;
+    size_t n;
 
-    while (next_word(h, slot, &cursor, &name, &word))
-        hash = mix_word(h, name != 0 ? hash_u64(hash, string_hash(h, name)) : hash, word);
+    while ((n = next_words(h, slot, &cursor, &words, WORDS_AT_ONCE)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            if (words.name[i] != 0)
+                hash = hash_more(hash, string_hash(h, words.name[i]));
+            hash = mix_word(h, hash, words.word[i]);
+        }
+    }
     return hash;
 }
 
@@ -252,7 +290,7 @@ enum err heap_etag(const struct heap *h, obj_id id, uint64_t *ret, struct why *w
         struct payload *p;
 
         CHECK(heap_get_bytes(h, id, &p, NULL) == ERR_OK);
-        hash = hash_u64(hash, p->len < 65536 ? hash_bytes(h->seed, p->data, p->len) : bytes_version(h, slot));
+        hash = hash_u64(hash, p->len < 65536 ? hash_quick(h->seed, p->data, p->len) : bytes_version(h, slot));
         payload_release(&p);
     } else if (part_count(h, slot) > ETAG_PARTS_MAX) {
         hash = hash_u64(hash, large_version(h, slot));

@@ -148,6 +148,8 @@ struct part_cursor {
 
 /* The next part, in insertion order; false at the end (always, for bytes). O(1); a list O(log). */
 bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret);
+/* Several at once: up to `max` of them, and at least one unless this is the end; how many. */
+size_t heap_next_parts(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret, size_t max);
 /* Set the cursor so that the next part is the named field, or the item at `index`. ERR_NO_NAME. */
 enum err heap_seek_field(const struct heap *h, obj_id id, struct slice name, struct part_cursor *cursor,
                          struct why *why);

@@ -56,7 +56,7 @@ uint64_t string_hash(const struct heap *h, slot_t slot)
 {
     const struct string *s = string_at(h, slot);
 
-    return s->len <= STRING_INLINE_MAX ? hash_bytes(h->seed, s->data, s->len) : far_of(s).hash;
+    return s->len <= STRING_INLINE_MAX ? hash_quick(h->seed, s->data, s->len) : far_of(s).hash;
 }
 
 static uint32_t hash_of(const struct heap *h, struct slice text)

@@ -24,7 +24,7 @@ void string_release(struct heap *h, slot_t s);
 /* Its bytes; good until the heap changes. */
 struct slice string_slice(const struct heap *h, slot_t s);
 
-/* A seeded hash of its bytes; O(1) for a long one, which knows its own. */
+/* A seeded hash of its bytes, to tell contents apart; O(1) for a long one, which knows its own. */
 uint64_t string_hash(const struct heap *h, slot_t s);
 
 /* ERR_BAD_VALUE unless `name` is 1 to 255 bytes of UTF-8 without NUL; `what` names it in the sentence. */

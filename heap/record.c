@@ -82,6 +82,28 @@ bool record_next(const struct heap *h, slot_t record, uint64_t *position, slot_t
     return true;
 }
 
+size_t record_next_some(const struct heap *h, slot_t record, uint64_t *position, slot_t *names, word_t *words, size_t max)
+{
+    const struct object *o = object_at(h, record);
+    size_t n = 0;
+    uint32_t room;
+
+    if (o->layout == LAYOUT_DICTIONARY) {
+        while (n < max && dict_next_field(h, o->word[0], position, &names[n], &words[n]))
+            n++;
+        return n;
+    }
+
+    const struct shape *shape = &h->shapes[o->shape];
+    const word_t *values = record_values(h, record, &room);
+
+    for (; n < max && *position < shape->field_count; n++, (*position)++) {
+        names[n] = shape->names[*position];
+        words[n] = values[*position];
+    }
+    return n;
+}
+
 bool record_seek(const struct heap *h, slot_t record, slot_t name, uint64_t *ret_position)
 {
     const struct object *o = object_at(h, record);

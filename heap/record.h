@@ -28,6 +28,9 @@ word_t *record_values(const struct heap *h, slot_t record, uint32_t *ret_room);
 /* The dictionary of one that is. */
 slot_t record_dict(const struct heap *h, slot_t record);
 
+/* Up to `max` fields at once, in arrays; how many. 0 at the end. */
+size_t record_next_some(const struct heap *h, slot_t record, uint64_t *position, slot_t *names, word_t *words, size_t max);
+
 /* An entry of its dictionary is about to be removed: an open scan that stands at it goes on behind it. */
 void record_pass_scans(struct heap *h, slot_t record, slot_t entry);
 

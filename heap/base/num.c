@@ -39,18 +39,30 @@ bool parse_u64(struct slice text, uint64_t max, uint64_t *ret)
     return true;
 }
 
+/* How many decimal digits: as many as the power of two above it has for sure, and perhaps one more. 1 for 0. */
+static size_t digit_count(uint64_t value)
+{
+    static const uint64_t power[] = {
+        0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+        100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000,
+        100000000000000000, 1000000000000000000, 10000000000000000000u,
+    };
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    size_t digits = bits * 1233 >> 12; /* bits * log10(2), rounded down */
+
+    return digits + (value >= power[digits]);
+}
+
 static size_t put_digits(uint64_t value, char *out)
 {
-    char digits[NUM_TEXT_MAX];
-    size_t at = sizeof digits;
+    size_t len = digit_count(value), at = len;
 
-    digits[--at] = '\0';
+    out[len] = '\0';
     do {
-        digits[--at] = (char)('0' + value % 10);
+        out[--at] = (char)('0' + value % 10);
         value /= 10;
-    } while (value > 0);
-    memcpy(out, digits + at, sizeof digits - at);
-    return sizeof digits - at - 1;
+    } while (at > 0);
+    return len;
 }
 
 size_t print_u64(uint64_t value, char out[NUM_TEXT_MAX])
@@ -274,4 +286,46 @@ uint64_t hash_u64(uint64_t seed, uint64_t key)
     const uint64_t golden = 0x9e3779b97f4a7c15u; /* so that 0 does not become 0 */
 
     return mix(mix((seed ^ key) + golden) ^ rotate_left(seed, 32));
+}
+
+/* Both halves of the product. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+#define QUICK_A 0xa0761d6478bd642fu
+#define QUICK_B 0xe7037ed1a0b428dbu
+
+uint64_t hash_more(uint64_t hash, uint64_t number)
+{
+    return fold(hash ^ QUICK_A, number ^ QUICK_B);
+}
+
+/* The last 0 to 16 bytes as two words that overlap, so that no length takes a loop. */
+static void load_tail(const unsigned char *at, size_t len, uint64_t *ret_a, uint64_t *ret_b)
+{
+    if (len >= 8) {
+        *ret_a = load_word(at, 8);
+        *ret_b = load_word(at + len - 8, 8);
+    } else if (len >= 4) {
+        *ret_a = load_word(at, 4);
+        *ret_b = load_word(at + len - 4, 4);
+    } else {
+        *ret_a = len == 0 ? 0 : (uint64_t)at[0] << 16 | (uint64_t)at[len / 2] << 8 | at[len - 1];
+        *ret_b = 0;
+    }
+}
+
+uint64_t hash_quick(uint64_t seed, const void *data, size_t len)
+{
+    const unsigned char *at = data;
+    uint64_t hash = hash_more(seed, len), a, b;
+
+    for (; len > 16; at += 16, len -= 16)
+        hash = fold(load_word(at, 8) ^ hash, load_word(at + 8, 8) ^ QUICK_B);
+    load_tail(at, len, &a, &b);
+    return fold(a ^ hash, b ^ QUICK_B);
 }

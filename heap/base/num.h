@@ -26,5 +26,11 @@ void utf8_repair(char *text);
  * outsider who does not know the seed cannot make keys collide. */
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len);
 
+/* A seeded hash that tells contents apart and costs little: one multiplication for 16 bytes (after Wang Yi's wyhash,
+ * https://github.com/wangyi-fudan/wyhash). Not for tables whose keys outsiders choose. */
+uint64_t hash_quick(uint64_t seed, const void *data, size_t len);
+/* The same for one number more. */
+uint64_t hash_more(uint64_t hash, uint64_t number);
+
 /* A seeded hash of one 64-bit number (splitmix64's finalizer over seed ^ key, two rounds). */
 uint64_t hash_u64(uint64_t seed, uint64_t key);

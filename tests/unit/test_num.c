@@ -457,6 +457,27 @@ START_TEST(zeroes_of_different_lengths_hash_differently)
 }
 END_TEST
 
+START_TEST(the_quick_hash_sees_every_byte_and_the_length)
+{
+    unsigned char data[64];
+    uint64_t of_zeroes[65];
+
+    memset(data, 0, sizeof data);
+    for (size_t len = 0; len <= 64; len++) {
+        of_zeroes[len] = hash_quick(1, data, len);
+        for (size_t other = 0; other < len; other++)
+            ck_assert_uint_ne(of_zeroes[len], of_zeroes[other]);
+        for (size_t at = 0; at < len; at++) {
+            data[at] = 1;
+            ck_assert_uint_ne(hash_quick(1, data, len), of_zeroes[len]);
+            ck_assert_uint_ne(hash_quick(2, data, len), hash_quick(1, data, len));
+            data[at] = 0;
+        }
+    }
+    ck_assert_uint_eq(hash_quick(1, NULL, 0), of_zeroes[0]);
+}
+END_TEST
+
 /* Avalanche: over many inputs, flipping any one bit flips each bit of the hash about half of the time. */
 
 #define AVALANCHE_INPUTS 4096
@@ -541,6 +562,7 @@ int main(int argc, char **argv)
         TEST(the_naive_siphash_is_siphash),
         TEST(hash_bytes_is_the_naive_siphash_at_every_length_and_alignment, .rounds = 3),
         TEST(zeroes_of_different_lengths_hash_differently),
+        TEST(the_quick_hash_sees_every_byte_and_the_length),
         TEST(every_bit_of_seed_and_key_changes_half_of_the_hash, .rounds = 2),
         TEST(keys_that_collide_under_one_seed_part_under_another),
     };

@@ -252,6 +252,36 @@ START_TEST(a_walk_can_begin_at_any_field)
 }
 END_TEST
 
+START_TEST(parts_come_some_at_a_time_as_they_come_one_by_one)
+{
+    struct world w = world_new();
+    obj_id of_kind[] = {record_in_form(&w, _i), new_list(&w)};
+
+    for (uint32_t i = 0; i < 20; i++) {
+        set(&w, of_kind[0], numbered('f', i), value_int(i));
+        push(&w, of_kind[1], value_int(i));
+    }
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t max = 1; max < 25; max++) {
+            struct part_cursor one = {0}, some = {0};
+            struct part expected, got[25];
+            size_t n, met = 0;
+
+            while ((n = heap_next_parts(w.heap, of_kind[k], &some, got, max)) > 0) {
+                ck_assert_uint_le(n, max);
+                for (size_t i = 0; i < n; i++, met++) {
+                    MUST(heap_next_part(w.heap, of_kind[k], &one, &expected));
+                    MUST(slice_eq(got[i].name, expected.name) && got[i].index == expected.index &&
+                         value_eq(got[i].value, expected.value));
+                }
+            }
+            ck_assert_uint_eq(met, info(&w, of_kind[k]).parts);
+        }
+    }
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(fields_are_refused_to_lists_and_bytes)
 {
     struct world w = world_new();
@@ -468,6 +498,7 @@ int main(int argc, char **argv)
         TEST(an_edit_may_drop_the_last_reference_to_its_own_record, .rounds = FORMS),
         TEST(replacing_a_link_by_itself_keeps_its_object, .rounds = FORMS),
         TEST(a_walk_can_begin_at_any_field, .rounds = FORMS),
+        TEST(parts_come_some_at_a_time_as_they_come_one_by_one, .rounds = FORMS),
         TEST(fields_are_refused_to_lists_and_bytes),
         TEST(a_record_outgrows_its_cell_and_then_its_slots),
         TEST(a_record_can_be_born_with_any_number_of_fields),
