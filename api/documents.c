@@ -12,6 +12,7 @@
 
 /* A document that would grow beyond this shows "more":true instead: its parts are there as pages. */
 #define DOCUMENT_BYTES_SOFT_MAX (8u << 20)
+#define PARTS_AT_ONCE           8
 
 void value_write(struct out *o, struct value v)
 {
@@ -109,30 +110,44 @@ static enum err begin_frame(const struct api *api, struct out *o, obj_id id, siz
     return ERR_OK;
 }
 
-/* The next part that the document shows; false when it is full or there are no more. */
-static bool next_part(const struct api *api, const struct out *o, struct frame *f, struct part *ret)
+/* Full, or there are no more. */
+static bool is_complete(const struct out *o, const struct frame *f)
 {
-    if (f->parts_left == 0 || f->parts_shown == WIRE_DOCUMENT_PARTS_MAX || o->buf->len > f->full_at)
-        return false;
-    CHECK(heap_next_part(api->heap, f->id, &f->cursor, ret)); /* nothing changes while we write */
+    return f->parts_left == 0 || f->parts_shown == WIRE_DOCUMENT_PARTS_MAX || o->buf->len > f->full_at;
+}
+
+static void note_shown(struct frame *f)
+{
     f->parts_left--;
     f->parts_shown++;
-    return true;
+}
+
+/* Strings may be long, so whether the document is full is asked for each part. */
+static void write_parts(const struct api *api, struct out *o, struct frame *f)
+{
+    struct part parts[PARTS_AT_ONCE];
+
+    while (!is_complete(o, f)) {
+        size_t n = heap_next_parts(api->heap, f->id, &f->cursor, parts, PARTS_AT_ONCE);
+
+        CHECK(n > 0); /* nothing changes while we write */
+        for (size_t i = 0; i < n && !is_complete(o, f); i++) {
+            if (f->kind == HEAP_RECORD)
+                out_name(o, parts[i].name);
+            value_write(o, parts[i].value);
+            note_shown(f);
+        }
+    }
 }
 
 enum err document_write(const struct api *api, struct out *o, obj_id id, struct why *why)
 {
     struct frame f;
-    struct part part;
     enum err e;
 
     if ((e = begin_frame(api, o, id, o->buf->len + DOCUMENT_BYTES_SOFT_MAX, &f, why)))
         return e;
-    while (next_part(api, o, &f, &part)) {
-        if (f.kind == HEAP_RECORD)
-            out_name(o, part.name);
-        value_write(o, part.value);
-    }
+    write_parts(api, o, &f);
     close_document(o, f.kind, f.parts_left > 0);
     return ERR_OK;
 }
@@ -212,10 +227,12 @@ static enum err walk(struct deep *d, obj_id id, struct why *why)
     while (e == ERR_OK && d->depth > 0) {
         struct frame *top = &d->stack[d->depth - 1];
 
-        if (!next_part(d->api, d->out, top, &part)) {
+        if (is_complete(d->out, top)) {
             pop(d);
             continue;
         }
+        CHECK(heap_next_part(d->api->heap, top->id, &top->cursor, &part));
+        note_shown(top);
         if (top->kind == HEAP_RECORD)
             out_name(d->out, part.name);
         if (part.value.kind == VALUE_LINK)

@@ -1,27 +1,60 @@
 /*
  * json_out.c - see json_out.h.
+ *
+ * A document is a dozen keys and as many small values, so what each costs is what an answer costs: room is made once
+ * for a key, a value and all that stands around it, and bytes are put there without asking again.
  */
 #include "api/json_out.h"
 #include "heap/base/num.h"
 
-/* The comma before a key or value, if it is due; the one that comes now makes the next due. */
-static void begin_value(struct out *o)
+/* Room for `len` bytes, behind the comma if one is due; NULL: memory is refused. */
+static inline char *begin_value(struct out *o, size_t len)
 {
+    struct buf *b = o->buf;
+    char *at;
+
+    if ((b->failed || b->cap - b->len <= len) && !buf_reserve(b, len + 1))
+        return NULL;
+    at = b->data + b->len;
     if (o->comma)
-        buf_add_byte(o->buf, ',');
+        *at++ = ',';
+    return at;
+}
+
+/* All of it has been put: it ends before `end`. */
+static inline void end_value(struct out *o, const char *end)
+{
+    o->buf->len = (size_t)(end - o->buf->data);
     o->comma = true;
 }
 
+static inline char *put(char *at, struct slice text)
+{
+    if (text.len > 0)
+        memcpy(at, text.data, text.len);
+    return at + text.len;
+}
+
+static void put_word(struct out *o, struct slice word)
+{
+    char *at = begin_value(o, word.len);
+
+    if (at != NULL)
+        end_value(o, put(at, word));
+}
+
+/* ---- brackets ---- */
+
 static void open_with(struct out *o, char bracket)
 {
-    begin_value(o);
-    buf_add_byte(o->buf, bracket);
+    put_word(o, (struct slice){&bracket, 1});
     o->comma = false;
 }
 
 static void close_with(struct out *o, char bracket)
 {
-    buf_add_byte(o->buf, bracket);
+    o->comma = false;
+    put_word(o, (struct slice){&bracket, 1});
     o->comma = true;
 }
 
@@ -45,11 +78,25 @@ void out_close_array(struct out *o)
     close_with(o, ']');
 }
 
+void out_line_end(struct out *o)
+{
+    close_with(o, '\n');
+    o->comma = false;
+}
+
 /* ---- strings ---- */
 
-static bool is_plain(unsigned char c)
+/* 0xe2 begins U+2028 and U+2029, and much else. */
+static const bool may_need_escape[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0xe2] = true};
+
+/* How many bytes at the start of `text` are plain. */
+static size_t plain_run(struct slice text)
 {
-    return c >= 0x20 && c != '"' && c != '\\' && c != 0xe2;
+    size_t n = 0;
+
+    while (n < text.len && !may_need_escape[(unsigned char)text.data[n]])
+        n++;
+    return n;
 }
 
 /* U+2028 and U+2029 are e2 80 a8 and e2 80 a9. */
@@ -80,13 +127,12 @@ static size_t write_escape(struct buf *b, struct slice text)
     return 1;
 }
 
-static void write_text(struct buf *b, struct slice text)
+/* Write a text that is not plain. */
+static void write_escaped(struct buf *b, struct slice text)
 {
     while (text.len > 0) {
-        size_t n = 0;
+        size_t n = plain_run(text);
 
-        while (n < text.len && is_plain((unsigned char)text.data[n]))
-            n++;
         buf_add(b, text.data, n);
         if (n < text.len)
             n += write_escape(b, (struct slice){text.data + n, text.len - n});
@@ -95,113 +141,99 @@ static void write_text(struct buf *b, struct slice text)
     }
 }
 
+/* Write what of a text stands behind its plain beginning; room for two bytes more, as begin_value() has it. */
+static char *continue_escaped(struct out *o, char *at, struct slice rest)
+{
+    end_value(o, at);
+    write_escaped(o->buf, rest);
+    o->comma = false;
+    return begin_value(o, sizeof "\":");
+}
+
+/* A text in quotes; behind a key stands a colon. Most are plain from end to end, and are copied at once. */
+static void quote(struct out *o, struct slice text, bool doubles_dollar, bool is_key)
+{
+    size_t run = plain_run(text);
+    char *at = begin_value(o, text.len + sizeof "\"$\":");
+
+    if (at == NULL)
+        return;
+    *at++ = '"';
+    if (doubles_dollar)
+        *at++ = '$';
+    at = put(at, (struct slice){text.data, run});
+    if (run < text.len)
+        at = continue_escaped(o, at, (struct slice){text.data + run, text.len - run});
+    if (at == NULL)
+        return;
+    *at++ = '"';
+    if (is_key)
+        *at++ = ':';
+    end_value(o, at);
+    o->comma = !is_key;
+}
+
 void out_string(struct out *o, struct slice text)
 {
-    begin_value(o);
-    buf_add_byte(o->buf, '"');
-    write_text(o->buf, text);
-    buf_add_byte(o->buf, '"');
-}
-
-void out_text(struct out *o, const char *text)
-{
-    out_string(o, slice_of(text));
-}
-
-/* ---- keys ---- */
-
-static void end_key(struct out *o)
-{
-    buf_add(o->buf, "\":", 2);
-    o->comma = false;
+    quote(o, text, false, false);
 }
 
 void out_key_slice(struct out *o, struct slice key)
 {
-    begin_value(o);
-    buf_add_byte(o->buf, '"');
-    write_text(o->buf, key);
-    end_key(o);
-}
-
-/* Our own keys need no escapes, and a document has a dozen of them: one reservation, and bytes. */
-void out_key(struct out *o, const char *key)
-{
-    struct buf *b = o->buf;
-    size_t len = strlen(key);
-
-    if (!buf_reserve(b, len + sizeof ",\"\":"))
-        return;
-
-    char *at = b->data + b->len;
-
-    if (o->comma)
-        *at++ = ',';
-    *at++ = '"';
-    memcpy(at, key, len);
-    at += len;
-    *at++ = '"';
-    *at++ = ':';
-    b->len = (size_t)(at - b->data);
-    o->comma = false;
+    quote(o, key, false, true);
 }
 
 void out_name(struct out *o, struct slice name)
 {
-    begin_value(o);
-    buf_add_byte(o->buf, '"');
-    if (name.len > 0 && name.data[0] == '$')
-        buf_add_byte(o->buf, '$');
-    write_text(o->buf, name);
-    end_key(o);
+    quote(o, name, name.len > 0 && name.data[0] == '$', true);
 }
 
 /* ---- numbers, words, links ---- */
 
 void out_u64(struct out *o, uint64_t v)
 {
-    char text[NUM_TEXT_MAX];
+    char *at = begin_value(o, NUM_TEXT_MAX);
 
-    begin_value(o);
-    buf_add(o->buf, text, print_u64(v, text));
+    if (at != NULL)
+        end_value(o, at + print_u64(v, at));
 }
 
 void out_i64(struct out *o, int64_t v)
 {
-    char text[NUM_TEXT_MAX];
+    char *at = begin_value(o, NUM_TEXT_MAX);
 
-    begin_value(o);
-    buf_add(o->buf, text, print_i64(v, text));
+    if (at != NULL)
+        end_value(o, at + print_i64(v, at));
 }
 
 void out_real(struct out *o, double v)
 {
-    char text[NUM_TEXT_MAX];
+    char *at = begin_value(o, NUM_TEXT_MAX);
 
-    begin_value(o);
-    buf_add(o->buf, text, print_real(v, text));
+    if (at != NULL)
+        end_value(o, at + print_real(v, at));
 }
 
 void out_bool(struct out *o, bool v)
 {
-    begin_value(o);
-    buf_add_text(o->buf, v ? "true" : "false");
+    put_word(o, v ? SLICE("true") : SLICE("false"));
 }
 
 void out_null(struct out *o)
 {
-    begin_value(o);
-    buf_add(o->buf, "null", 4);
+    put_word(o, SLICE("null"));
 }
 
 static void write_link(struct out *o, struct slice opening, obj_id id)
 {
-    char text[NUM_TEXT_MAX];
+    char *at = begin_value(o, opening.len + NUM_TEXT_MAX + sizeof "}");
 
-    begin_value(o);
-    buf_add_slice(o->buf, opening);
-    buf_add(o->buf, text, print_u64(id, text));
-    buf_add_byte(o->buf, '}');
+    if (at == NULL)
+        return;
+    at = put(at, opening);
+    at += print_u64(id, at);
+    *at++ = '}';
+    end_value(o, at);
 }
 
 void out_ref(struct out *o, obj_id id)
@@ -214,52 +246,44 @@ void out_weak(struct out *o, obj_id id)
     write_link(o, SLICE("{\"$weak\":"), id);
 }
 
-void out_line_end(struct out *o)
+/* ---- keys that need no escapes ---- */
+
+/* Room for a key and `len` bytes of value, the key put there. */
+static inline char *begin_member(struct out *o, struct slice key, size_t len)
 {
-    buf_add_byte(o->buf, '\n');
+    char *at = begin_value(o, key.len + sizeof "\"\":" + len);
+
+    if (at == NULL)
+        return NULL;
+    *at++ = '"';
+    at = put(at, key);
+    *at++ = '"';
+    *at++ = ':';
+    return at;
+}
+
+void out_plain_key(struct out *o, struct slice key)
+{
+    char *at = begin_member(o, key, 0);
+
+    if (at == NULL)
+        return;
+    end_value(o, at);
     o->comma = false;
 }
 
-/* ---- members ---- */
-
-void out_member_u64(struct out *o, const char *key, uint64_t v)
+void out_plain_u64(struct out *o, struct slice key, uint64_t v)
 {
-    out_key(o, key);
-    out_u64(o, v);
+    char *at = begin_member(o, key, NUM_TEXT_MAX);
+
+    if (at != NULL)
+        end_value(o, at + print_u64(v, at));
 }
 
-void out_member_i64(struct out *o, const char *key, int64_t v)
+void out_plain_i64(struct out *o, struct slice key, int64_t v)
 {
-    out_key(o, key);
-    out_i64(o, v);
-}
+    char *at = begin_member(o, key, NUM_TEXT_MAX);
 
-void out_member_real(struct out *o, const char *key, double v)
-{
-    out_key(o, key);
-    out_real(o, v);
-}
-
-void out_member_bool(struct out *o, const char *key, bool v)
-{
-    out_key(o, key);
-    out_bool(o, v);
-}
-
-void out_member_null(struct out *o, const char *key)
-{
-    out_key(o, key);
-    out_null(o);
-}
-
-void out_member_text(struct out *o, const char *key, const char *text)
-{
-    out_key(o, key);
-    out_text(o, text);
-}
-
-void out_member_string(struct out *o, const char *key, struct slice text)
-{
-    out_key(o, key);
-    out_string(o, text);
+    if (at != NULL)
+        end_value(o, at + print_i64(v, at));
 }

@@ -28,7 +28,7 @@ void out_close_array(struct out *o);
 
 /* The key of the next value. out_key() takes plain words of ours, without anything to escape; out_name() writes
  * a field name: a leading '$' is doubled. */
-void out_key(struct out *o, const char *key);
+static inline void out_key(struct out *o, const char *key); /* below */
 void out_key_slice(struct out *o, struct slice key);
 void out_name(struct out *o, struct slice name);
 
@@ -37,19 +37,66 @@ void out_i64(struct out *o, int64_t v);
 void out_real(struct out *o, double v); /* finite */
 void out_bool(struct out *o, bool v);
 void out_null(struct out *o);
-void out_text(struct out *o, const char *text); /* UTF-8 */
-void out_string(struct out *o, struct slice text);
+void out_string(struct out *o, struct slice text); /* UTF-8 */
 void out_ref(struct out *o, obj_id id);  /* {"$ref":id} */
 void out_weak(struct out *o, obj_id id); /* {"$weak":id} */
 
 /* The end of a line of NDJSON; the next value starts afresh. */
 void out_line_end(struct out *o);
 
-/* A key and its value at once. */
-void out_member_u64(struct out *o, const char *key, uint64_t v);
-void out_member_i64(struct out *o, const char *key, int64_t v);
-void out_member_real(struct out *o, const char *key, double v);
-void out_member_bool(struct out *o, const char *key, bool v);
-void out_member_null(struct out *o, const char *key);
-void out_member_text(struct out *o, const char *key, const char *text);
-void out_member_string(struct out *o, const char *key, struct slice text);
+/* ---- a key and its value at once ---- */
+
+/* Keys are literals nearly everywhere: here, in sight of the compiler, their length is one too. */
+void out_plain_key(struct out *o, struct slice key);
+void out_plain_u64(struct out *o, struct slice key, uint64_t v);
+void out_plain_i64(struct out *o, struct slice key, int64_t v);
+
+static inline void out_key(struct out *o, const char *key)
+{
+    out_plain_key(o, slice_of(key));
+}
+
+static inline void out_text(struct out *o, const char *text)
+{
+    out_string(o, slice_of(text));
+}
+
+static inline void out_member_u64(struct out *o, const char *key, uint64_t v)
+{
+    out_plain_u64(o, slice_of(key), v);
+}
+
+static inline void out_member_i64(struct out *o, const char *key, int64_t v)
+{
+    out_plain_i64(o, slice_of(key), v);
+}
+
+static inline void out_member_real(struct out *o, const char *key, double v)
+{
+    out_key(o, key);
+    out_real(o, v);
+}
+
+static inline void out_member_bool(struct out *o, const char *key, bool v)
+{
+    out_key(o, key);
+    out_bool(o, v);
+}
+
+static inline void out_member_null(struct out *o, const char *key)
+{
+    out_key(o, key);
+    out_null(o);
+}
+
+static inline void out_member_text(struct out *o, const char *key, const char *text)
+{
+    out_key(o, key);
+    out_text(o, text);
+}
+
+static inline void out_member_string(struct out *o, const char *key, struct slice text)
+{
+    out_key(o, key);
+    out_string(o, text);
+}

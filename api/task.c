@@ -62,7 +62,7 @@ static void wipe(struct task *t)
     struct buf text = t->text, body = t->body, answer = t->reply.body;
     struct api *api = t->api;
 
-    memset(t, 0, sizeof *t);
+    memset(t, 0, offsetof(struct task, query));
     t->magic = TASK_MAGIC;
     t->api = api;
     t->text = text;

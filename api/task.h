@@ -53,7 +53,6 @@ struct task {
     enum method method;                    /* HEAD reads GET: whoever writes HTTP leaves the body out */
     const struct route *route;             /* NULL for a refusal before a route was found */
     struct slice params[ROUTE_PARAMS_MAX]; /* decoded */
-    struct task_param query[TASK_QUERY_MAX];
     size_t query_count;
     struct task_headers headers;
     session_id session; /* in which the request runs */
@@ -74,6 +73,8 @@ struct task {
     struct out out; /* into reply.body */
     const struct task_work *work;
     void *work_ctx;
+
+    struct task_param query[TASK_QUERY_MAX]; /* the first query_count; never wiped */
 };
 
 /* ---- what is asked ---- */
