@@ -14,14 +14,14 @@ struct pen {
     char *at, *end;
 };
 
-static void put(struct pen *p, struct slice text)
+static inline void put(struct pen *p, struct slice text)
 {
     CHECK(text.len <= (size_t)(p->end - p->at));
     memcpy(p->at, text.data, text.len);
     p->at += text.len;
 }
 
-static void put_text(struct pen *p, const char *text)
+static inline void put_text(struct pen *p, const char *text)
 {
     put(p, slice_of(text));
 }
@@ -34,61 +34,64 @@ static void put_number(struct pen *p, uint64_t n)
     put(p, (struct slice){digits, len});
 }
 
+/* The last `digits` of them, of 16. */
 static void put_hex(struct pen *p, uint64_t n, int digits)
 {
-    for (int i = digits - 1; i >= 0; i--)
-        put(p, (struct slice){&"0123456789abcdef"[n >> (4 * i) & 15], 1});
+    CHECK(digits <= p->end - p->at);
+    for (n <<= 4 * (16 - digits); digits > 0; digits--, n <<= 4)
+        *p->at++ = "0123456789abcdef"[n >> 60];
 }
 
 /* clang-format off */
-static const char *const reason_of[600] = {
-    [200] = "OK",
-    [201] = "Created",
-    [202] = "Accepted",
-    [204] = "No Content",
-    [206] = "Partial Content",
-    [304] = "Not Modified",
-    [400] = "Bad Request",
-    [401] = "Unauthorized",
-    [403] = "Forbidden",
-    [404] = "Not Found",
-    [405] = "Method Not Allowed",
-    [406] = "Not Acceptable",
-    [408] = "Request Timeout",
-    [409] = "Conflict",
-    [410] = "Gone",
-    [411] = "Length Required",
-    [412] = "Precondition Failed",
-    [413] = "Content Too Large",
-    [414] = "URI Too Long",
-    [415] = "Unsupported Media Type",
-    [416] = "Range Not Satisfiable",
-    [417] = "Expectation Failed",
-    [422] = "Unprocessable Content",
-    [429] = "Too Many Requests",
-    [431] = "Request Header Fields Too Large",
-    [500] = "Internal Server Error",
-    [501] = "Not Implemented",
-    [503] = "Service Unavailable",
-    [505] = "HTTP Version Not Supported",
-    [507] = "Insufficient Storage",
+#define LINE(status, reason) [status] = {"HTTP/1.1 " #status " " reason "\r\n", sizeof("HTTP/1.1 " #status " " reason "\r\n") - 1}
+static const struct slice line_of[600] = {
+    LINE(200, "OK"),
+    LINE(201, "Created"),
+    LINE(202, "Accepted"),
+    LINE(204, "No Content"),
+    LINE(206, "Partial Content"),
+    LINE(304, "Not Modified"),
+    LINE(400, "Bad Request"),
+    LINE(401, "Unauthorized"),
+    LINE(403, "Forbidden"),
+    LINE(404, "Not Found"),
+    LINE(405, "Method Not Allowed"),
+    LINE(406, "Not Acceptable"),
+    LINE(408, "Request Timeout"),
+    LINE(409, "Conflict"),
+    LINE(410, "Gone"),
+    LINE(411, "Length Required"),
+    LINE(412, "Precondition Failed"),
+    LINE(413, "Content Too Large"),
+    LINE(414, "URI Too Long"),
+    LINE(415, "Unsupported Media Type"),
+    LINE(416, "Range Not Satisfiable"),
+    LINE(417, "Expectation Failed"),
+    LINE(422, "Unprocessable Content"),
+    LINE(429, "Too Many Requests"),
+    LINE(431, "Request Header Fields Too Large"),
+    LINE(500, "Internal Server Error"),
+    LINE(501, "Not Implemented"),
+    LINE(503, "Service Unavailable"),
+    LINE(505, "HTTP Version Not Supported"),
+    LINE(507, "Insufficient Storage"),
 };
 /* clang-format on */
 
 static void put_status(struct pen *p, int status)
 {
-    CHECK(status >= 200 && status < (int)ARRAY_LEN(reason_of));
-
-    const char *reason = reason_of[status];
-
+    CHECK(status >= 200 && status < (int)ARRAY_LEN(line_of));
+    if (line_of[status].len > 0) {
+        put(p, line_of[status]);
+        return;
+    }
     put(p, SLICE("HTTP/1.1 "));
     put_number(p, (uint64_t)status);
-    put(p, SLICE(" "));
-    put_text(p, reason != NULL ? reason : "Status"); /* any text will do (RFC 9112, 4) */
-    put(p, SLICE("\r\n"));
+    put(p, SLICE(" Status\r\n")); /* any text will do (RFC 9112, 4) */
 }
 
-static void put_header(struct pen *p, const char *name, const char *value)
+/* `name` is a literal. */
+static inline void put_header(struct pen *p, const char *name, const char *value)
 {
     put_text(p, name);
     put(p, SLICE(": "));
