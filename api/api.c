@@ -162,8 +162,9 @@ static void refuse(struct task *t, const struct why *why, bool body_is_short)
 struct task *api_begin(struct api *api, const struct request *r)
 {
     struct task *t = task_new(api);
-    struct why why = {0};
+    struct why why;
 
+    why_init(&why);
     CHECK_IS(api, API_MAGIC);
     if (t == NULL)
         return NULL;
@@ -206,8 +207,9 @@ static void keep_stream(struct task *t, struct slice bytes)
 
 static void keep_body(struct task *t, struct slice bytes)
 {
-    struct why why = {0};
+    struct why why;
 
+    why_init(&why);
     if (t->body_seen > t->body_max)
         refuse_length(t, &why);
     else if (t->route != NULL && t->route->body != BODY_NONE && !buf_add_slice(&t->body, bytes))
@@ -266,10 +268,11 @@ static enum task_turn fail(struct task *t, enum err e, struct why *why)
 
 static enum task_turn work(struct task *t, size_t units)
 {
-    struct why why = {0};
+    struct why why;
     enum task_turn turn = TASK_MORE;
     enum err e;
 
+    why_init(&why);
     t->state = TASK_WORK;
     if ((e = t->work->step(t, t->work_ctx, units, &turn, &why)))
         return fail(t, e, &why);
@@ -324,9 +327,10 @@ static bool is_long_json(const struct task *t)
 
 static enum task_turn run(struct task *t, size_t units)
 {
-    struct why why = {0};
+    struct why why;
     enum err e;
 
+    why_init(&why);
     if (task_body_is_bytes(t)) {
         if (t->payload == NULL)
             t->payload = payload_create(t->api->mem, t->body.len);

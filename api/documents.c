@@ -14,30 +14,30 @@
 #define DOCUMENT_BYTES_SOFT_MAX (8u << 20)
 #define PARTS_AT_ONCE           8
 
-void value_write(struct out *o, struct value v)
+void value_write(struct out *o, const struct value *v)
 {
-    switch (v.kind) {
+    switch (v->kind) {
     case VALUE_NULL:
         out_null(o);
         break;
     case VALUE_FALSE:
     case VALUE_TRUE:
-        out_bool(o, v.kind == VALUE_TRUE);
+        out_bool(o, v->kind == VALUE_TRUE);
         break;
     case VALUE_INT:
-        out_i64(o, v.integer);
+        out_i64(o, v->integer);
         break;
     case VALUE_REAL:
-        out_real(o, v.real);
+        out_real(o, v->real);
         break;
     case VALUE_STRING:
-        out_string(o, v.string);
+        out_string(o, v->string);
         break;
     case VALUE_LINK:
-        out_ref(o, v.id);
+        out_ref(o, v->id);
         break;
     case VALUE_WEAK:
-        out_weak(o, v.id);
+        out_weak(o, v->id);
         break;
     }
 }
@@ -134,7 +134,7 @@ static void write_parts(const struct api *api, struct out *o, struct frame *f)
         for (size_t i = 0; i < n && !is_complete(o, f); i++) {
             if (f->kind == HEAP_RECORD)
                 out_name(o, parts[i].name);
-            value_write(o, parts[i].value);
+            value_write(o, &parts[i].value);
             note_shown(f);
         }
     }
@@ -238,7 +238,7 @@ static enum err walk(struct deep *d, obj_id id, struct why *why)
         if (part.value.kind == VALUE_LINK)
             e = write_link(d, part.value.id, why);
         else
-            value_write(d->out, part.value);
+            value_write(d->out, &part.value);
     }
     return e;
 }

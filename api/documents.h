@@ -8,7 +8,7 @@
 #include "api/json_out.h"
 
 /* null, true, 1, 1.5, "text", {"$ref":7}, {"$weak":7} */
-void value_write(struct out *o, struct value v);
+void value_write(struct out *o, const struct value *v);
 
 /* {"id","class","generation","refs","weak_refs","bytes",["frozen"],"fields"|"items"|"length"[,"more"]}.
  * Shows at most WIRE_DOCUMENT_PARTS_MAX parts. */

@@ -11,7 +11,7 @@
 
 static enum err reply_value(struct task *t, int status, struct value v, struct why *why)
 {
-    value_write(reply_json(t, status), v);
+    value_write(reply_json(t, status), &v);
     return reply_end(t, why);
 }
 
@@ -67,7 +67,7 @@ static void write_field(struct out *o, const struct part *part)
     out_open_object(o);
     out_member_string(o, "name", part->name);
     out_key(o, "value");
-    value_write(o, part->value);
+    value_write(o, &part->value);
     out_close_object(o);
 }
 
@@ -219,7 +219,7 @@ enum err get_items(struct api *api, struct task *t, struct why *why)
         return e;
     while (page.cursor + shown < info.parts && !page_is_full(o, shown, &page) &&
            heap_next_part(api->heap, id, &at, &part)) {
-        value_write(o, part.value);
+        value_write(o, &part.value);
         shown++;
     }
     page.cursor += shown;

@@ -109,8 +109,9 @@ static enum progress refuse(struct conn *c, const struct why *why)
 
 static enum progress refuse_with(struct conn *c, enum err e, const char *sentence)
 {
-    struct why why = {0};
+    struct why why;
 
+    why_init(&why);
     why_set(&why, e, "%s", sentence);
     return refuse(c, &why);
 }
@@ -160,8 +161,9 @@ static enum progress begin_task(struct conn *c, const struct http_head *head)
 {
     const struct edge_world *w = &c->edge->world;
     struct slice none;
-    struct why why = {0};
+    struct why why;
 
+    why_init(&why);
     begin_exchange(c, head);
     if (doors_check(w->doors, c->unix_socket, head->request.method, &head->facts, &why) != ERR_OK)
         return refuse(c, &why);
@@ -199,8 +201,9 @@ static enum progress lack_bytes(struct conn *c)
 static enum progress next_request(struct conn *c)
 {
     struct slice body;
-    struct why why = {0};
+    struct why why;
 
+    why_init(&why);
     switch (parse(c, &body, &why)) {
     case HTTP_NEEDS_MORE:
         return lack_bytes(c);
@@ -225,8 +228,9 @@ static enum progress next_request(struct conn *c)
 static enum progress feed_task(struct conn *c)
 {
     struct slice body;
-    struct why why = {0};
+    struct why why;
 
+    why_init(&why);
     switch (parse(c, &body, &why)) {
     case HTTP_NEEDS_MORE:
         return NEEDS_BYTES;

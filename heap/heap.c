@@ -166,12 +166,11 @@ static bool next_word(const struct heap *h, slot_t slot, struct part_cursor *cur
     return true;
 }
 
-static struct part part_of(const struct heap *h, slot_t name, uint64_t index, word_t word)
+static void read_part(const struct heap *h, slot_t name, uint64_t index, word_t word, struct part *ret)
 {
-    struct value value = word_decode(h, word);
-
-    return name != 0 ? (struct part){.name = string_slice(h, name), .value = value}
-                     : (struct part){.index = index, .value = value};
+    ret->name = name != 0 ? string_slice(h, name) : (struct slice){0};
+    ret->index = name != 0 ? 0 : index;
+    ret->value = word_decode(h, word);
 }
 
 bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor, struct part *ret)
@@ -181,7 +180,7 @@ bool heap_next_part(const struct heap *h, obj_id id, struct part_cursor *cursor,
 
     if (slot == 0 || !next_word(h, slot, cursor, &name, &word))
         return false;
-    *ret = part_of(h, name, cursor->position - 1, word);
+    read_part(h, name, cursor->position - 1, word, ret);
     return true;
 }
 
@@ -220,7 +219,7 @@ size_t heap_next_parts(const struct heap *h, obj_id id, struct part_cursor *curs
     size_t n = slot == 0 ? 0 : next_words(h, slot, cursor, &words, max);
 
     for (size_t i = 0; i < n; i++)
-        ret[i] = part_of(h, words.name[i], first + i, words.word[i]);
+        read_part(h, words.name[i], first + i, words.word[i], &ret[i]);
     return n;
 }
 

@@ -114,8 +114,11 @@ static void waiting_remove(struct session_set *ss, struct session *s)
 
 static struct session *find(const struct session_set *ss, session_id id)
 {
-    uint32_t e = map_find(ss->by_id, id);
+    uint32_t e;
 
+    if (id == 0)
+        return ss->table[0]; /* the first there was, and it never ends */
+    e = map_find(ss->by_id, id);
     return e == MAP_NONE ? NULL : ss->table[map_value(ss->by_id, e)];
 }
 

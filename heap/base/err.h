@@ -53,13 +53,22 @@ enum err {
 
 #define WHY_TEXT_MAX 240
 
-/* Why an operation refused. Callers zero it once and hand it down; a NULL `struct why *` is fine. */
+/* Why an operation refused. Callers zero it (or why_init() it) once and hand it down; a NULL `struct why *` is fine. */
 struct why {
     enum err err;
     const char *limit_name;  /* static string, or NULL: the limit that was hit, as /v1/config names it */
     uint64_t limit_value;
     char text[WHY_TEXT_MAX]; /* one sentence, UTF-8, NUL-terminated, cut at the end if too long */
 };
+
+/* No refusal yet. The same as zeroing it, without the text: a request hands down half a dozen. */
+static inline void why_init(struct why *why)
+{
+    why->err = ERR_OK;
+    why->limit_name = NULL;
+    why->limit_value = 0;
+    why->text[0] = '\0';
+}
 
 /* Set *why (if not NULL) and return `err`, so that a refusal is one line. The text is cut at a UTF-8
  * boundary, and bytes that are not UTF-8 are shown as '?'. */
