@@ -79,6 +79,11 @@ class Place:
     def client(self, *command):
         return self.run(self.client_core, *command)
 
+    def start(self, core, *command, stdin=False):
+        """A program on one core that goes on until whoever started it ends it."""
+        return subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+
     def built(self, name):
         return self.build / "tests/bench" / name
 
@@ -200,6 +205,12 @@ class Redis(Server):
                                  "--dir", place.folder, "--logfile", place.folder / "redis.log"], port)
         self.wait_until_it_listens()
 
+    def set(self, key, value):
+        with socket.create_connection(("127.0.0.1", self.port), WAIT) as s:
+            s.sendall(f"SET {key} {value}\r\n".encode())
+            if s.recv(64) != b"+OK\r\n":
+                raise Failed("redis refused a SET")
+
     def used_memory(self):
         with socket.create_connection(("127.0.0.1", self.port), WAIT) as s:
             s.sendall(b"INFO memory\r\n")
@@ -207,3 +218,25 @@ class Redis(Server):
             while b"used_memory_human" not in said:
                 said += s.recv(65536)
         return int(re.search(rb"used_memory:(\d+)", said)[1])
+
+class Node(Server):
+    """edge_node.js: objects in a Map, over HTTP."""
+
+    def __init__(self, place):
+        super().__init__(place, ["node", Path(__file__).with_name("edge_node.js")], 0)
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+
+class Webdis(Server):
+    """Redis by HTTP; its `url` answers with a JSON text of about `body_bytes` bytes."""
+
+    def __init__(self, place, redis, body_bytes):
+        port, config = free_port(), place.folder / "webdis.json"
+        config.write_text(json.dumps({"redis_host": "127.0.0.1", "redis_port": redis.port, "http_host": "127.0.0.1",
+                                      "http_port": port, "threads": 1, "daemonize": False, "verbosity": 0,
+                                      "logfile": str(place.folder / "webdis.log")}))
+        redis.set("object", "x" * (body_bytes - len('{"GET":""}')))
+        super().__init__(place, ["webdis", config], port)
+        self.url = f"http://127.0.0.1:{port}/GET/object"
+        self.wait_until_it_listens()
