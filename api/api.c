@@ -400,6 +400,13 @@ struct reply *task_reply(struct task *t)
     return NULL;
 }
 
+size_t task_buffer_bytes(const struct task *t)
+{
+    CHECK_IS(t, TASK_MAGIC);
+    return (task_body_is_bytes(t) ? 0 : t->body.cap) + t->reply.body.cap +
+           (t->long_json != NULL ? body_json_text_bytes(t->long_json) : 0);
+}
+
 void task_end(struct task **pt)
 {
     struct task *t = *pt;

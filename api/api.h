@@ -110,6 +110,10 @@ enum task_turn task_step(struct task *t, size_t units);
  * of a streaming one may be taken (buf_consume, buf_clear) at any time between steps. */
 struct reply *task_reply(struct task *t);
 
+/* What it keeps of the request's body and of its answer until they are whole or taken. A body of bytes does not count:
+ * it will be the heap's, and is on the heap's account. */
+size_t task_buffer_bytes(const struct task *t);
+
 /* End the task; before DONE that means the peer is gone: a request whose body was not whole has then done
  * nothing (a batch: the ops read so far). What it held is let go. *t is set to NULL. */
 void task_end(struct task **t);

@@ -168,6 +168,11 @@ bool body_json_is_ready(const struct body_json *b)
     return b->state == BODY_READY;
 }
 
+size_t body_json_text_bytes(const struct body_json *b)
+{
+    return b->text.cap; /* the other thread only reads it */
+}
+
 enum err body_json_get(const struct body_json *b, json_t **ret, struct why *why)
 {
     CHECK(body_json_is_ready(b));

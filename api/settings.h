@@ -32,6 +32,7 @@ struct settings {
     uint64_t idle_timeout_ms;          /* 60 s keep-alive */
     uint64_t backlog_bytes_max;        /* 8 MiB: answers that nobody reads, then reading stops */
     uint64_t backlog_timeout_ms;       /* 30 s, then the connection is cut */
+    uint64_t buffer_bytes_max;         /* 64 MiB: buffers of all connections together */
     uint64_t drain_timeout_ms;         /* 10 s for open requests after SIGTERM */
     /* how a turn of the loop is shared */
     uint64_t turn_requests_max;        /* 64 requests a connection a turn */

@@ -22,7 +22,7 @@
 
 #define TASK_MAGIC      0x7a5c0001u
 #define TASK_QUERY_MAX  16          /* parameters of one query */
-#define TASK_KEEP_BYTES (64u << 10) /* a larger buffer is not kept for the next task */
+#define TASK_KEEP_BYTES (16u << 10) /* a larger buffer is not kept for the next task */
 
 enum task_state { TASK_HEAD, TASK_RUN, TASK_WORK, TASK_DISCARD, TASK_ENDED };
 

@@ -41,6 +41,11 @@ struct conn *conn_of_all(struct list *all_link)
     return conn_of(LIST_OWNER(all_link, struct conn, all));
 }
 
+struct conn *conn_of_holding(struct list *holding_link)
+{
+    return conn_of(LIST_OWNER(holding_link, struct conn, holding.link));
+}
+
 static const struct settings *settings_of(const struct conn *c)
 {
     return c->edge->world.settings;
@@ -75,6 +80,7 @@ void conn_close(struct conn *c)
     list_remove(&c->queue);
     if (c->task != NULL)
         task_end(&c->task);
+    holders_note(&c->edge->holders, &c->holding, 0);
     uv_close(&c->uv.handle, on_closed);
 }
 
@@ -291,15 +297,21 @@ static enum progress serve_task(struct conn *c)
     return step_task(c);
 }
 
-/* One request after the other, until the turn is used up or something must be waited for. After an operation
- * a collection may be due: it begins in the collector's next slice, so that slice must not be far. */
+/* After an operation a collection may be due: it begins in the collector's next slice, so that slice must not be far. */
+static bool had_its_share(const struct conn *c, uint64_t requests_left, size_t out_bytes_before)
+{
+    return requests_left == 0 || c->out.bytes - out_bytes_before > CONN_TURN_BYTES || gc_is_due(c->edge->world.gc);
+}
+
+/* One request after the other, until the turn is used up or something must be waited for. */
 static enum progress serve(struct conn *c)
 {
     uint64_t left = settings_of(c)->turn_requests_max;
+    size_t before = c->out.bytes; /* nothing is sent meanwhile */
     enum progress p = GOES_ON;
 
     while (p == GOES_ON || p == ANSWERED) {
-        if (p == ANSWERED && (--left == 0 || gc_is_due(c->edge->world.gc)))
+        if (p == ANSWERED && had_its_share(c, --left, before))
             p = HAD_ITS_SHARE;
         else if (c->task == NULL && c->last)
             p = IS_OVER;
@@ -383,6 +395,13 @@ static void settle(struct conn *c, enum progress p)
         conn_drain(c);
 }
 
+static size_t buffer_bytes(const struct conn *c)
+{
+    if (c->cut || c->state == CONN_CLOSING)
+        return 0;
+    return c->inbox.cap + c->out.held + (c->task != NULL ? task_buffer_bytes(c->task) : 0);
+}
+
 void conn_advance(struct conn *c)
 {
     enum progress p;
@@ -395,6 +414,7 @@ void conn_advance(struct conn *c)
     conn_write(c);
     conn_keep_input(c);
     settle(c, p);
+    edge_note_buffers(c->edge, &c->holding, buffer_bytes(c));
     edge_breathe(c->edge);
 }
 
@@ -456,6 +476,28 @@ void conn_check_time(struct conn *c, uint64_t now)
     }
 }
 
+/* ---- room ---- */
+
+bool conn_is_slow(const struct conn *c)
+{
+    return c->waits_for == WAITS_FOR_HEAD || c->waits_for == WAITS_FOR_BODY || c->waits_for == WAITS_FOR_READER;
+}
+
+void conn_cut(struct conn *c)
+{
+    uint64_t max = settings_of(c)->buffer_bytes_max;
+    bool reads = c->waits_for != WAITS_FOR_READER;
+    struct why why = {0};
+
+    c->cut = true;
+    holders_note(&c->edge->holders, &c->holding, 0);
+    why_limit(&why, ERR_TOO_MANY, "buffer_bytes_max", max,
+              "all connections together have more than %llu bytes under way, and this one is slow", (unsigned long long)max);
+    if (!reads || refuse(c, &why) == IS_OVER)
+        conn_lose_peer(c);
+    conn_advance(c);
+}
+
 void conn_drain(struct conn *c)
 {
     if (c->state == CONN_OPEN && (c->waits_for == WAITS_FOR_REQUEST || c->waits_for == WAITS_FOR_HEAD))
@@ -485,6 +527,7 @@ static struct conn *create(struct edge *e, bool unix_socket)
     http_init(&c->http);
     outbox_init(&c->out, &e->pool);
     buf_init(&c->inbox, e->world.mem, INBOX_BYTES_MAX);
+    holding_init(&c->holding);
     c->in = SLICE("");
     CHECK(open_handle(c) == 0); /* fails for a bad argument only */
     c->uv.handle.data = c;

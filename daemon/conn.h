@@ -59,6 +59,7 @@ struct conn {
 
     bool unix_socket, reading, writing;
     bool turned_away; /* one too many: it is told so, and takes nobody's place */
+    bool cut;         /* it was too slow when buffers were short: it only ends, and counts no more */
     bool starved;   /* what is in `in` is not enough to go on */
     bool peer_done; /* the peer will send no more */
     bool peer_gone; /* nor read any more */
@@ -70,11 +71,13 @@ struct conn {
     struct http http;
     struct slice in; /* not yet parsed: in the edge's read buffer during a turn, else in inbox */
     struct buf inbox;
+    struct holding holding; /* of inbox, task and out */
     struct task *task; /* of the present request; NULL between them */
     struct exchange now;
     struct outbox out;
 };
 
+#define CONN_TURN_BYTES        (64u << 10) /* of answers; then others have their turn */
 #define CONN_LINGER_MS         5000u
 #define CONN_LINGER_BYTES_MAX  (128u << 20)
 #define CONN_DISCARD_BYTES_MAX (64u << 10) /* of a body that nobody wants, to keep the connection */
@@ -90,11 +93,16 @@ void conn_check_time(struct conn *c, uint64_t now_ms);
 /* End it if no request has begun: a head that is not whole is none. */
 void conn_drain(struct conn *c);
 void conn_close(struct conn *c);
+/* It holds buffers and waits for its peer. */
+bool conn_is_slow(const struct conn *c);
+/* Buffers are short: give up its own, and tell the peer if it still can be told. */
+void conn_cut(struct conn *c);
 
 /* From libuv's data, and from the edge's lists. */
 struct conn *conn_of(void *data);
 struct conn *conn_of_queue(struct list *queue_link);
 struct conn *conn_of_all(struct list *all_link);
+struct conn *conn_of_holding(struct list *holding_link);
 
 /* ---- conn_io.c ---- */
 

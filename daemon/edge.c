@@ -69,6 +69,38 @@ bool edge_step_waiting(struct edge *e)
     return !list_empty(&e->asking) || (e->woken && !list_empty(&e->waiting));
 }
 
+/* ---- buffers ---- */
+
+/* The one that has held buffers for longest and waits for its peer: who waits for us is not slow. */
+static struct conn *first_slow(const struct edge *e)
+{
+    for (struct list *l = e->holders.line.next; l != &e->holders.line; l = l->next) {
+        struct conn *c = conn_of_holding(l);
+
+        if (conn_is_slow(c))
+            return c;
+    }
+    return NULL;
+}
+
+/* Whoever is cut holds nothing any more, so this ends. What it says on its way must not bring it here again. */
+static void make_room(struct edge *e)
+{
+    struct conn *c;
+
+    e->making_room = true;
+    while (e->holders.bytes > e->world.settings->buffer_bytes_max && (c = first_slow(e)) != NULL)
+        conn_cut(c);
+    e->making_room = false;
+}
+
+void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes)
+{
+    holders_note(&e->holders, holding, bytes);
+    if (e->holders.bytes > e->world.settings->buffer_bytes_max && !e->making_room)
+        make_room(e);
+}
+
 /* ---- how long requests take ---- */
 
 static void stop_turn(struct edge *e)
@@ -210,6 +242,7 @@ enum err edge_create(const struct edge_world *world, struct edge **ret)
     list_init(&e->again);
     list_init(&e->waiting);
     list_init(&e->asking);
+    holders_init(&e->holders);
     outbox_pool_init(&e->pool, world->mem);
     http_head_init(&e->head);
     CHECK(uv_idle_init(world->loop, &e->idle) == 0 && uv_timer_init(world->loop, &e->tick) == 0 &&
@@ -236,7 +269,7 @@ void edge_destroy(struct edge **pe)
         return;
     CHECK_IS(e, EDGE_MAGIC);
     CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting) &&
-          list_empty(&e->asking));
+          list_empty(&e->asking) && e->holders.bytes == 0);
     outbox_pool_fini(&e->pool);
     e->magic = 0;
     mem_free(e->world.mem, e, sizeof(*e));

@@ -13,6 +13,7 @@
 #include "daemon/clock.h"
 #include "daemon/doors.h"
 #include "daemon/http.h"
+#include "daemon/holders.h"
 #include "daemon/list.h"
 #include "daemon/outbox.h"
 #include <uv.h>
@@ -54,6 +55,8 @@ struct edge {
     uint64_t turn_us;       /* what they took before that sleep, not yet told */
     void (*on_breath)(void *ctx); /* see edge_on_breath() */
     void *on_breath_ctx;
+    struct holders holders; /* of buffers */
+    bool making_room;
     int64_t date_s;         /* the second that `date` shows */
     char date[CLOCK_HTTP_DATE_BYTES + 1];
     struct outbox_pool pool;
@@ -96,6 +99,9 @@ size_t edge_count(const struct edge *e);
 /* Put a connection into `again` or `waiting`; its link is on no list. */
 void edge_push_again(struct edge *e, struct list *queue_link);
 void edge_push_waiting(struct edge *e, struct list *queue_link);
+/* A connection holds so much now. If all together hold more than buffer_bytes_max, those that have held some for longest
+ * are cut: the caller may be one of them. */
+void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes);
 /* Requests are about to be served; they have been. */
 void edge_begin_turn(struct edge *e);
 void edge_breathe(struct edge *e);

@@ -29,6 +29,12 @@ static size_t size_of(enum piece_kind kind)
     return kind == PIECE_TEXT ? OUTBOX_BLOCK_BYTES : sizeof(struct piece);
 }
 
+/* Memory that would not be there without it. */
+static size_t held_by(const struct piece *p)
+{
+    return size_of(p->kind) + (p->kind == PIECE_BUF ? p->buf.cap : 0);
+}
+
 static struct piece *take_spare(struct outbox_pool *p)
 {
     struct piece *piece = p->spare;
@@ -100,6 +106,7 @@ static void drop_first(struct outbox *o)
 
     CHECK(o->answers >= piece->answers);
     o->answers -= piece->answers;
+    o->held -= held_by(piece);
     o->first = piece->next;
     if (o->first == NULL)
         o->last = NULL;
@@ -110,7 +117,7 @@ void outbox_fini(struct outbox *o)
 {
     while (o->first != NULL)
         drop_first(o);
-    CHECK(o->answers == 0);
+    CHECK(o->answers == 0 && o->held == 0);
     *o = (struct outbox){0};
 }
 
@@ -139,6 +146,7 @@ static struct piece *add_piece(struct outbox *o, enum piece_kind kind)
     else
         o->last->next = piece;
     o->last = piece;
+    o->held += held_by(piece);
     return piece;
 }
 
@@ -203,6 +211,7 @@ void outbox_take(struct outbox *o, struct buf *b)
     piece->data = b->data;
     piece->len = b->len;
     o->bytes += b->len;
+    o->held += b->cap;
     buf_init(b, piece->buf.mem, piece->buf.max);
 }
 

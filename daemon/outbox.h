@@ -33,6 +33,7 @@ struct outbox {
     struct outbox_pool *pool;
     struct piece *first, *last;
     size_t bytes;     /* not yet sent */
+    size_t held;      /* of memory for them; what is lent belongs to others */
     uint32_t answers; /* whole ones among them */
     bool broken;
     bool muted; /* nobody listens: what is added is thrown away */

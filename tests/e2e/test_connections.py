@@ -111,6 +111,94 @@ class Slow(Edge):
         self.assertEqual(got, 8 * MIB)
 
 
+class Buffers(Edge):
+    """buffer_bytes_max, at its smallest: what all connections together hold."""
+    LIMIT = MIB
+
+    def begin(self):
+        super().begin()
+        self.set(buffer_bytes_max=self.LIMIT)
+
+    def half_a_body(self, size=200 * 1024):
+        w = self.wire()
+        w.send(self.raw("POST", "/v1/objects", f"Content-Length: {2 * size}") + '{"root":"r","fields":{"a":"' + "x" * size)
+        return w
+
+    def is_told(self, w):
+        said = self.problem(w.answer(), 429)
+        self.assertEqual(said["limit"], {"name": "buffer_bytes_max", "value": self.LIMIT})
+        self.assertTrue(w.at_end())
+
+    def is_waited_for(self, w):
+        """Neither told anything nor closed."""
+        w.sock.settimeout(0.2)
+        try:
+            w.sock.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            return True
+        return False
+
+    def test_of_many_slow_bodies_the_oldest_are_told_to_go(self):
+        crowd = []
+        for _ in range(12):
+            crowd.append(self.half_a_body())
+            self.assertEqual(self.c.get("/livez").status, 200)
+        self.is_told(crowd[0])
+        self.assertTrue(self.is_waited_for(crowd[-1]))
+        told = sum(not self.is_waited_for(w) for w in crowd[1:])
+        self.assertGreater(told, 3)
+        self.assertEqual(self.ok(self.c.get("/v1/roots"))["items"], [])
+
+    def test_slow_heads_count(self):
+        crowd, half = [], "GET /livez HTTP/1.1\r\nX: " + "x" * 15_000
+        for _ in range(100):
+            w = self.wire()
+            crowd.append(w.send(half))
+        self.assertEqual(self.c.get("/livez").status, 200)
+        self.is_told(crowd[0])
+        self.assertTrue(self.is_waited_for(crowd[-1]))
+
+    def test_slow_readers_are_cut_and_a_healthy_client_is_not(self):
+        self.set(buffer_bytes_max=8 * MIB)
+        items, crowd = self.new(items=["x" * 1000] * 900), []
+        for _ in range(60):
+            w = Wire.__new__(Wire)                                    # with a small window from the start
+            w.sock = socket.socket()
+            w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            w.sock.settimeout(10)
+            w.sock.connect((self.daemon.host, self.daemon.port))
+            self.addCleanup(w.close)
+            w.send(self.raw("GET", f"/v1/objects/{items}") * 8)
+            crowd.append(w)
+            self.assertEqual(len(self.ok(self.c.get(f"/v1/objects/{items}"))["items"]), 900)
+        self.assertTrue(eventually(lambda: self.is_cut(crowd[0])))
+
+    def is_cut(self, w):
+        """It gets no more than what was on its way."""
+        got = 0
+        try:
+            while piece := w.sock.recv(65536):
+                got += len(piece)
+        except OSError:
+            pass
+        return got < 8 * 900_000
+
+    def test_a_large_upload_of_bytes_is_the_heaps_and_does_not_count(self):
+        slow = self.half_a_body()
+        i = self.bytes_object(8 * MIB)
+        self.assertEqual(len(self.c.get(f"/v1/objects/{i}/bytes").raw), 8 * MIB)
+        self.assertTrue(self.is_waited_for(slow))
+
+    def test_who_holds_nothing_is_never_cut(self):
+        idle = [self.wire() for _ in range(50)]
+        for w in idle:
+            self.assertEqual(w.ask("GET", "/livez").answer().status, 200)
+        for _ in range(12):
+            self.half_a_body()
+        for w in idle:
+            self.assertEqual(w.ask("GET", "/livez").answer().status, 200)
+
+
 class Vanishing(Edge):
     def test_a_whole_request_is_carried_out_though_nobody_waits(self):
         i = self.new()
