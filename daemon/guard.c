@@ -8,7 +8,6 @@
 #include "daemon/guard.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
-#include <strings.h>
 
 /* ---- bytes ---- */
 
@@ -78,11 +77,25 @@ static enum err too_many_fields(const struct settings *limits, struct why *why)
                      "there are more than %llu header fields", (unsigned long long)limits->header_fields_max);
 }
 
+/* True if eight bytes are all visible or blank; bytes above 0x7f too, where `high`. */
+static bool is_plain_text(const unsigned char *p, bool high)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x80 * ones;
+    uint64_t eight, control, delete;
+
+    memcpy(&eight, p, sizeof eight);
+    control = (eight - 0x20 * ones) & ~eight & tops; /* not 0: some byte is below 0x20 */
+    delete = ((eight ^ 0x7f * ones) - ones) & ~(eight ^ 0x7f * ones) & tops;
+    return (control | delete | (high ? 0 : eight & tops)) == 0;
+}
+
 /* The number of bytes at the start of [p, end) that are of these classes. */
 static size_t run_of(const unsigned char *p, const unsigned char *end, unsigned classes)
 {
     const unsigned char *at = p;
 
+    while ((classes & SPACE) && end - at >= 8 && is_plain_text(at, classes & HIGH))
+        at += 8;
     while (at < end && is(*at, classes))
         at++;
     return (size_t)(at - p);
@@ -310,11 +323,6 @@ enum err guard_request_line(struct slice line, enum method *ret_method, struct w
     if ((e = find_method(method, ret_method, why)) || (e = check_version(rest, why)))
         return e;
     return check_target(*ret_method, target, why);
-}
-
-bool slice_is_nocase(struct slice a, const char *text)
-{
-    return strlen(text) == a.len && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
 }
 
 static void note(unsigned *count, struct slice *where, struct slice value)

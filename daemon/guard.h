@@ -16,6 +16,7 @@
 #include "heap/base/slice.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <strings.h>
 
 /* ---- bytes ---- */
 
@@ -73,5 +74,8 @@ void guard_note_header(struct guard_facts *f, const struct header *h);
  * other than `chunked`; ERR_EXPECTATION. */
 enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *why);
 
-/* True if `a` is `text` but for the case of its letters. */
-bool slice_is_nocase(struct slice a, const char *text);
+/* True if `a` is `text` but for the case of its letters. Inline, for the length of a literal is one too. */
+static inline bool slice_is_nocase(struct slice a, const char *text)
+{
+    return strlen(text) == a.len && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
+}

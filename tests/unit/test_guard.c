@@ -89,6 +89,25 @@ static struct guard at_trailer(void)
 
 #define HEAD(fields) "GET / HTTP/1.1\r\nHost: a\r\n" fields "\r\n"
 
+/* The scan looks at eight bytes at a time where it can, and must not see less. */
+START_TEST(a_byte_gets_the_same_verdict_wherever_it_stands)
+{
+    static const char head[] = "GET /aaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\nHost: bbbbbbbbbbbbbbbbbbbb\r\n\r\n";
+    char text[sizeof head];
+    struct slice bytes = {text, sizeof head - 1};
+    struct verdict whole;
+
+    for (size_t at = 0; at < sizeof head - 1; at++) {
+        memcpy(text, head, sizeof head);
+        if (text[at] != 'a' && text[at] != 'b')
+            continue;
+        text[at] = (char)_i;
+        whole = scan_cut(&usual, at_head(), bytes, bytes.len);
+        same_verdict(scan_bytewise(&usual, at_head(), bytes), whole, text);
+    }
+}
+END_TEST
+
 START_TEST(a_well_formed_head_passes_and_what_follows_is_not_touched)
 {
     static const char *const heads[] = {
@@ -332,6 +351,7 @@ int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(a_well_formed_head_passes_and_what_follows_is_not_touched),
+        TEST(a_byte_gets_the_same_verdict_wherever_it_stands, .rounds = 256),
         TEST(part_of_a_head_is_not_yet_anything),
         TEST(every_other_spelling_is_refused),
         TEST(a_trailer_is_judged_like_header_fields),
