@@ -107,7 +107,7 @@ static enum err place_and_reply(struct task *t, const struct place *place, obj_i
     heap_release(t->api->heap, id); /* ours; after an error that was all that kept it */
     if (e)
         return e;
-    reply_location(t, "/v1/objects/%llu", (unsigned long long)id);
+    reply_location(t, "/v1/objects/", id);
     return reply_document(t, 201, id, 0, why);
 }
 

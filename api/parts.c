@@ -239,7 +239,8 @@ static enum err use_as_last(struct task *t, const struct value *v, struct why *w
     out_open_object(o);
     out_member_u64(o, "index", index);
     out_close_object(o);
-    reply_location(t, "/v1/objects/%llu/items/%llu", (unsigned long long)id, (unsigned long long)index);
+    reply_location(t, "/v1/objects/", id);
+    reply_location(t, "/items/", index);
     return reply_end(t, why);
 }
 

@@ -4,8 +4,7 @@
 #include "api/answer.h"
 #include "api/task.h"
 #include "heap/base/check.h"
-#include <stdarg.h>
-#include <stdio.h>
+#include "heap/base/num.h"
 
 static void start_over(struct task *t, int status, const char *content_type)
 {
@@ -55,14 +54,14 @@ enum err reply_page_end(struct task *t, uint64_t next, struct why *why)
     return reply_end(t, why);
 }
 
-void reply_location(struct task *t, const char *format, ...)
+void reply_location(struct task *t, const char *part, uint64_t number)
 {
-    va_list args;
+    char *location = t->reply.location;
+    size_t before = strlen(location), len = strlen(part);
 
-    va_start(args, format);
-    int len = vsnprintf(t->reply.location, sizeof t->reply.location, format, args);
-    va_end(args);
-    CHECK(len > 0 && (size_t)len < sizeof t->reply.location);
+    CHECK(before + len + NUM_TEXT_MAX <= sizeof t->reply.location);
+    memcpy(location + before, part, len);
+    print_u64(number, location + before + len); /* with a NUL behind it */
 }
 
 void reply_problem(struct task *t, const struct why *why)

@@ -6,7 +6,7 @@
 #include "heap/base/buf.h"
 #include "heap/heap.h"
 
-#define REPLY_LOCATION_MAX 64
+#define REPLY_LOCATION_MAX 80
 #define REPLY_ALLOW_MAX 64
 
 struct reply {

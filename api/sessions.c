@@ -133,7 +133,7 @@ enum err post_sessions(struct api *api, struct task *task, struct why *why)
     make_token(api, text);
     if ((e = session_open(api->sessions, wish.ttl_s, wish.label, token, api_now_ms(api), &id, why)))
         return e;
-    reply_location(task, "/v1/sessions/%u", id);
+    reply_location(task, "/v1/sessions/", id);
     return reply_session(task, 201, id, token, why);
 }
 

@@ -127,7 +127,8 @@ enum err reply_empty(struct task *t, int status);
  * or null for 0, and ends the answer. */
 struct out *reply_page(struct task *t);
 enum err reply_page_end(struct task *t, uint64_t next, struct why *why);
-void reply_location(struct task *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Add a piece of a path and a number to the Location. */
+void reply_location(struct task *t, const char *part, uint64_t number);
 
 /* Throw away what was written, and answer with the problem. The task has ended or will (api.c). */
 void reply_problem(struct task *t, const struct why *why);
