@@ -4,6 +4,7 @@
 #include "api/documents.h"
 #include "api/handlers.h"
 #include "api/making.h"
+#include "api/op.h"
 #include "api/pages.h"
 #include "api/place.h"
 #include "heap/base/check.h"
@@ -89,6 +90,24 @@ static enum err new_list(const struct decoder *d, const struct wanted *w, obj_id
     return e;
 }
 
+/* Most are plain, and need no JSON in between. */
+static bool scan_object(const struct task *t, struct op_room *room, struct op *ret)
+{
+    struct decoder d = task_decoder(t);
+
+    return t->long_json == NULL && t->api->settings->json_depth_max >= OP_SCAN_DEPTH &&
+           op_scan_object(&d, buf_slice(&t->body), room, ret);
+}
+
+static enum err new_from_scanned(struct task *t, const struct op *op, obj_id *ret, struct why *why)
+{
+    struct label label = {op->name, t->headers.site};
+
+    if (op->verb == OP_LIST)
+        return heap_new_list(t->api->heap, label, op->items.items, op->items.count, ret, why);
+    return heap_new_record(t->api->heap, label, op->fields.fields, op->fields.count, ret, why);
+}
+
 static enum err new_from_bytes(struct task *t, obj_id *ret, struct why *why)
 {
     struct label label = {SLICE("bytes"), t->headers.site};
@@ -153,15 +172,28 @@ static enum err post_json(struct task *t, const json_t *body, struct why *why)
     return e ? e : place_and_reply(t, &place, id, why);
 }
 
+static enum err post_plain(struct task *t, const struct op *op, struct why *why)
+{
+    struct place session = {0};
+    obj_id id;
+    enum err e = new_from_scanned(t, op, &id, why);
+
+    return e ? e : place_and_reply(t, &session, id, why);
+}
+
 /* POST /v1/objects {"class":"Node","fields":{..}}  ->  201, Location, the document */
 enum err post_objects(struct api *api, struct task *t, struct why *why)
 {
     json_auto_t *body = NULL;
+    struct op_room room;
+    struct op op;
     enum err e;
 
     (void)api;
     if (task_body_is_bytes(t))
         return post_bytes(t, why);
+    if (scan_object(t, &room, &op))
+        return post_plain(t, &op, why);
     if ((e = task_json_object(t, &body, why)))
         return e;
     return post_json(t, body, why);

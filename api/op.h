@@ -77,6 +77,10 @@ struct op_room {
  * carrying it out. It lives as long as the line and the room. */
 bool op_scan(const struct decoder *d, struct slice line, struct op_room *room, struct op *ret);
 
+/* The same of the body of POST /v1/objects that has `class`, `fields` or `items`, each at most once, and nothing else: *ret
+ * is the OP_NEW or OP_LIST that would make the object, its name the class. */
+bool op_scan_object(const struct decoder *d, struct slice body, struct op_room *room, struct op *ret);
+
 /* ---- op_read.c ---- */
 
 /* ERR_BAD_REQUEST (no array, no verb, too many arguments or too few), and what the arguments may be refused for. It

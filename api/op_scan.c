@@ -318,3 +318,47 @@ bool op_scan(const struct decoder *d, struct slice line, struct op_room *room, s
     skip_blanks(&s);
     return s.at == s.end;
 }
+
+/* ---- the body of one object ---- */
+
+enum { HAS_CLASS = 1, HAS_PARTS = 2 };
+
+/* A member of it; *seen are those there were before. */
+static bool scan_member(struct scan *s, unsigned *seen, struct op *op)
+{
+    struct slice key;
+    unsigned is;
+
+    if (!scan_string(s, &key) || !take(s, ':'))
+        return false;
+    is = slice_is(key, "class") ? HAS_CLASS : HAS_PARTS;
+    if (*seen & is)
+        return false;
+    *seen |= is;
+    if (is == HAS_CLASS)
+        return scan_name(s, &op->name);
+    if (slice_is(key, "fields"))
+        return scan_fields(s, op);
+    op->verb = OP_LIST;
+    return slice_is(key, "items") && scan_items(s, op);
+}
+
+bool op_scan_object(const struct decoder *d, struct slice body, struct op_room *room, struct op *ret)
+{
+    struct scan s = {body.data, body.data + body.len, d, room};
+    unsigned seen = 0;
+
+    *ret = (struct op){.verb = OP_NEW};
+    if (!take(&s, '{'))
+        return false;
+    do {
+        if (!scan_member(&s, &seen, ret))
+            return false;
+    } while (take(&s, ','));
+    if (ret->name.len == 0)
+        ret->name = ret->verb == OP_LIST ? SLICE("list") : SLICE("object");
+    if (!take(&s, '}'))
+        return false;
+    skip_blanks(&s);
+    return s.at == s.end;
+}

@@ -1,6 +1,7 @@
 /*
  * fuzz_op.c - bytes as lines of a batch, each read both ways: by the scanner, and by jansson and what follows it. Where
- * the scanner answers, the other must say the same; and it has made nothing and asked for no memory.
+ * the scanner answers, the other must say the same; and it has made nothing and asked for no memory. The same for the
+ * bodies of single objects.
  */
 #include "api/op.h"
 #include "heap/base/check.h"
@@ -122,6 +123,46 @@ static void check_line(struct fixture *x, struct slice line)
     json_decref(json);
 }
 
+/* ---- one object ---- */
+
+/* What is behind the members `class`, `fields` and `items`; others are not there. */
+static void check_members(struct fixture *x, const struct op *scanned, const json_t *json)
+{
+    const json_t *class = json_object_get(json, "class"), *fields = json_object_get(json, "fields");
+    const json_t *items = json_object_get(json, "items");
+    struct decoded_fields f = {0};
+    struct decoded_items l = {0};
+
+    CHECK(json_object_size(json) == (size_t)((class != NULL) + (fields != NULL) + (items != NULL)));
+    CHECK((items != NULL) == (scanned->verb == OP_LIST) && (items == NULL || fields == NULL));
+    CHECK(class != NULL ? slice_eq(json_slice(class), scanned->name)
+                        : slice_is(scanned->name, items != NULL ? "list" : "object"));
+    if (fields != NULL)
+        CHECK(decode_fields(&x->d, fields, false, &f, NULL) == ERR_OK);
+    if (items != NULL)
+        CHECK(decode_items(&x->d, items, &l, NULL) == ERR_OK);
+    check_fields(&scanned->fields, &f);
+    check_items(&scanned->items, &l);
+    fields_fini(&x->d, &f);
+    items_fini(&x->d, &l);
+}
+
+static void check_object(struct fixture *x, struct slice body)
+{
+    uint64_t asked = x->mem.request_count;
+    struct op_room room;
+    struct op scanned;
+    json_t *json = NULL;
+
+    if (!op_scan_object(&x->d, body, &room, &scanned))
+        return;
+    CHECK(x->mem.request_count == asked);
+    CHECK(check_name(scanned.name, "class", NULL) == ERR_OK);
+    CHECK(decode_json(body, OP_SCAN_DEPTH, &json, NULL) == ERR_OK && json_is_object(json));
+    check_members(x, &scanned, json);
+    json_decref(json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = {(const char *)data, size};
@@ -133,6 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t len = end != NULL ? (size_t)(end - rest.data) : rest.len, used = len + (end != NULL);
 
         check_line(&all, (struct slice){rest.data, len});
+        check_object(&all, (struct slice){rest.data, len});
         rest = (struct slice){rest.data + used, rest.len - used};
     }
     check_empty(&all);

@@ -106,6 +106,63 @@ START_TEST(what_a_line_says_is_in_the_op)
 }
 END_TEST
 
+static bool scans_object(struct world *w, const char *body)
+{
+    return op_scan_object(&w->d, slice_of(body), &w->room, &w->op);
+}
+
+START_TEST(a_plain_new_object_is_scanned)
+{
+    struct world *w = world_new();
+    uint64_t asked = w->mem.request_count;
+
+    ck_assert(scans_object(w, " {\"class\": \"Node\", \"fields\": {\"a\": 1, \"b\": {\"$ref\": 2048}}} "));
+    ck_assert(w->op.verb == OP_NEW && slice_is(w->op.name, "Node") && w->op.fields.count == 2);
+    ck_assert(scans_object(w, "{\"fields\":{\"a\":null},\"class\":\"C\"}"));
+    ck_assert(w->op.verb == OP_NEW && slice_is(w->op.name, "C") && w->op.fields.count == 1);
+    ck_assert(scans_object(w, "{\"class\":\"C\"}"));
+    ck_assert(w->op.verb == OP_NEW && w->op.fields.count == 0);
+    ck_assert(scans_object(w, "{\"fields\":{}}") && slice_is(w->op.name, "object"));
+    ck_assert(scans_object(w, "{\"items\":[1,\"x\"]}") && slice_is(w->op.name, "list"));
+    ck_assert(w->op.verb == OP_LIST && w->op.items.count == 2);
+    ck_assert_uint_eq(w->mem.request_count, asked);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(any_other_new_object_is_left_to_others)
+{
+    static const char *const others[] = {
+        "",
+        "{}",
+        "[]",
+        "{\"class\":\"C\"",
+        "{\"class\":\"C\"}}",
+        "{\"class\":\"C\",}",
+        "{\"class\":\"\"}",
+        "{\"class\":7}",
+        "{\"class\":null}",
+        "{\"class\":\"C\",\"class\":\"D\"}",
+        "{\"fields\":{},\"fields\":{}}",
+        "{\"fields\":{},\"items\":[]}",
+        "{\"fields\":[]}",
+        "{\"items\":{}}",
+        "{\"fields\":{\"$a\":1}}",
+        "{\"fields\":{\"a\":{}}}",
+        "{\"fields\":{\"a\":1,\"a\":2}}",
+        "{\"fields\":{},\"root\":\"r\"}",
+        "{\"fields\":{},\"into\":{\"id\":2048}}",
+        "{\"cl\\u0061ss\":\"C\"}",
+        "{\"Class\":\"C\"}",
+    };
+    struct world *w = world_new();
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        ck_assert_msg(!scans_object(w, others[i]), "%s", others[i]);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(the_rest_is_left_to_others)
 {
     static const char *const other[] = {
@@ -243,6 +300,8 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(plain_ops_are_scanned),
         TEST(what_a_line_says_is_in_the_op),
+        TEST(a_plain_new_object_is_scanned),
+        TEST(any_other_new_object_is_left_to_others),
         TEST(the_rest_is_left_to_others),
         TEST(the_room_of_the_scanner_has_an_end),
         TEST(a_cut_line_is_not_the_line),
