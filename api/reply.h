@@ -18,12 +18,12 @@ struct reply {
     bool write;                       /* a write: Heapd-Durable is sent */
     bool close;                       /* the connection must not be used again */
     unsigned retry_after_s;           /* 0: none */
-    char location[REPLY_LOCATION_MAX];/* "" for none */
-    char allow[REPLY_ALLOW_MAX];      /* "" for none: "GET, PUT, DELETE" */
     struct buf body;                  /* what can be sent now; a streaming task refills it */
     struct payload *payload;          /* or these bytes, without copying; NULL: body */
     size_t payload_from, payload_len; /* the part of payload that is the body */
     bool accept_ranges;
     bool has_range;                   /* 206: Content-Range from payload_from, payload_len; 416: "* / total" */
     uint64_t range_total;
+    char location[REPLY_LOCATION_MAX];/* "" for none */
+    char allow[REPLY_ALLOW_MAX];      /* "" for none: "GET, PUT, DELETE" */
 };

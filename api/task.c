@@ -62,7 +62,8 @@ static void wipe(struct task *t)
     struct buf text = t->text, body = t->body, answer = t->reply.body;
     struct api *api = t->api;
 
-    memset(t, 0, offsetof(struct task, query));
+    memset(t, 0, offsetof(struct task, reply.location));
+    t->reply.location[0] = t->reply.allow[0] = '\0';
     t->magic = TASK_MAGIC;
     t->api = api;
     t->text = text;

@@ -69,10 +69,10 @@ struct task {
     struct payload *payload; /* a body of bytes, for the heap; NULL once the handler took it */
     size_t payload_filled;
 
-    struct reply reply;
-    struct out out; /* into reply.body */
     const struct task_work *work;
     void *work_ctx;
+    struct out out; /* into reply.body */
+    struct reply reply;
 
     struct task_param query[TASK_QUERY_MAX]; /* the first query_count; never wiped */
 };

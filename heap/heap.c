@@ -5,6 +5,7 @@
 #include "heap/base/num.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
+#include "heap/keys.h"
 #include "heap/list.h"
 #include "heap/names.h"
 #include "heap/reap.h"
@@ -251,20 +252,30 @@ static uint64_t mix_word(const struct heap *h, uint64_t hash, word_t w)
 
 _Static_assert(sizeof(double) == sizeof(uint64_t), "a value's union is 64 bits where it is a number");
 
+/* The names of all its fields stand in one place, and their hash with them. */
+static bool has_fixed_names(const struct object *o)
+{
+    return o->kind == KIND_RECORD && o->layout != LAYOUT_DICTIONARY;
+}
+
+/* Names first, then values: so it does not show how a record keeps them. */
 static uint64_t hash_parts(const struct heap *h, slot_t slot, uint64_t hash)
 {
+    const struct object *o = object_at(h, slot);
+    bool fixed = has_fixed_names(o);
+    uint64_t names = keys_hash(h, fixed ? h->shapes[o->shape].keys : 0);
     struct part_cursor cursor = {0};
     struct words words;
     size_t n;
 
     while ((n = next_words(h, slot, &cursor, &words, WORDS_AT_ONCE)) > 0) {
         for (size_t i = 0; i < n; i++) {
-            if (words.name[i] != 0)
-                hash = hash_more(hash, string_hash(h, words.name[i]));
+            if (!fixed && words.name[i] != 0)
+                names = hash_more(names, string_hash(h, words.name[i]));
             hash = mix_word(h, hash, words.word[i]);
         }
     }
-    return hash;
+    return hash_more(hash, names);
 }
 
 /* A weak value reads null once its object is dead, so deaths of weakly referenced objects count as changes. */

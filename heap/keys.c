@@ -75,7 +75,10 @@ static uint32_t new_step(struct heap *h, uint32_t parent, slot_t name)
     names[count - 1] = name;
     string_hold(h, name);
     keys_use(h, parent);
-    h->keys[n] = (struct keys){.parent = parent, .count = count, .names = names};
+    h->keys[n] = (struct keys){.parent = parent,
+                               .count = count,
+                               .names = names,
+                               .hash = hash_more(keys_hash(h, parent), string_hash(h, name))};
     h->keys_names_bytes += count * sizeof *names;
     return n;
 }
@@ -114,6 +117,11 @@ void keys_trim(struct heap *h, uint32_t n)
         n = k.parent;
         h->keys[n].users -= n != 0;
     }
+}
+
+uint64_t keys_hash(const struct heap *h, uint32_t keys)
+{
+    return keys != 0 ? h->keys[keys].hash : h->seed;
 }
 
 uint32_t keys_count(const struct heap *h, uint32_t keys)

@@ -16,6 +16,7 @@ struct keys {
     uint32_t count;  /* of names; 0: this number is free */
     uint32_t next_free;
     slot_t *names;   /* strings, one reference on the last */
+    uint64_t hash;   /* of their texts, to tell contents apart */
 };
 
 enum err keys_create(struct heap *h);
@@ -31,6 +32,7 @@ void keys_trim(struct heap *h, uint32_t keys);
 
 uint32_t keys_count(const struct heap *h, uint32_t keys);
 const slot_t *keys_names(const struct heap *h, uint32_t keys);
+uint64_t keys_hash(const struct heap *h, uint32_t keys);
 
 uint64_t keys_side_bytes(const struct heap *h);
 /* `shapes` is how many shapes use a sequence other than the empty one. */

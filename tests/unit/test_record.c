@@ -282,6 +282,25 @@ START_TEST(parts_come_some_at_a_time_as_they_come_one_by_one)
 }
 END_TEST
 
+START_TEST(an_etag_does_not_tell_how_a_record_keeps_its_fields)
+{
+    struct world w = world_new();
+    obj_id id = new_record(&w);
+    uint64_t before;
+
+    for (uint32_t i = 0; i < 20; i++)
+        set(&w, id, numbered('f', i), value_int(i));
+    before = etag(&w, id);
+    for (uint32_t i = 20; i < RECORD_SLOTS_MAX + 5; i++)
+        set(&w, id, numbered('f', i), value_int(i)); /* a dictionary from now on */
+    ck_assert_uint_ne(etag(&w, id), before);
+    for (uint32_t i = 20; i < RECORD_SLOTS_MAX + 5; i++)
+        unset_field(&w, id, numbered('f', i));
+    ck_assert_uint_eq(etag(&w, id), before);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(fields_are_refused_to_lists_and_bytes)
 {
     struct world w = world_new();
@@ -499,6 +518,7 @@ int main(int argc, char **argv)
         TEST(replacing_a_link_by_itself_keeps_its_object, .rounds = FORMS),
         TEST(a_walk_can_begin_at_any_field, .rounds = FORMS),
         TEST(parts_come_some_at_a_time_as_they_come_one_by_one, .rounds = FORMS),
+        TEST(an_etag_does_not_tell_how_a_record_keeps_its_fields),
         TEST(fields_are_refused_to_lists_and_bytes),
         TEST(a_record_outgrows_its_cell_and_then_its_slots),
         TEST(a_record_can_be_born_with_any_number_of_fields),
