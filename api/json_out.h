@@ -46,56 +46,59 @@ void out_line_end(struct out *o);
 
 /* ---- a key and its value at once ---- */
 
-/* Keys are literals nearly everywhere: here, in sight of the compiler, their length is one too. */
+/* Keys are literals nearly everywhere: in sight of the compiler, their length is one too. It has to be told to look:
+ * optimizing across files, it would rather have one copy of each of these. */
+#define OUT_INLINE static inline __attribute__((always_inline))
+
 void out_plain_key(struct out *o, struct slice key);
 void out_plain_u64(struct out *o, struct slice key, uint64_t v);
 void out_plain_i64(struct out *o, struct slice key, int64_t v);
 
-static inline void out_key(struct out *o, const char *key)
+OUT_INLINE void out_key(struct out *o, const char *key)
 {
     out_plain_key(o, slice_of(key));
 }
 
-static inline void out_text(struct out *o, const char *text)
+OUT_INLINE void out_text(struct out *o, const char *text)
 {
     out_string(o, slice_of(text));
 }
 
-static inline void out_member_u64(struct out *o, const char *key, uint64_t v)
+OUT_INLINE void out_member_u64(struct out *o, const char *key, uint64_t v)
 {
     out_plain_u64(o, slice_of(key), v);
 }
 
-static inline void out_member_i64(struct out *o, const char *key, int64_t v)
+OUT_INLINE void out_member_i64(struct out *o, const char *key, int64_t v)
 {
     out_plain_i64(o, slice_of(key), v);
 }
 
-static inline void out_member_real(struct out *o, const char *key, double v)
+OUT_INLINE void out_member_real(struct out *o, const char *key, double v)
 {
     out_key(o, key);
     out_real(o, v);
 }
 
-static inline void out_member_bool(struct out *o, const char *key, bool v)
+OUT_INLINE void out_member_bool(struct out *o, const char *key, bool v)
 {
     out_key(o, key);
     out_bool(o, v);
 }
 
-static inline void out_member_null(struct out *o, const char *key)
+OUT_INLINE void out_member_null(struct out *o, const char *key)
 {
     out_key(o, key);
     out_null(o);
 }
 
-static inline void out_member_text(struct out *o, const char *key, const char *text)
+OUT_INLINE void out_member_text(struct out *o, const char *key, const char *text)
 {
     out_key(o, key);
     out_text(o, text);
 }
 
-static inline void out_member_string(struct out *o, const char *key, struct slice text)
+OUT_INLINE void out_member_string(struct out *o, const char *key, struct slice text)
 {
     out_key(o, key);
     out_string(o, text);

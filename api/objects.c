@@ -305,7 +305,7 @@ enum err get_object(struct api *api, struct task *t, struct why *why)
     uint64_t depth, etag;
     enum err e;
 
-    if ((e = path_object(t, &id, why)) || (e = query_u64(t, "depth", 0, UINT32_MAX, 0, &depth, why)))
+    if ((e = path_id(t, &id, why)) || (e = query_u64(t, "depth", 0, UINT32_MAX, 0, &depth, why)))
         return e;
     if (t->headers.if_none_match.data != NULL && depth == 0) {
         if ((e = heap_etag(api->heap, id, &etag, why)))

@@ -42,7 +42,7 @@ static bool opens(const struct door *door, struct slice host)
     size_t len = strlen(door->name);
     bool any_port = !door->own && strchr(door->name, ':') == NULL;
 
-    if (host.len < len || strncasecmp(host.data, door->name, len) != 0)
+    if (host.len < len || (memcmp(host.data, door->name, len) != 0 && strncasecmp(host.data, door->name, len) != 0))
         return false;
     return host.len == len || (any_port && is_port((struct slice){host.data + len, host.len - len}));
 }

@@ -74,8 +74,11 @@ void guard_note_header(struct guard_facts *f, const struct header *h);
  * other than `chunked`; ERR_EXPECTATION. */
 enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *why);
 
-/* True if `a` is `text` but for the case of its letters. Inline, for the length of a literal is one too. */
+/* True if `a` is `text` but for the case of its letters. Inline, for the length of a literal is one too; and most say it
+ * in the case that it is written here. */
 static inline bool slice_is_nocase(struct slice a, const char *text)
 {
-    return strlen(text) == a.len && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
+    size_t len = strlen(text);
+
+    return a.len == len && (len == 0 || memcmp(a.data, text, len) == 0 || strncasecmp(a.data, text, len) == 0);
 }

@@ -14,7 +14,8 @@ struct pen {
     char *at, *end;
 };
 
-static inline void put(struct pen *p, struct slice text)
+/* Inline, so that literals are stored and not copied. */
+static inline __attribute__((always_inline)) void put(struct pen *p, struct slice text)
 {
     CHECK(text.len <= (size_t)(p->end - p->at));
     memcpy(p->at, text.data, text.len);

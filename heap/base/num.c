@@ -57,7 +57,7 @@ static size_t put_digits(uint64_t value, char *out)
 {
     static const char pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
                                 "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-    size_t len = digit_count(value), at = len;
+    size_t len = value < 10 ? 1 : digit_count(value), at = len; /* most numbers have one digit */
 
     out[len] = '\0';
     for (; value >= 10; value /= 100)
