@@ -405,17 +405,19 @@ static size_t buffer_bytes(const struct conn *c)
 void conn_advance(struct conn *c)
 {
     enum progress p;
+    bool is_short;
 
     if (c->state != CONN_OPEN)
         return;
     edge_begin_turn(c->edge);
     list_remove(&c->queue);
     p = serve(c);
+    is_short = p == NEEDS_BYTES && c->out.bytes < CONN_SHORT_BYTES;
     conn_write(c);
     conn_keep_input(c);
     settle(c, p);
     edge_note_buffers(c->edge, &c->holding, buffer_bytes(c));
-    edge_breathe(c->edge);
+    edge_breathe(c->edge, is_short);
 }
 
 /* ---- time ---- */

@@ -78,6 +78,7 @@ struct conn {
 };
 
 #define CONN_TURN_BYTES        (64u << 10) /* of answers; then others have their turn */
+#define CONN_SHORT_BYTES       4096u       /* of answers in a turn that took no time to speak of */
 #define CONN_LINGER_MS         5000u
 #define CONN_LINGER_BYTES_MAX  (128u << 20)
 #define CONN_DISCARD_BYTES_MAX (64u << 10) /* of a body that nobody wants, to keep the connection */

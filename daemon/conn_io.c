@@ -54,7 +54,8 @@ void conn_keep_input(struct conn *c)
 
     if (left.len == 0) {
         c->in = SLICE("");
-        buf_fini(&c->inbox);
+        if (c->inbox.cap > 0)
+            buf_fini(&c->inbox);
     } else if (in_is_lent(c)) {
         c->in = SLICE("");
         buf_clear(&c->inbox);

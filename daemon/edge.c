@@ -138,8 +138,11 @@ void edge_begin_turn(struct edge *e)
         e->turn_began_us = clock_us();
 }
 
-void edge_breathe(struct edge *e)
+void edge_breathe(struct edge *e, bool is_short)
 {
+    if (is_short && ++e->short_turns < EDGE_SHORT_TURNS)
+        return;
+    e->short_turns = 0;
     if (e->on_breath != NULL && e->turn_began_us != 0 &&
         e->turn_us + (clock_us() - e->turn_began_us) >= EDGE_BREATH_US)
         e->on_breath(e->on_breath_ctx);

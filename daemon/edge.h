@@ -23,6 +23,7 @@
 #define EDGE_TICK_PARTS 4   /* a tick looks at this fraction of all connections */
 #define EDGE_ASKING_MAX 64      /* tasks that wait look again, so many in a time round the loop */
 #define EDGE_BREATH_US  2000    /* of requests without a pause */
+#define EDGE_SHORT_TURNS 4      /* in a row that are worth one look at the clock */
 #define EDGE_TURNED_AWAY_MAX                                                                                 \
     64 /* connections beyond connections_max that are told so; more wait unaccepted */
 
@@ -53,6 +54,7 @@ struct edge {
     bool draining;
     uint64_t turn_began_us; /* when requests began to be served, after the loop last slept; 0: not yet */
     uint64_t turn_us;       /* what they took before that sleep, not yet told */
+    unsigned short_turns;   /* since the clock was looked at */
     void (*on_breath)(void *ctx); /* see edge_on_breath() */
     void *on_breath_ctx;
     struct holders holders; /* of buffers */
@@ -102,9 +104,9 @@ void edge_push_waiting(struct edge *e, struct list *queue_link);
 /* A connection holds so much now. If all together hold more than buffer_bytes_max, those that have held some for longest
  * are cut: the caller may be one of them. */
 void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes);
-/* Requests are about to be served; they have been. */
+/* Requests are about to be served; they have been. `is_short`: it was little, and nothing is left to do. */
 void edge_begin_turn(struct edge *e);
-void edge_breathe(struct edge *e);
+void edge_breathe(struct edge *e, bool is_short);
 void edge_enter(struct edge *e, struct list *all_link);
 void edge_leave(struct edge *e, struct list *all_link);
 /* The Date of now. */
