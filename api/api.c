@@ -127,7 +127,7 @@ static bool is_stream(const struct task *t)
 static enum err check_body(struct task *t, const struct request *r, struct why *why)
 {
     const struct settings *s = t->api->settings;
-    bool bytes = task_body_is_bytes(t);
+    bool bytes = t->body_is_bytes = body_will_be_bytes(t);
     struct slice coding = t->headers.content_encoding;
 
     t->body_limit = bytes ? "bytes_body_max" : "json_body_bytes_max";

@@ -87,7 +87,7 @@ static bool media_type_is(struct slice type, const char *wanted)
     return type.len == len || type.data[len] == ';' || type.data[len] == ' ' || type.data[len] == '\t';
 }
 
-bool task_body_is_bytes(const struct task *t)
+bool body_will_be_bytes(const struct task *t)
 {
     enum body_kind kind = t->route != NULL ? t->route->body : BODY_NONE;
 

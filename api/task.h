@@ -65,6 +65,7 @@ struct task {
     const char *body_limit;  /* ... as /v1/config names it */
     size_t body_seen;        /* bytes fed so far */
     bool body_whole;         /* ... and that was all */
+    bool body_is_bytes;      /* raw ones, no JSON */
     struct body_json *long_json; /* what became of a long body of JSON; NULL: it is in `body` */
     struct payload *payload; /* a body of bytes, for the heap; NULL once the handler took it */
     size_t payload_filled;
@@ -101,7 +102,12 @@ struct page {
 enum err query_page(const struct task *t, struct page *ret, struct why *why);
 
 /* True if the body is raw bytes; a handler then finds it in task->payload and may take it. */
-bool task_body_is_bytes(const struct task *t);
+static inline bool task_body_is_bytes(const struct task *t)
+{
+    return t->body_is_bytes;
+}
+/* The same, from route and headers: asked once, when both are known. */
+bool body_will_be_bytes(const struct task *t);
 
 /* The body as JSON, to be json_decref()ed (declare it `json_auto_t *body = NULL`). An empty body is
  * ERR_BAD_JSON, unless the route says BODY_JSON_OPTIONAL: then *ret is NULL. */
