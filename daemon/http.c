@@ -7,6 +7,7 @@
  */
 #include "daemon/http.h"
 #include "heap/base/check.h"
+#include "heap/base/num.h"
 
 _Static_assert(LLHTTP_VERSION_MAJOR >= 8, "older ones lack callbacks that the limits need");
 _Static_assert(LLHTTP_VERSION_MAJOR > 8 || LLHTTP_STRICT_MODE == 1,
@@ -252,6 +253,20 @@ static void finish_request(struct http_head *head, const llhttp_t *parser, struc
     head->keep_alive = llhttp_should_keep_alive(parser) != 0;
 }
 
+/* Guard and parser must mean the same body: llhttp takes `chunked` with a tab behind it for a coding it does not know,
+ * and the chunks for the next request. */
+static enum err check_agreement(const struct http_head *head, struct why *why)
+{
+    bool chunked = head->facts.coding_count > 0;
+    uint64_t length = 0;
+
+    if (head->facts.length_count > 0)
+        CHECK(parse_u64(head->facts.length, INT64_MAX, &length)); /* the guard has */
+    if (chunked == head->request.length_known || length != head->request.length)
+        return why_set(why, ERR_BAD_REQUEST, "where the body ends can be read in two ways");
+    return ERR_OK;
+}
+
 /* `bytes` is a head that the guard has passed. */
 static enum err parse_head(struct call *c, struct slice bytes)
 {
@@ -269,7 +284,9 @@ static enum err parse_head(struct call *c, struct slice bytes)
         return why_set(c->why, ERR_BAD_REQUEST, "the head of the request ends where it should not");
     finish_headers(head);
     finish_request(head, parser, c->target);
-    return guard_framing(&head->facts, head->http_1_1, c->why);
+    if ((e = guard_framing(&head->facts, head->http_1_1, c->why)))
+        return e;
+    return check_agreement(head, c->why);
 }
 
 /* Pass the section that *in begins with to the guard. HTTP_NEEDS_MORE, HTTP_REFUSED, or HTTP_GOT_END: *ret is
