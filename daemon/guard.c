@@ -332,6 +332,35 @@ static void note(unsigned *count, struct slice *where, struct slice value)
     *where = value;
 }
 
+static struct slice trim(struct slice s)
+{
+    while (s.len > 0 && is((unsigned char)s.data[0], SPACE | TAB))
+        s = (struct slice){s.data + 1, s.len - 1};
+    while (s.len > 0 && is((unsigned char)s.data[s.len - 1], SPACE | TAB))
+        s.len--;
+    return s;
+}
+
+/* The options of Connection that say what becomes of it; what else it lists is between others. */
+static void note_connection(struct guard_facts *f, struct slice list)
+{
+    while (list.len > 0) {
+        const char *comma = memchr(list.data, ',', list.len);
+        size_t len = comma == NULL ? list.len : (size_t)(comma - list.data);
+        struct slice option = trim((struct slice){list.data, len});
+
+        f->says_close |= slice_is_nocase(option, "close");
+        f->says_keep_alive |= slice_is_nocase(option, "keep-alive");
+        len += comma != NULL;
+        list = (struct slice){list.data + len, list.len - len};
+    }
+}
+
+bool guard_keeps_alive(const struct guard_facts *f, bool http_1_1)
+{
+    return !f->says_close && (http_1_1 || f->says_keep_alive);
+}
+
 void guard_note_header(struct guard_facts *f, const struct header *h)
 {
     switch (h->name.len) {
@@ -344,6 +373,10 @@ void guard_note_header(struct guard_facts *f, const struct header *h)
             note(&f->origin_count, &f->origin, h->value);
         else if (slice_is_nocase(h->name, "Expect"))
             note(&f->expect_count, &f->expect, h->value);
+        break;
+    case 10:
+        if (slice_is_nocase(h->name, "Connection"))
+            note_connection(f, h->value);
         break;
     case 14:
         if (slice_is_nocase(h->name, "Content-Length"))

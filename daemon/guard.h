@@ -66,9 +66,13 @@ struct guard_facts {
     unsigned host_count, length_count, coding_count, expect_count, origin_count;
     struct slice host, length, coding, expect, origin;
     struct slice fetch_site, fetch_mode; /* Sec-Fetch-Site, Sec-Fetch-Mode */
+    bool says_close, says_keep_alive;    /* Connection, one of its options */
 };
 
 void guard_note_header(struct guard_facts *f, const struct header *h);
+
+/* True if the connection goes on after this request (RFC 9112, 9.3). */
+bool guard_keeps_alive(const struct guard_facts *f, bool http_1_1);
 
 /* One Host on HTTP/1.1, one way to frame the body. ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED for a transfer coding
  * other than `chunked`; ERR_EXPECTATION. */

@@ -250,7 +250,7 @@ static void finish_request(struct http_head *head, const llhttp_t *parser, struc
     r->length = chunked ? 0 : parser->content_length;
     r->has_body = chunked || r->length > 0;
     head->http_1_1 = parser->http_minor == 1;
-    head->keep_alive = llhttp_should_keep_alive(parser) != 0;
+    head->keep_alive = guard_keeps_alive(&head->facts, head->http_1_1);
 }
 
 /* Guard and parser must mean the same body: llhttp takes `chunked` with a tab behind it for a coding it does not know,

@@ -133,6 +133,12 @@ START_TEST(the_client_says_whether_the_connection_goes_on)
              "[0 /? Host=a Connection=close close].");
     reads_as(SLICE("GET / HTTP/1.0\r\n\r\n"), "[0 /? close].");
     reads_as(SLICE("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), "[0 /? Connection=keep-alive].");
+    reads_as(SLICE("GET / HTTP/1.0\r\nConnection: x, \tKeep-Alive\t,y\r\n\r\n"),
+             "[0 /? Connection=x, \tKeep-Alive\t,y].");
+    reads_as(SLICE("GET / HTTP/1.1\r\n" HOST "Connection: x,Close\t\r\n\r\n"),
+             "[0 /? Host=a Connection=x,Close close].");
+    reads_as(SLICE("GET / HTTP/1.1\r\n" HOST "Connection: closed\r\nConnection:\r\n\r\n"),
+             "[0 /? Host=a Connection=closed Connection=].");
 }
 END_TEST
 
