@@ -86,6 +86,26 @@ static enum err find_route(struct task *t, struct slice path, struct why *why)
     return task_read_params(t, &match, why);
 }
 
+/* What this request needs: a route says it; to learn that there is none, some token is needed too. */
+static enum access access_needed(const struct task *t)
+{
+    return t->route != NULL ? t->route->access : ACCESS_READ;
+}
+
+static enum err check_access(struct task *t, const struct grant *g, struct why *why)
+{
+    enum access needed = access_needed(t);
+
+    t->access = g->access;
+    if (g->access >= needed)
+        return ERR_OK;
+    if (g->access > ACCESS_OPEN)
+        return why_set(why, ERR_FORBIDDEN, "this needs the scope %s, and the token of %.*s has %s",
+                       access_name(needed), (int)g->label.len, g->label.data, access_name(g->access));
+    return why_set(why, ERR_UNAUTHORIZED,
+                   g->shown ? "the token is none of those that are known here" : "there is no token");
+}
+
 static enum err check_instance(const struct task *t, struct why *why)
 {
     struct slice wanted = t->headers.if_instance;
@@ -143,10 +163,12 @@ static enum err check_body(struct task *t, const struct request *r, struct why *
 static enum err admit(struct task *t, const struct request *r, struct why *why)
 {
     struct slice path;
-    enum err e;
+    enum err e, found;
 
-    (void)((e = task_read_request(t, r, &path, why)) || (e = find_route(t, path, why)) ||
-           (e = check_instance(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)));
+    if ((e = task_read_request(t, r, &path, why)))
+        return e;
+    found = find_route(t, path, why);
+    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_instance(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)));
     return e;
 }
 

@@ -181,13 +181,20 @@ static void write_responses(struct out *o, const char *answers)
     out_close_object(o);
 }
 
+/* The scope that the token must have: "security":[{"token":["read"]}], nothing for what is open to all. */
 static void write_security(struct out *o, enum access access)
 {
-    static const char *const names[] = {
-        [ACCESS_OPEN] = "open", [ACCESS_READ] = "read", [ACCESS_WRITE] = "write", [ACCESS_ADMIN] = "admin"};
-
-    CHECK((size_t)access < ARRAY_LEN(names));
-    out_member_text(o, "x-access", names[access]);
+    out_key(o, "security");
+    out_open_array(o);
+    if (access != ACCESS_OPEN) {
+        out_open_object(o);
+        out_key(o, "token");
+        out_open_array(o);
+        out_text(o, access_name(access));
+        out_close_array(o);
+        out_close_object(o);
+    }
+    out_close_array(o);
 }
 
 static void write_operation(struct out *o, const struct route *r)
@@ -261,10 +268,21 @@ static void write_problem_schema(struct out *o)
     out_close_object(o);
 }
 
-/* {"responses":{"Problem":{"description","content":{TYPE:{"schema":{...}}}}}} */
-static void write_components(struct out *o)
+/* {"token":{"type":"http","scheme":"bearer","description"}} */
+static void write_security_schemes(struct out *o)
 {
-    open_member(o, "components");
+    open_member(o, "securitySchemes");
+    open_member(o, "token");
+    out_member_text(o, "type", "http");
+    out_member_text(o, "scheme", "bearer");
+    out_member_text(o, "description", "A line of the token file; without one, whoever reaches the service may do everything");
+    out_close_object(o);
+    out_close_object(o);
+}
+
+/* {"responses":{"Problem":{"description","content":{TYPE:{"schema":{...}}}}}} */
+static void write_problem_response(struct out *o)
+{
     open_member(o, "responses");
     open_member(o, "Problem");
     out_member_text(o, "description", "What went wrong (RFC 9457)");
@@ -273,8 +291,16 @@ static void write_components(struct out *o)
     open_member(o, "schema");
     out_member_text(o, "type", "object");
     write_problem_schema(o);
-    for (int depth = 0; depth < 6; depth++)
+    for (int depth = 0; depth < 5; depth++)
         out_close_object(o);
+}
+
+static void write_components(struct out *o)
+{
+    open_member(o, "components");
+    write_security_schemes(o);
+    write_problem_response(o);
+    out_close_object(o);
 }
 
 static void write_document(struct out *o)

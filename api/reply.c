@@ -73,6 +73,9 @@ void reply_problem(struct task *t, const struct why *why)
     r->has_etag = r->write = r->accept_ranges = false;
     r->has_range = why->err == ERR_RANGE;
     r->location[0] = '\0';
+    if (why->err != ERR_METHOD)
+        r->allow[0] = '\0';
+    r->challenge = why->err == ERR_UNAUTHORIZED ? "Bearer realm=\"heapd\"" : NULL;
     start_over(t, problem_of(why->err)->status, WIRE_TYPE_PROBLEM);
     problem_write(&r->body, why);
     if (r->body.failed)

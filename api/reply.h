@@ -18,6 +18,7 @@ struct reply {
     bool write;                       /* a write: Heapd-Durable is sent */
     bool close;                       /* the connection must not be used again */
     unsigned retry_after_s;           /* 0: none */
+    const char *challenge;            /* static: how to say who asks (WWW-Authenticate); NULL: none */
     struct buf body;                  /* what can be sent now; a streaming task refills it */
     struct payload *payload;          /* or these bytes, without copying; NULL: body */
     size_t payload_from, payload_len; /* the part of payload that is the body */

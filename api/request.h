@@ -12,9 +12,20 @@ struct header {
     struct slice value; /* without blanks around it */
 };
 
+/* What somebody may do; each includes those before it. A route needs one (route.h), a token gives one. */
+enum access { ACCESS_OPEN, ACCESS_READ, ACCESS_WRITE, ACCESS_ADMIN };
+
+/* Who asks, as the token says that came with the request. Left empty, it opens only what is open to all. */
+struct grant {
+    enum access access;
+    bool shown;         /* a token came along; with ACCESS_OPEN it is none of ours */
+    struct slice label; /* the token's, for people */
+};
+
 /* Everything here is borrowed for the call of api_begin(); a task copies what it needs later. */
 struct request {
     enum method method;
+    struct grant grant;
     struct slice path;   /* origin form, still percent-encoded, without the query */
     struct slice query;  /* without the '?'; empty if none */
     const struct header *headers;

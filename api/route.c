@@ -242,6 +242,15 @@ const char *method_name(enum method method)
     return names[method];
 }
 
+const char *access_name(enum access access)
+{
+    static const char *const names[] = {
+        [ACCESS_OPEN] = "open", [ACCESS_READ] = "read", [ACCESS_WRITE] = "write", [ACCESS_ADMIN] = "admin"};
+
+    CHECK((size_t)access < ARRAY_LEN(names));
+    return names[access];
+}
+
 void router_allow(const struct route_node *node, char *allow, size_t size)
 {
     size_t len = 0;

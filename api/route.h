@@ -27,11 +27,9 @@ enum body_kind {
     BODY_STREAM,        /* NDJSON: the handler runs when the head is there, its work takes task->body */
 };
 
-enum access { ACCESS_OPEN, ACCESS_READ, ACCESS_WRITE, ACCESS_ADMIN };
-
 struct route {
     enum method method; /* HEAD is answered by GET's, OPTIONS by the table */
-    enum access access;
+    enum access access; /* what a token must give */
     enum body_kind body;
     const char *pattern;
     handler *handle;
@@ -79,3 +77,5 @@ const struct route *router_route(const struct route_node *node, enum method meth
 void router_allow(const struct route_node *node, char *allow, size_t size);
 
 const char *method_name(enum method method);
+/* "open", "read", "write", "admin" */
+const char *access_name(enum access access);

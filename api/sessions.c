@@ -188,13 +188,24 @@ enum err get_session(struct api *api, struct task *task, struct why *why)
     return reply_session(task, 200, id, SLICE(""), why);
 }
 
+/* The same, to be changed: one that is not the request's own is for an admin to change. */
+static enum err path_session_to_change(const struct task *task, session_id *ret, struct why *why)
+{
+    enum err e = path_session(task, ret, why);
+
+    if (e == ERR_OK && *ret != task->session && task->access < ACCESS_ADMIN)
+        return why_set(why, ERR_FORBIDDEN, "session %u is another's: changing it needs the scope admin", *ret);
+    return e;
+}
+
 /* PUT /v1/sessions/{session}  ->  200, the session, its lease begun anew */
 enum err put_session(struct api *api, struct task *task, struct why *why)
 {
     session_id id = 0;
     enum err e;
 
-    if ((e = path_session(task, &id, why)) || (e = session_renew(api->sessions, id, api_now_ms(api), why)))
+    if ((e = path_session_to_change(task, &id, why)) ||
+        (e = session_renew(api->sessions, id, api_now_ms(api), why)))
         return e;
     return reply_session(task, 200, id, SLICE(""), why);
 }
@@ -206,7 +217,7 @@ enum err delete_session(struct api *api, struct task *task, struct why *why)
     session_id id = 0;
     enum err e;
 
-    if ((e = path_session(task, &id, why)) || (e = session_end(api->sessions, id, why)))
+    if ((e = path_session_to_change(task, &id, why)) || (e = session_end(api->sessions, id, why)))
         return e;
     session_release(api->sessions, (size_t)api->settings->reap_per_request);
     return reply_nothing(task, why);

@@ -55,6 +55,7 @@ struct task {
     struct slice params[ROUTE_PARAMS_MAX]; /* decoded */
     size_t query_count;
     struct task_headers headers;
+    enum access access; /* what whoever asks may do */
     session_id session; /* in which the request runs */
     bool session_begun;
 

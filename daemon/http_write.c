@@ -151,6 +151,8 @@ static void put_what_api_says(struct pen *p, const struct reply *r)
         put_etag(p, r->etag);
     if (r->location[0] != '\0')
         put_header(p, "Location", r->location);
+    if (r->challenge != NULL)
+        put_header(p, "WWW-Authenticate", r->challenge);
     if (r->allow[0] != '\0')
         put_header(p, "Allow", r->allow);
     if (r->accept_ranges)

@@ -268,6 +268,7 @@ static inline int ask_with(struct world *w, const char *line, struct slice body,
     const char *query = strchr(target, '?');
     struct header list[8];
     struct request r = {.method = method_of(line, (size_t)(target - line) - 1),
+                        .grant = {.access = ACCESS_ADMIN},
                         .path = slice_of(target),
                         .headers = list,
                         .has_body = body.len > 0,

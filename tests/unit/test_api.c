@@ -296,7 +296,7 @@ END_TEST
 START_TEST(a_request_that_is_cut_has_done_nothing)
 {
     struct world *w = world_new();
-    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/objects"), .has_body = true};
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/objects"), .has_body = true};
     struct task *t = api_begin(w->api, &r);
     struct heap_stats stats;
 
@@ -354,7 +354,7 @@ START_TEST(refused_memory_is_507_and_changes_nothing)
     int status = 507;
 
     for (uint64_t nth = 1; status == 507; nth++) {
-        struct request r = {.method = METHOD_POST, .path = SLICE("/v1/objects"), .has_body = true};
+        struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/objects"), .has_body = true};
 
         w->mem.fail_at = w->mem.request_count + nth;
         forget_answer(w);

@@ -125,7 +125,7 @@ END_TEST
 START_TEST(a_batch_that_is_cut_keeps_what_it_has_done)
 {
     struct world *w = world_new();
-    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/batch"), .has_body = true};
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/batch"), .has_body = true};
     struct task *t = api_begin(w->api, &r);
     struct heap_stats stats;
 

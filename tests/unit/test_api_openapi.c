@@ -135,6 +135,26 @@ START_TEST(every_operation_may_answer_a_problem)
 }
 END_TEST
 
+START_TEST(every_operation_names_the_scope_that_it_needs)
+{
+    struct world w;
+    const struct route *r;
+
+    world_begin(&w);
+    for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
+        const json_t *needs = json_object_get(operation_of(&w, r), "security");
+        const json_t *scopes = json_object_get(json_array_get(needs, 0), "token");
+
+        ck_assert_uint_eq(json_array_size(needs), r->access == ACCESS_OPEN ? 0 : 1);
+        if (r->access != ACCESS_OPEN)
+            ck_assert_str_eq(json_string_value(json_array_get(scopes, 0)), access_name(r->access));
+    }
+    ck_assert(json_is_object(json_object_get(
+        json_object_get(json_object_get(w.document, "components"), "securitySchemes"), "token")));
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(when_memory_is_refused_the_next_call_tries_again)
 {
     struct world w = {0};
@@ -157,6 +177,7 @@ int main(int argc, char **argv)
         TEST(no_two_operations_have_one_id),
         TEST(path_parameters_are_those_of_the_pattern),
         TEST(every_operation_may_answer_a_problem),
+        TEST(every_operation_names_the_scope_that_it_needs),
         TEST(when_memory_is_refused_the_next_call_tries_again),
     };
     return unit_main(argc, argv, "api_openapi", tests, ARRAY_LEN(tests));
