@@ -5,6 +5,7 @@
  */
 #include "daemon/config.h"
 #include "api/wire.h"
+#include "daemon/activation.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
 #include <arpa/inet.h>
@@ -25,10 +26,12 @@ static const char usage[] =
     "  --allow-host NAME    also answer to this Host; may be given several times\n"
     "  --max-memory SIZE    what the heap may take, as 512M or 4G (K, M, G; default: no limit)\n"
     "  --config FILE        settings, one `name = JSON value` a line, names as in /v1/config\n"
+    "  --token-file FILE    who may do what, one `LABEL read|write|admin TOKEN` a line; read again on SIGHUP\n"
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"
-    "  --token-file FILE    not yet: who may do what\n"
     "  --data DIR           not yet: what survives a restart\n"
-    "  --version, --help\n";
+    "  --version, --help\n"
+    "\n"
+    "Sockets handed over by systemd (LISTEN_FDS) are listened at too, and instead of the default address.\n";
 
 static enum config_verdict say(enum config_verdict v, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -87,14 +90,23 @@ static bool read_tcp(const char *text, struct sockaddr_storage *ret)
     return strchr(host, ':') == NULL && read_ip(host, (uint16_t)port, ret);
 }
 
-static bool is_loopback(const struct sockaddr_storage *a)
+static enum address_reach reach_v4(uint32_t address)
+{
+    if (address >> 24 == 127)
+        return REACH_LOOPBACK;
+    return address == INADDR_ANY ? REACH_EVERYWHERE : REACH_NETWORK;
+}
+
+enum address_reach address_reach(const struct sockaddr_storage *a)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
 
     if (a->ss_family == AF_INET)
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+        return reach_v4(ntohl(v4->sin_addr.s_addr));
+    if (IN6_IS_ADDR_LOOPBACK(v6))
+        return REACH_LOOPBACK;
+    return IN6_IS_ADDR_UNSPECIFIED(v6) ? REACH_EVERYWHERE : REACH_NETWORK;
 }
 
 static enum config_verdict add_unix(struct listen_at *at, const char *path)
@@ -115,7 +127,7 @@ static enum config_verdict add_listen(struct config *c, const char *text)
 
     if (c->listen_count == CONFIG_LISTENS_MAX)
         return say(CONFIG_MISUSED, "--listen may be given %d times", CONFIG_LISTENS_MAX);
-    *at = (struct listen_at){0};
+    *at = (struct listen_at){.fd = -1};
     c->listen_count++;
     if (strncmp(text, "unix:", 5) == 0)
         return add_unix(at, text + 5);
@@ -123,6 +135,49 @@ static enum config_verdict add_listen(struct config *c, const char *text)
         return say(CONFIG_MISUSED, "--listen takes ADDR:PORT, [ADDR]:PORT or unix:PATH, not \"%s\"", text);
     return CONFIG_RUN;
 }
+
+/* ---- sockets handed to us ---- */
+
+/* A stream socket that listens; of Internet or Unix addresses. */
+static bool describe_socket(struct listen_at *at)
+{
+    struct sockaddr_un *local = (struct sockaddr_un *)&at->address;
+    socklen_t len = sizeof at->address, flag_len = sizeof(int);
+    int type = 0, listens = 0;
+
+    if (getsockopt(at->fd, SOL_SOCKET, SO_TYPE, &type, &flag_len) != 0 || type != SOCK_STREAM ||
+        getsockopt(at->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag_len) != 0 || !listens ||
+        getsockname(at->fd, (struct sockaddr *)&at->address, &len) != 0)
+        return false;
+    at->unix_socket = at->address.ss_family == AF_UNIX;
+    if (at->unix_socket) {
+        size_t path_len = len - offsetof(struct sockaddr_un, sun_path);
+
+        memcpy(at->path, local->sun_path, path_len < sizeof at->path ? path_len : sizeof at->path - 1);
+        if (path_len > 0 && at->path[0] == '\0')
+            at->path[0] = '@';
+    }
+    return at->unix_socket || at->address.ss_family == AF_INET || at->address.ss_family == AF_INET6;
+}
+
+static enum config_verdict add_inherited(struct config *c)
+{
+    int count = activation_take();
+
+    for (int fd = ACTIVATION_FD_FIRST; fd < ACTIVATION_FD_FIRST + count; fd++) {
+        struct listen_at *at = &c->listens[c->listen_count];
+
+        if (c->listen_count == CONFIG_LISTENS_MAX)
+            return say(CONFIG_REFUSED, "there are more than %d sockets to listen at", CONFIG_LISTENS_MAX);
+        *at = (struct listen_at){.inherited = true, .fd = fd};
+        if (!describe_socket(at))
+            return say(CONFIG_REFUSED, "descriptor %d of LISTEN_FDS is no TCP or Unix socket that listens", fd);
+        c->listen_count++;
+    }
+    return CONFIG_RUN;
+}
+
+/* ---- names ---- */
 
 static enum config_verdict add_allow_host(struct config *c, const char *name)
 {
@@ -273,7 +328,8 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
     case KEY_DATA:
         return say(CONFIG_REFUSED, "--data is not there yet: in this version nothing survives a restart");
     case KEY_TOKENS:
-        return say(CONFIG_REFUSED, "--token-file is not there yet: listen on loopback or on a Unix socket");
+        c->token_file = argument;
+        return CONFIG_RUN;
     case KEY_VERSION:
         puts("heapd " HEAPD_VERSION);
         return CONFIG_SAID;
@@ -285,15 +341,21 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
     }
 }
 
-/* Who can reach a plain TCP port can do everything: only this machine may. */
+/* Beyond this machine, only who shows a token may come in, and only if it is known that the way there is in the
+ * clear. */
 static enum config_verdict check_reach(const struct config *c)
 {
     for (size_t i = 0; i < c->listen_count; i++) {
         const struct listen_at *at = &c->listens[i];
 
-        if (!at->unix_socket && !is_loopback(&at->address))
-            return say(CONFIG_REFUSED,
-                       "a TCP address that is not loopback needs a token file, and TLS or --plaintext");
+        if (at->unix_socket || address_reach(&at->address) == REACH_LOOPBACK)
+            continue;
+        if (c->token_file == NULL)
+            return say(CONFIG_REFUSED, "a TCP address that is not loopback needs --token-file: else whoever reaches "
+                                       "it may do everything");
+        if (!c->plaintext)
+            return say(CONFIG_REFUSED, "a TCP address that is not loopback needs --plaintext: tokens and data cross "
+                                       "the network unencrypted (TLS is not there yet)");
     }
     return CONFIG_RUN;
 }
@@ -309,6 +371,8 @@ enum config_verdict config_read(int argc, char **argv, struct config *ret)
         v = take_option(ret, key, optarg);
     if (v == CONFIG_RUN && optind < argc)
         v = say(CONFIG_MISUSED, "\"%s\" is not an option", argv[optind]);
+    if (v == CONFIG_RUN)
+        v = add_inherited(ret);
     if (v == CONFIG_RUN && ret->listen_count == 0)
         v = add_listen(ret, WIRE_DEFAULT_LISTEN);
     return v == CONFIG_RUN ? check_reach(ret) : v;

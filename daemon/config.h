@@ -11,18 +11,29 @@
 #define CONFIG_ALLOW_HOSTS_MAX 16
 #define CONFIG_UNIX_PATH_MAX   (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
-/* One --listen. */
+/* One --listen, or one socket that was handed to us. */
 struct listen_at {
     bool unix_socket;
-    char path[CONFIG_UNIX_PATH_MAX + 1];
-    struct sockaddr_storage address; /* else: an IPv4 or IPv6 address */
+    bool inherited; /* `fd` is open and bound; else it is for us to open */
+    int fd;
+    char path[CONFIG_UNIX_PATH_MAX + 1]; /* of a Unix socket; an abstract one is shown as "@NAME" */
+    struct sockaddr_storage address;     /* else: an IPv4 or IPv6 address */
 };
+
+/* From where an address can be reached. */
+enum address_reach {
+    REACH_LOOPBACK,
+    REACH_NETWORK,    /* at one address of this machine */
+    REACH_EVERYWHERE, /* at all of them, loopback too: "0.0.0.0", "::" */
+};
+enum address_reach address_reach(const struct sockaddr_storage *a);
 
 struct config {
     size_t listen_count;
     struct listen_at listens[CONFIG_LISTENS_MAX];
     size_t allow_host_count;
     const char *allow_hosts[CONFIG_ALLOW_HOSTS_MAX]; /* as given on the command line */
+    const char *token_file; /* NULL: none; as given on the command line */
     bool plaintext;
     struct settings settings;
 };

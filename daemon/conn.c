@@ -163,7 +163,7 @@ static void end_body(struct conn *c)
     task_feed(c->task, SLICE(""), true);
 }
 
-static enum progress begin_task(struct conn *c, const struct http_head *head)
+static enum progress begin_task(struct conn *c, struct http_head *head)
 {
     const struct edge_world *w = &c->edge->world;
     struct slice none;
@@ -173,6 +173,7 @@ static enum progress begin_task(struct conn *c, const struct http_head *head)
     begin_exchange(c, head);
     if (doors_check(w->doors, c->unix_socket, head->request.method, &head->facts, &why) != ERR_OK)
         return refuse(c, &why);
+    head->request.grant = doors_grant(w->doors, &head->facts);
     c->task = api_begin(w->api, &head->request);
     if (c->task == NULL)
         return refuse_with(c, ERR_NOMEM, "there is no memory to begin the request");

@@ -2,9 +2,10 @@
 #include "daemon/doors.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
+#include <arpa/inet.h>
 #include <strings.h>
 
-static bool add(struct doors *d, const char *name, bool own)
+static bool add(struct doors *d, const char *name, struct door kind)
 {
     size_t len = strlen(name);
 
@@ -13,19 +14,50 @@ static bool add(struct doors *d, const char *name, bool own)
 
     struct door *door = &d->list[d->count++];
 
+    *door = kind;
     memcpy(door->name, name, len + 1);
-    door->own = own;
     return true;
 }
 
 bool doors_add_own(struct doors *d, const char *name)
 {
-    return add(d, name, true);
+    return add(d, name, (struct door){.own = true});
+}
+
+bool doors_add_any_address(struct doors *d, const char *port)
+{
+    return add(d, port, (struct door){.own = true, .any_address = true});
 }
 
 bool doors_add_allowed(struct doors *d, const char *name)
 {
-    return add(d, name, false);
+    return add(d, name, (struct door){.own = false});
+}
+
+/* "127.0.0.1", "[::1]" */
+static bool is_address(struct slice s)
+{
+    bool v6 = s.len > 2 && s.data[0] == '[' && s.data[s.len - 1] == ']';
+    char text[INET6_ADDRSTRLEN];
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (v6)
+        s = (struct slice){s.data + 1, s.len - 2};
+    if (s.len == 0 || s.len >= sizeof text)
+        return false;
+    memcpy(text, s.data, s.len);
+    text[s.len] = '\0';
+    return inet_pton(v6 ? AF_INET6 : AF_INET, text, bytes) == 1;
+}
+
+/* `host` is an address, with `port` (":4327") behind it. */
+static bool is_address_with(struct slice host, const char *port)
+{
+    size_t len = strlen(port);
+
+    if (host.len <= len || memcmp(host.data + host.len - len, port, len) != 0)
+        return strcmp(port, ":80") == 0 && is_address(host);
+    return is_address((struct slice){host.data, host.len - len});
 }
 
 /* ":4327" behind the name of a door that any port opens. */
@@ -42,6 +74,8 @@ static bool opens(const struct door *door, struct slice host)
     size_t len = strlen(door->name);
     bool any_port = !door->own && strchr(door->name, ':') == NULL;
 
+    if (door->any_address)
+        return is_address_with(host, door->name);
     if (host.len < len || (memcmp(host.data, door->name, len) != 0 && strncasecmp(host.data, door->name, len) != 0))
         return false;
     return host.len == len || (any_port && is_port((struct slice){host.data + len, host.len - len}));
@@ -108,4 +142,11 @@ enum err doors_check(const struct doors *d, bool unix_socket, enum method method
         return why_set(why, ERR_FORBIDDEN, "a page of another site asks for this (Sec-Fetch-Site: %.*s)",
                        (int)f->fetch_site.len, f->fetch_site.data);
     return ERR_OK;
+}
+
+struct grant doors_grant(const struct doors *d, const struct guard_facts *f)
+{
+    if (d->tokens == NULL)
+        return (struct grant){.access = ACCESS_ADMIN};
+    return tokens_grant(d->tokens, f->authorization);
 }

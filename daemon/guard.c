@@ -378,6 +378,10 @@ void guard_note_header(struct guard_facts *f, const struct header *h)
         if (slice_is_nocase(h->name, "Connection"))
             note_connection(f, h->value);
         break;
+    case 13:
+        if (slice_is_nocase(h->name, "Authorization"))
+            note(&f->authorization_count, &f->authorization, h->value);
+        break;
     case 14:
         if (slice_is_nocase(h->name, "Content-Length"))
             note(&f->length_count, &f->length, h->value);
@@ -430,6 +434,8 @@ enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *w
         return e;
     if (f->origin_count > 1)
         return why_set(why, ERR_BAD_REQUEST, "there is more than one Origin");
+    if (f->authorization_count > 1)
+        return why_set(why, ERR_BAD_REQUEST, "there is more than one Authorization");
     if (f->expect_count > 0 && http_1_1 &&
         (f->expect_count > 1 || !slice_is_nocase(f->expect, "100-continue")))
         return why_set(why, ERR_EXPECTATION, "the only expectation understood is 100-continue");

@@ -63,8 +63,8 @@ enum err guard_request_line(struct slice line, enum method *ret_method, struct w
 
 /* The headers that decide where a message ends, who is meant and who asks, picked out while they pass by. */
 struct guard_facts {
-    unsigned host_count, length_count, coding_count, expect_count, origin_count;
-    struct slice host, length, coding, expect, origin;
+    unsigned host_count, length_count, coding_count, expect_count, origin_count, authorization_count;
+    struct slice host, length, coding, expect, origin, authorization;
     struct slice fetch_site, fetch_mode; /* Sec-Fetch-Site, Sec-Fetch-Mode */
     bool says_close, says_keep_alive;    /* Connection, one of its options */
 };
@@ -74,7 +74,7 @@ void guard_note_header(struct guard_facts *f, const struct header *h);
 /* True if the connection goes on after this request (RFC 9112, 9.3). */
 bool guard_keeps_alive(const struct guard_facts *f, bool http_1_1);
 
-/* One Host on HTTP/1.1, one way to frame the body. ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED for a transfer coding
+/* One Host on HTTP/1.1, one way to frame the body, one who asks. ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED for a transfer coding
  * other than `chunked`; ERR_EXPECTATION. */
 enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *why);
 

@@ -11,6 +11,7 @@
 #include "daemon/log.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
+#include "daemon/tokens.h"
 #include "daemon/world.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 struct heapd {
     struct config config;
+    struct tokens tokens; /* if the config names a file of them */
     struct mem mem;      /* of the heap and of what requests work with */
     struct mem edge_mem; /* of connections */
     uv_loop_t loop;
@@ -78,7 +80,15 @@ static enum err make_service(struct heapd *d)
                         &d->api)))
         return e;
 
-    struct server_world sw = {&d->loop, &d->edge_mem, d->api, d->gc, &d->config, d->instance};
+    struct server_world sw = {
+        .loop = &d->loop,
+        .mem = &d->edge_mem,
+        .api = d->api,
+        .gc = d->gc,
+        .config = &d->config,
+        .tokens = d->config.token_file == NULL ? NULL : &d->tokens,
+        .instance = d->instance,
+    };
 
     if ((e = server_create(&sw, &d->server)))
         return e;
@@ -98,6 +108,48 @@ static enum err make_service(struct heapd *d)
     return collector_create(&cw, &d->collector);
 }
 
+/* ---- tokens ---- */
+
+static void say_tokens(const struct heapd *d)
+{
+    const struct tokens *t = &d->tokens;
+    const char *path = d->config.token_file;
+
+    log_line(LOG_INFO, "%s: tokens: %zu", path, t->count);
+    if (t->short_count > 0)
+        log_line(LOG_WARN, "%s: %zu of the tokens are shorter than %d bytes and might be guessed", path, t->short_count,
+                 TOKEN_BYTES_WISE);
+    if (t->others_read_it)
+        log_line(LOG_WARN, "%s: everybody on this machine may read it: chmod 0600", path);
+}
+
+/* False if there is a token file and it is no good; the tokens are then those they were. */
+static bool read_tokens(struct heapd *d)
+{
+    struct why why = {0};
+
+    if (d->config.token_file == NULL)
+        return true;
+    if (tokens_read(&d->tokens, d->config.token_file, &why) != ERR_OK) {
+        log_line(LOG_ERROR, "%s", why.text);
+        return false;
+    }
+    say_tokens(d);
+    return true;
+}
+
+static void on_reload(void *ctx)
+{
+    struct heapd *d = ctx;
+
+    if (d->config.token_file == NULL)
+        log_line(LOG_INFO, "hangup: there is no token file to read again");
+    else if (!read_tokens(d))
+        log_line(LOG_ERROR, "the tokens stay as they were");
+}
+
+/* ---- the loop ---- */
+
 static void on_stop(void *ctx, int signum)
 {
     struct heapd *d = ctx;
@@ -112,7 +164,7 @@ static void begin(struct heapd *d)
     mem_init(&d->edge_mem, 0);
     give_jansson(&d->mem);
     CHECK(uv_loop_init(&d->loop) == 0);
-    signals_init(&d->signals, &d->loop, on_stop, d);
+    signals_init(&d->signals, &d->loop, (struct signal_handlers){on_stop, on_reload, d});
     world_init(&d->world, &d->loop, &d->edge_mem);
     name_instance(d);
 }
@@ -135,6 +187,8 @@ static bool serve(struct heapd *d)
 {
     struct why why = {0};
 
+    if (!read_tokens(d))
+        return false;
     if (make_heap(d) != ERR_OK || make_service(d) != ERR_OK) {
         log_line(LOG_ERROR, "there is not enough memory to start");
         return false;

@@ -18,6 +18,7 @@ struct server_world {
     struct api *api;
     const struct gc *gc;
     const struct config *config;
+    const struct tokens *tokens; /* NULL: whoever comes in may do everything */
     const char *instance;
 };
 

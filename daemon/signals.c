@@ -17,7 +17,10 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
     struct signals *s = signals_of(handle->data);
 
-    s->on_stop(s->ctx, signum);
+    if (signum == SIGHUP)
+        s->handlers.on_reload(s->handlers.ctx);
+    else
+        s->handlers.on_stop(s->handlers.ctx, signum);
 }
 
 static void watch(struct signals *s, uv_signal_t *handle, uv_loop_t *loop, int signum)
@@ -27,16 +30,18 @@ static void watch(struct signals *s, uv_signal_t *handle, uv_loop_t *loop, int s
     CHECK(uv_signal_start(handle, on_signal, signum) == 0);
 }
 
-void signals_init(struct signals *s, uv_loop_t *loop, void (*on_stop)(void *ctx, int signum), void *ctx)
+void signals_init(struct signals *s, uv_loop_t *loop, struct signal_handlers handlers)
 {
-    *s = (struct signals){.magic = SIGNALS_MAGIC, .on_stop = on_stop, .ctx = ctx};
+    *s = (struct signals){.magic = SIGNALS_MAGIC, .handlers = handlers};
     signal(SIGPIPE, SIG_IGN);
     watch(s, &s->term, loop, SIGTERM);
     watch(s, &s->interrupt, loop, SIGINT);
+    watch(s, &s->hangup, loop, SIGHUP);
 }
 
 void signals_close(struct signals *s)
 {
     uv_close((uv_handle_t *)&s->term, NULL);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
+    uv_close((uv_handle_t *)&s->hangup, NULL);
 }

@@ -80,6 +80,48 @@ START_TEST(on_a_unix_socket_the_name_is_free_and_the_origin_follows_it)
 }
 END_TEST
 
+START_TEST(at_every_address_any_address_is_ours_and_no_name)
+{
+    static const struct {
+        const char *host;
+        enum err err;
+    } cases[] = {
+        {"192.0.2.1:4327", ERR_OK},        {"127.0.0.1:4327", ERR_OK},           {"[::1]:4327", ERR_OK},
+        {"[2001:DB8::1]:4327", ERR_OK},    {"192.0.2.1", ERR_FORBIDDEN},         {"192.0.2.1:4328", ERR_FORBIDDEN},
+        {"evil.example:4327", ERR_FORBIDDEN}, {":4327", ERR_FORBIDDEN},          {"192.0.2:4327", ERR_FORBIDDEN},
+        {"192.0.2.1.:4327", ERR_FORBIDDEN}, {"::1:4327", ERR_FORBIDDEN},         {"[192.0.2.1]:4327", ERR_FORBIDDEN},
+        {"[::1:4327", ERR_FORBIDDEN},      {"1.2.3.4.evil.example:4327", ERR_FORBIDDEN},
+        {"0300.0.2.1:4327", ERR_FORBIDDEN}, {"3221225985:4327", ERR_FORBIDDEN},
+    };
+    struct doors d = {0}, web = {0};
+
+    ck_assert(doors_add_any_address(&d, ":4327") && doors_add_any_address(&web, ":80"));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct guard_facts f = {.host_count = 1, .host = slice_of(cases[i].host)};
+
+        ck_assert_msg(doors_check(&d, false, METHOD_GET, &f, NULL) == cases[i].err, "%s", cases[i].host);
+    }
+    struct guard_facts bare = {.host_count = 1, .host = SLICE("192.0.2.1")};
+    struct guard_facts page = {.origin_count = 1, .origin = SLICE("http://192.0.2.1:4327")};
+    struct guard_facts secure = {.origin_count = 1, .origin = SLICE("https://192.0.2.1:4327")};
+
+    ck_assert_int_eq(doors_check(&web, false, METHOD_GET, &bare, NULL), ERR_OK);
+    ck_assert_int_eq(doors_check(&d, false, METHOD_PUT, &page, NULL), ERR_OK);
+    ck_assert_int_eq(doors_check(&d, false, METHOD_PUT, &secure, NULL), ERR_FORBIDDEN);
+}
+END_TEST
+
+START_TEST(without_tokens_whoever_comes_in_may_do_everything)
+{
+    struct tokens tokens = {.count = 0};
+    struct doors open = {0}, locked = {.tokens = &tokens};
+    struct guard_facts f = {.authorization_count = 1, .authorization = SLICE("Bearer x")};
+
+    ck_assert_int_eq(doors_grant(&open, &f).access, ACCESS_ADMIN);
+    ck_assert_int_eq(doors_grant(&locked, &f).access, ACCESS_OPEN);
+}
+END_TEST
+
 START_TEST(a_page_of_another_site_may_only_link_to_us)
 {
     ck_assert_int_eq(by_site(METHOD_GET, "", ""), ERR_OK);
@@ -114,6 +156,8 @@ int main(int argc, char **argv)
         TEST(a_host_is_ours_or_allowed),
         TEST(an_origin_is_ours_with_its_scheme_and_port),
         TEST(on_a_unix_socket_the_name_is_free_and_the_origin_follows_it),
+        TEST(at_every_address_any_address_is_ours_and_no_name),
+        TEST(without_tokens_whoever_comes_in_may_do_everything),
         TEST(a_page_of_another_site_may_only_link_to_us),
         TEST(a_name_must_fit),
     };

@@ -309,6 +309,9 @@ START_TEST(a_message_has_one_host_and_one_length)
     ck_assert_int_eq(FRAMING(false, "X", "a"), ERR_OK);
     ck_assert_int_eq(FRAMING(true, "Host", "a", "HOST", "a"), ERR_BAD_REQUEST);
     ck_assert_int_eq(FRAMING(false, "Host", "a", "Host", "b"), ERR_BAD_REQUEST);
+    ck_assert_int_eq(FRAMING(true, "Host", "a", "Origin", "b", "Origin", "b"), ERR_BAD_REQUEST);
+    ck_assert_int_eq(FRAMING(true, "Host", "a", "Authorization", "Bearer b", "authorization", "Bearer c"),
+                     ERR_BAD_REQUEST);
     ck_assert_int_eq(FRAMING(false, "Content-Length", "0"), ERR_OK);
     ck_assert_int_eq(FRAMING(false, "Content-Length", "9223372036854775807"), ERR_OK);
     ck_assert_int_eq(FRAMING(false, "Content-Length", "18446744073709551616"), ERR_BAD_REQUEST);
