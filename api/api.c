@@ -8,11 +8,11 @@
  * A request runs in a session, which is not over while it does. Before an answer is whole, the request reaps
  * a bounded number of deaths, so that whoever makes garbage pays for it.
  */
+#include "api/admit.h"
 #include "api/config.h"
 #include "api/task.h"
 #include "heap/base/check.h"
 #include "heap/weak.h"
-#include <strings.h>
 
 #define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken; then reading stops */
 #define PAYLOAD_UNIT_BYTES     (64u << 10)  /* of a body of bytes, moved into its payload for one unit */
@@ -63,122 +63,22 @@ void api_destroy(struct api **papi)
 
 /* ---- may it come in? ---- */
 
-static enum err find_route(struct task *t, struct slice path, struct why *why)
-{
-    struct route_match match;
-
-    if (t->method == METHOD_OPTIONS && slice_is(path, "*")) {
-        router_allow(NULL, t->reply.allow, sizeof t->reply.allow);
-        return ERR_OK;
-    }
-    if (!router_match(&t->api->router, path, &match))
-        return why_set(why, ERR_NO_NAME, "there is no %.*s here", (int)path.len, path.data);
-    if (t->method == METHOD_OPTIONS) {
-        router_allow(match.node, t->reply.allow, sizeof t->reply.allow);
-        return ERR_OK;
-    }
-    t->route = router_route(match.node, t->method);
-    if (t->route == NULL) {
-        router_allow(match.node, t->reply.allow, sizeof t->reply.allow);
-        return why_set(why, ERR_METHOD, "%s is not for %.*s; these are: %s", method_name(t->method),
-                       (int)path.len, path.data, t->reply.allow);
-    }
-    return task_read_params(t, &match, why);
-}
-
-/* What this request needs: a route says it; to learn that there is none, some token is needed too. */
-static enum access access_needed(const struct task *t)
-{
-    return t->route != NULL ? t->route->access : ACCESS_READ;
-}
-
-static enum err check_access(struct task *t, const struct grant *g, struct why *why)
-{
-    enum access needed = access_needed(t);
-
-    t->access = g->access;
-    if (g->access >= needed)
-        return ERR_OK;
-    if (g->access > ACCESS_OPEN)
-        return why_set(why, ERR_FORBIDDEN, "this needs the scope %s, and the token of %.*s has %s",
-                       access_name(needed), (int)g->label.len, g->label.data, access_name(g->access));
-    return why_set(why, ERR_UNAUTHORIZED,
-                   g->shown ? "the token is none of those that are known here" : "there is no token");
-}
-
-static enum err check_instance(const struct task *t, struct why *why)
-{
-    struct slice wanted = t->headers.if_instance;
-
-    if (wanted.data == NULL || slice_is(wanted, t->api->instance))
-        return ERR_OK;
-    return why_set(why, ERR_OTHER_INSTANCE,
-                   "this is instance %s, not %.*s: ids of that one mean nothing here", t->api->instance,
-                   (int)wanted.len, wanted.data);
-}
-
-static enum err begin_session(struct task *t, struct why *why)
-{
-    struct api *api = t->api;
-    struct slice token = t->headers.session;
-    enum err e;
-
-    if (t->route != NULL && t->route->access == ACCESS_OPEN)
-        return ERR_OK; /* whether we live does not depend on a session */
-    if (token.data != NULL && !slice_is(token, "default") &&
-        (e = session_by_token(api->sessions, token, api_now_ms(api), &t->session, why)))
-        return e;
-    session_begin_request(api->sessions, t->session);
-    t->session_begun = true;
-    return ERR_OK;
-}
-
-static enum err refuse_length(const struct task *t, struct why *why)
-{
-    return why_limit(why, ERR_TOO_LARGE, t->body_limit, t->body_max, "the body has more than %zu bytes",
-                     t->body_max);
-}
-
-static bool is_stream(const struct task *t)
-{
-    return t->route != NULL && t->route->body == BODY_STREAM;
-}
-
-static enum err check_body(struct task *t, const struct request *r, struct why *why)
-{
-    const struct settings *s = t->api->settings;
-    bool bytes = t->body_is_bytes = body_will_be_bytes(t);
-    struct slice coding = t->headers.content_encoding;
-
-    t->body_limit = bytes ? "bytes_body_max" : "json_body_bytes_max";
-    t->body_max = is_stream(t) ? SIZE_MAX : (size_t)(bytes ? s->bytes_body_max : s->json_body_bytes_max);
-    if (coding.len > 0 && (coding.len != 8 || strncasecmp(coding.data, "identity", 8) != 0))
-        return why_set(why, ERR_MEDIA_TYPE, "a body comes as it is, not as %.*s", (int)coding.len,
-                       coding.data);
-    if (r->length_known && r->length > t->body_max)
-        return refuse_length(t, why);
-    return ERR_OK;
-}
-
-static enum err admit(struct task *t, const struct request *r, struct why *why)
-{
-    struct slice path;
-    enum err e, found;
-
-    if ((e = task_read_request(t, r, &path, why)))
-        return e;
-    found = find_route(t, path, why);
-    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_instance(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)));
-    return e;
-}
-
 /* The answer is known; the rest of the body is read and thrown away, or, if it may be long, the connection
  * closes. */
-static void refuse(struct task *t, const struct why *why, bool body_is_short)
+static void refuse(struct task *t, const struct why *why, bool rest_is_short)
 {
     reply_problem(t, why);
-    t->reply.close = !body_is_short;
+    t->reply.close = !rest_is_short;
     t->state = TASK_DISCARD;
+}
+
+/* Is what is left of the body worth reading over, so that the connection can go on? Of one whose end nobody knows, what
+ * follows might be taken for a request. */
+static bool body_is_short(const struct api *api, const struct request *r, enum err refused)
+{
+    if (refused == ERR_LENGTH_REQUIRED)
+        return false;
+    return !r->has_body || (r->length_known && r->length <= api->settings->json_body_bytes_max);
 }
 
 struct task *api_begin(struct api *api, const struct request *r)
@@ -191,8 +91,8 @@ struct task *api_begin(struct api *api, const struct request *r)
     if (t == NULL)
         return NULL;
     api->counters.tasks_open++;
-    if (admit(t, r, &why) != ERR_OK)
-        refuse(t, &why, !r->has_body || (r->length_known && r->length <= api->settings->json_body_bytes_max));
+    if (task_admit(t, r, &why) != ERR_OK)
+        refuse(t, &why, body_is_short(api, r, why.err));
     return t;
 }
 
@@ -215,7 +115,7 @@ bool task_wants_body(const struct task *t)
     CHECK_IS(t, TASK_MAGIC);
     if (t->body_whole || t->state == TASK_ENDED || t->reply.close)
         return false;
-    return !is_stream(t) || t->state == TASK_DISCARD ||
+    return !task_is_stream(t) || t->state == TASK_DISCARD ||
            (t->body.len - t->body_taken < STREAM_INBOX_MAX &&
             t->reply.body.len <= t->api->settings->backlog_bytes_max);
 }
@@ -233,7 +133,7 @@ static void keep_body(struct task *t, struct slice bytes)
 
     why_init(&why);
     if (t->body_seen > t->body_max)
-        refuse_length(t, &why);
+        task_refuse_length(t, &why);
     else if (t->route != NULL && t->route->body != BODY_NONE && !buf_add_slice(&t->body, bytes))
         why_set(&why, ERR_NOMEM, "no memory for the body");
     if (why.err != ERR_OK)
@@ -248,7 +148,7 @@ void task_feed(struct task *t, struct slice bytes, bool last)
     t->body_seen += bytes.len;
     if (t->state == TASK_DISCARD || t->state == TASK_ENDED)
         return;
-    if (is_stream(t))
+    if (task_is_stream(t))
         keep_stream(t, bytes);
     else
         keep_body(t, bytes);
@@ -344,7 +244,7 @@ static enum err handle(struct task *t, struct why *why)
 
 static bool is_long_json(const struct task *t)
 {
-    return !is_stream(t) && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
+    return !task_is_stream(t) && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
 }
 
 static enum task_turn run(struct task *t, size_t units)
@@ -387,7 +287,7 @@ static enum task_turn step_state(struct task *t, size_t units)
 {
     switch (t->state) {
     case TASK_HEAD:
-        if (!t->body_whole && !is_stream(t))
+        if (!t->body_whole && !task_is_stream(t))
             return TASK_INPUT;
         t->state = TASK_RUN;
         return run(t, units);

@@ -87,12 +87,16 @@ static bool media_type_is(struct slice type, const char *wanted)
     return type.len == len || type.data[len] == ';' || type.data[len] == ' ' || type.data[len] == '\t';
 }
 
+bool task_type_is_bytes(const struct task *t)
+{
+    return media_type_is(t->headers.content_type, WIRE_TYPE_BYTES);
+}
+
 bool body_will_be_bytes(const struct task *t)
 {
     enum body_kind kind = t->route != NULL ? t->route->body : BODY_NONE;
 
-    return kind == BODY_BYTES ||
-           (kind == BODY_BYTES_OR_JSON && media_type_is(t->headers.content_type, WIRE_TYPE_BYTES));
+    return kind == BODY_BYTES || (kind == BODY_BYTES_OR_JSON && task_type_is_bytes(t));
 }
 
 enum err task_json(const struct task *t, json_t **ret, struct why *why)

@@ -165,7 +165,24 @@ static const char *status_text(const char *status)
     return "Done";
 }
 
-static void write_responses(struct out *o, const char *answers)
+static bool has_content(const char *status)
+{
+    return strcmp(status, "204") != 0 && strcmp(status, "304") != 0;
+}
+
+static void write_types(struct out *o, const char *types)
+{
+    char type[NAME_MAX_BYTES];
+
+    open_member(o, "content");
+    while (next_word(&types, type, sizeof type)) {
+        open_member(o, type);
+        out_close_object(o);
+    }
+    out_close_object(o);
+}
+
+static void write_responses(struct out *o, const char *answers, const char *types)
 {
     char status[8];
 
@@ -173,6 +190,8 @@ static void write_responses(struct out *o, const char *answers)
     while (next_word(&answers, status, sizeof status)) {
         open_member(o, status);
         out_member_text(o, "description", status_text(status));
+        if (has_content(status))
+            write_types(o, types);
         out_close_object(o);
     }
     open_member(o, "default");
@@ -213,7 +232,7 @@ static void write_operation(struct out *o, const struct route *r)
     write_query_parameters(o, r->query);
     out_close_array(o);
     write_body(o, r->body);
-    write_responses(o, r->answers);
+    write_responses(o, r->answers, route_types(r));
     out_close_object(o);
 }
 

@@ -30,6 +30,7 @@ struct request {
     struct slice query;  /* without the '?'; empty if none */
     const struct header *headers;
     size_t header_count;
+    bool framed;         /* Content-Length, of 0 too, or chunked; else there is no body */
     bool has_body;       /* Content-Length above 0, or chunked */
     bool length_known;
     uint64_t length;     /* if length_known */

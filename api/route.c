@@ -7,6 +7,7 @@
  */
 #include "api/route.h"
 #include "api/handlers.h"
+#include "api/wire.h"
 #include "heap/base/check.h"
 
 static const struct route table[] = {
@@ -119,6 +120,27 @@ static const struct route table[] = {
 const struct route *route_at(size_t i)
 {
     return i < ARRAY_LEN(table) ? &table[i] : NULL;
+}
+
+/* What is not answered as JSON. A line of a batch is JSON too, so who takes that takes them all. */
+static const struct {
+    handler *handle;
+    const char *types;
+} other_types[] = {
+    {get_bytes, WIRE_TYPE_BYTES},
+    {post_batch, WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
+    {get_metrics, "text/plain application/openmetrics-text"},
+    {get_problem, "text/html"},
+    {get_front, "text/plain"},
+};
+
+const char *route_types(const struct route *r)
+{
+    for (size_t i = 0; i < ARRAY_LEN(other_types); i++) {
+        if (other_types[i].handle == r->handle)
+            return other_types[i].types;
+    }
+    return WIRE_TYPE_JSON;
 }
 
 size_t route_number(const struct route *r)

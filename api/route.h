@@ -40,6 +40,8 @@ struct route {
 
 /* Route i in URL order, or NULL past the end. */
 const struct route *route_at(size_t i);
+/* In which forms a route answers, media types with blanks between them; the first is the usual one. */
+const char *route_types(const struct route *r);
 /* The i of route_at(). */
 size_t route_number(const struct route *r);
 

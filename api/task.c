@@ -200,7 +200,11 @@ static enum err read_headers(struct task *t, const struct request *r, struct why
 
         if (mine == NULL)
             continue;
-        if (mine->data != NULL && mine != &t->headers.accept)
+        if (mine->data != NULL && mine == &t->headers.accept) {
+            *mine = SLICE("*/*"); /* two lists are one list (RFC 9110, 5.3); so rare that it may be any form */
+            continue;
+        }
+        if (mine->data != NULL)
             return why_set(why, ERR_BAD_REQUEST, "the header %.*s is given twice",
                            (int)r->headers[i].name.len, r->headers[i].name.data);
         *mine = copy(t, r->headers[i].value);

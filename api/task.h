@@ -102,6 +102,8 @@ struct page {
 };
 enum err query_page(const struct task *t, struct page *ret, struct why *why);
 
+/* Content-Type says that it is raw bytes. */
+bool task_type_is_bytes(const struct task *t);
 /* True if the body is raw bytes; a handler then finds it in task->payload and may take it. */
 static inline bool task_body_is_bytes(const struct task *t)
 {

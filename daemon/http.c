@@ -246,6 +246,7 @@ static void finish_request(struct http_head *head, const llhttp_t *parser, struc
     r->path = (struct slice){target.data, path_len};
     r->query = mark == NULL ? SLICE("") : (struct slice){mark + 1, target.len - path_len - 1};
     r->headers = head->headers;
+    r->framed = head->facts.coding_count > 0 || head->facts.length_count > 0;
     r->length_known = !chunked;
     r->length = chunked ? 0 : parser->content_length;
     r->has_body = chunked || r->length > 0;

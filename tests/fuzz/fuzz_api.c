@@ -7,7 +7,8 @@
  *
  *     {"fields": {"x": #1}}          #n is the id of the object that the n-th last create has made
  *     %%
- *     &GET /v1/objects               & leaves it going on while the next ones begin, ~ ends it before it is done
+ *     &GET /v1/objects               & leaves it going on while the next ones begin, ~ ends it before it is done,
+ *     !GET /v1/gc                    ! asks as somebody who may only read
  *     +3000                          lets 3 seconds pass
  */
 #include "api/api.h"
@@ -31,6 +32,7 @@ struct open_task {
     char *text;        /* owns the body */
     struct slice body; /* not fed yet */
     bool fed;
+    bool reads; /* may do no more */
 };
 
 struct world {
@@ -151,13 +153,14 @@ static void note_id(struct world *w, const char *location)
     w->ids[0] = id;
 }
 
-static void check_reply(struct world *w, struct task *t)
+static void check_reply(struct world *w, struct task *t, bool reads)
 {
     struct reply *r = task_reply(t);
 
     CHECK(r != NULL && r->status >= 200 && r->status < 600);
     CHECK(r->payload == NULL || r->payload_from + r->payload_len <= r->payload->len);
     CHECK(r->status != 500); /* nothing here is a bug of ours, or it is one */
+    CHECK(r->status != 201 || !reads);
     note_id(w, r->location);
     buf_clear(&r->body);
 }
@@ -186,7 +189,7 @@ static bool turn(struct world *w, struct open_task *o)
     feed(o);
     switch (task_step(o->task, STEP_UNITS)) {
     case TASK_DONE:
-        check_reply(w, o->task);
+        check_reply(w, o->task, o->reads);
         end(o);
         return true;
     case TASK_ROOM:
@@ -315,8 +318,11 @@ static void begin(struct world *w, struct slice text, char how)
     read_head(cut(&rest, "\n\n"), headers, &r);
     o->body = rest;
     r.has_body = rest.len > 0;
+    r.framed = r.has_body || text.len % 5 != 0;
     r.length_known = rest.len % 7 != 0;
     r.length = rest.len;
+    o->reads = how == '!';
+    r.grant = (struct grant){.access = o->reads ? ACCESS_READ : ACCESS_ADMIN, .shown = true, .label = SLICE("fuzz")};
     o->fed = false;
     o->task = api_begin(w->api, &r);
     CHECK(o->task != NULL);
@@ -337,7 +343,7 @@ static void play(struct world *w, struct slice item)
     if (item.data[0] == '+')
         for (w->now_ms += item.len > 1 ? 1000u * (uint8_t)item.data[1] : 1; api_step(w->api, 100) == 0;)
             ;
-    else if (item.data[0] == '&' || item.data[0] == '~')
+    else if (memchr("&~!", item.data[0], 3) != NULL)
         begin(w, (struct slice){item.data + 1, item.len - 1}, item.data[0]);
     else
         begin(w, item, 0);

@@ -271,6 +271,7 @@ static inline int ask_with(struct world *w, const char *line, struct slice body,
                         .grant = {.access = ACCESS_ADMIN},
                         .path = slice_of(target),
                         .headers = list,
+                        .framed = true,
                         .has_body = body.len > 0,
                         .length_known = true,
                         .length = body.len};

@@ -296,7 +296,7 @@ END_TEST
 START_TEST(a_request_that_is_cut_has_done_nothing)
 {
     struct world *w = world_new();
-    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/objects"), .has_body = true};
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/objects"), .framed = true, .has_body = true};
     struct task *t = api_begin(w->api, &r);
     struct heap_stats stats;
 
@@ -306,6 +306,93 @@ START_TEST(a_request_that_is_cut_has_done_nothing)
     task_end(&t);
     heap_stats(w->heap, &stats);
     ck_assert_uint_eq(stats.created, 0);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(an_answer_is_in_a_form_that_the_client_takes_or_nothing_is_done)
+{
+    static const struct {
+        const char *line, *accept;
+        int status;
+    } cases[] = {
+        {"GET /v1/gc", "text/html", 406},          {"GET /v1/gc", "text/html, */*;q=0.1", 200},
+        {"GET /v1/gc", "application/json", 200},   {"GET /metrics", "application/json", 406},
+        {"GET /metrics", "text/plain", 200},       {"GET /metrics", "application/openmetrics-text", 200},
+        {"GET /livez", "image/png", 200},          {"GET /problems/collected", "text/html", 200},
+        {"GET /problems/collected", "application/json", 406}, {"PUT /v1/gc/freeze", "text/html", 406},
+        {"GET /nonsense", "image/png", 404},       {"DELETE /v1/gc", "image/png", 405},
+        {"POST /v1/batch", "application/json", 200}, {"POST /v1/batch", "text/html", 406},
+    };
+    struct world *w = world_new();
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char accept[64];
+        const char *headers[] = {accept, NULL}, *twice[] = {accept, "Accept: font/woff", NULL};
+
+        snprintf(accept, sizeof accept, "Accept: %s", cases[i].accept);
+        ck_assert_msg(ask_with(w, cases[i].line, SLICE(""), headers) == cases[i].status, "%s %s: %d", cases[i].line,
+                      accept, w->status);
+        ck_assert_int_ne(ask_with(w, cases[i].line, SLICE(""), twice), 406);
+    }
+    world_free(w);
+}
+END_TEST
+
+START_TEST(bytes_where_json_is_wanted_are_refused_whatever_they_say)
+{
+    static const struct {
+        const char *line, *type;
+        int status;
+    } cases[] = {
+        {"POST /v1/gc/collect", "application/octet-stream", 415},
+        {"PATCH /v1/gc", "application/octet-stream; x=y", 415},
+        {"PATCH /v1/gc", "application/x-www-form-urlencoded", 200},
+        {"PATCH /v1/gc", "text/plain", 200},
+        {"PATCH /v1/gc", "application/json; charset=utf-8", 200},
+        {"POST /v1/batch", "application/octet-stream", 200},
+        {"POST /v1/objects", "application/octet-stream", 201},
+    };
+    struct world *w = world_new();
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char type[80];
+        const char *headers[] = {type, NULL};
+
+        snprintf(type, sizeof type, "Content-Type: %s", cases[i].type);
+        ck_assert_msg(ask_with(w, cases[i].line, SLICE("{}"), headers) == cases[i].status, "%s %s: %d", cases[i].line,
+                      type, w->status);
+    }
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_body_that_belongs_to_a_call_must_say_where_it_ends)
+{
+    static const struct {
+        enum method method;
+        const char *path;
+        int status;
+    } cases[] = {
+        {METHOD_POST, "/v1/objects", 411},    {METHOD_PATCH, "/v1/gc", 411},       {METHOD_POST, "/v1/batch", 411},
+        {METHOD_PUT, "/v1/objects/1/bytes", 411}, {METHOD_POST, "/v1/gc/collect", 200}, {METHOD_PUT, "/v1/gc/freeze", 200},
+        {METHOD_POST, "/v1/sessions", 201},
+    };
+    struct world *w = world_new();
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct request r = {.method = cases[i].method,
+                            .grant = {.access = ACCESS_ADMIN},
+                            .path = slice_of(cases[i].path),
+                            .length_known = true};
+        struct task *t = api_begin(w->api, &r);
+
+        forget_answer(w);
+        run(w, t, SLICE(""));
+        task_end(&t);
+        ck_assert_msg(w->status == cases[i].status, "%s: %d", cases[i].path, w->status);
+        ck_assert_int_eq(w->head.close, cases[i].status == 411); /* what follows may be that body */
+    }
     world_free(w);
 }
 END_TEST
@@ -354,7 +441,7 @@ START_TEST(refused_memory_is_507_and_changes_nothing)
     int status = 507;
 
     for (uint64_t nth = 1; status == 507; nth++) {
-        struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/objects"), .has_body = true};
+        struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/objects"), .framed = true, .has_body = true};
 
         w->mem.fail_at = w->mem.request_count + nth;
         forget_answer(w);
@@ -395,6 +482,9 @@ int main(int argc, char **argv)
         TEST(a_request_names_its_instance_and_its_session),
         TEST(a_body_keeps_its_limit),
         TEST(a_request_that_is_cut_has_done_nothing),
+        TEST(an_answer_is_in_a_form_that_the_client_takes_or_nothing_is_done),
+        TEST(bytes_where_json_is_wanted_are_refused_whatever_they_say),
+        TEST(a_body_that_belongs_to_a_call_must_say_where_it_ends),
         TEST(bad_bodies_are_refused_and_leave_nothing),
         TEST(refused_memory_is_507_and_changes_nothing),
     };

@@ -18,6 +18,7 @@ static int ask_as(struct world *w, enum method method, const char *path, struct 
                         .path = slice_of(path),
                         .headers = list,
                         .header_count = 1,
+                        .framed = true,
                         .length_known = true};
     struct task *t;
 

@@ -125,7 +125,7 @@ END_TEST
 START_TEST(a_batch_that_is_cut_keeps_what_it_has_done)
 {
     struct world *w = world_new();
-    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/batch"), .has_body = true};
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/batch"), .framed = true, .has_body = true};
     struct task *t = api_begin(w->api, &r);
     struct heap_stats stats;
 
@@ -193,7 +193,7 @@ static size_t write_long_line(char *line)
 START_TEST(a_turn_is_over_sooner_when_lines_are_long)
 {
     struct world *w = world_new();
-    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/batch"), .has_body = true};
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .framed = true, .path = SLICE("/v1/batch"), .has_body = true};
     struct task *t = api_begin(w->api, &r);
     char *line = malloc(64 << 10);
     size_t len = 0;
@@ -220,7 +220,7 @@ END_TEST
 START_TEST(a_batch_may_be_as_long_as_it_likes)
 {
     struct world *w = world_new();
-    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/batch"), .query = SLICE("reply=summary"), .has_body = true};
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .framed = true, .path = SLICE("/v1/batch"), .query = SLICE("reply=summary"), .has_body = true};
     struct task *t = api_begin(w->api, &r);
     char lines[4096];
     size_t len = 0, before;

@@ -32,7 +32,7 @@ static char *long_body(size_t len)
 /* NULL: memory is refused. */
 static struct task *begin_post(struct world *w, const char *body)
 {
-    struct request r = {.method = METHOD_POST, .path = SLICE("/v1/objects"), .has_body = true, .length_known = true,
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .framed = true, .path = SLICE("/v1/objects"), .has_body = true, .length_known = true,
                         .length = strlen(body)};
     struct task *t = api_begin(w->api, &r);
 

@@ -151,7 +151,7 @@ static char *many_lists(size_t count, const char *last)
 
 static struct task *begin(struct world *w, enum method method, const char *path, const char *body)
 {
-    struct request r = {.method = method, .path = slice_of(path), .has_body = true, .length_known = true,
+    struct request r = {.method = method, .grant = {.access = ACCESS_ADMIN}, .framed = true, .path = slice_of(path), .has_body = true, .length_known = true,
                         .length = strlen(body)};
     struct task *t = api_begin(w->api, &r);
 

@@ -1,0 +1,17 @@
+/*
+ * admit.h - may a request come in? Everything that can be said about it before its body is read.
+ *
+ * Knows not: what becomes of it then (api.c).
+ */
+#pragma once
+#include "api/task.h"
+
+/* Fill the task from the request: method, route, parameters, headers, what its body may be, the session it runs in.
+ * Every error that api/answer.c has for a head; then the task may be in its session and has changed nothing. */
+enum err task_admit(struct task *t, const struct request *r, struct why *why);
+
+/* Its body is used as it comes, not when it is whole. */
+bool task_is_stream(const struct task *t);
+
+/* ERR_TOO_LARGE, with the limit of this task's body. */
+enum err task_refuse_length(const struct task *t, struct why *why);
