@@ -46,6 +46,8 @@ static const struct setting table[] = {
 
     ROW(connections_max, "count", 20000, 1, 1000000,
         "Connections beyond this many are turned away."),
+    ROW(connections_per_peer_max, "count", 0, 0, 1000000,
+        "Open connections of one IPv4 address, or IPv6 network of 64 bits; 0: no limit."),
     ROW(pipeline_max, "count", 64, 1, 1024,
         "A connection has at most this many unanswered requests; then it is not read."),
     ROW(header_timeout_ms, "ms", 10000, 100, DAY_MS,

@@ -26,6 +26,7 @@ struct settings {
     uint64_t chunk_extension_bytes_max;/* 4 KiB a body */
     /* connections */
     uint64_t connections_max;          /* 20,000 */
+    uint64_t connections_per_peer_max; /* 0: no limit; of one IPv4 address or IPv6 /64 */
     uint64_t pipeline_max;             /* 64 requests of one connection at a time */
     uint64_t header_timeout_ms;        /* 10 s from the first byte of a request to its last header */
     uint64_t body_bytes_per_s_min;     /* 1 KiB */

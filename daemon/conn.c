@@ -56,6 +56,30 @@ static uint64_t now_ms(const struct conn *c)
     return uv_now(c->edge->world.loop);
 }
 
+/* ---- whose it is ---- */
+
+/* Count it among those of its peer: how many they are now, 0 if it has none (a Unix socket, or the peer has left). */
+static uint32_t enter_peers(struct conn *c)
+{
+    struct sockaddr_storage a = {0};
+    int len = sizeof(a);
+    uint32_t count;
+
+    if (c->unix_socket || uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&a, &len) != 0)
+        return 0;
+    c->peer = peers_key(&c->edge->peers, &a);
+    count = peers_enter(&c->edge->peers, c->peer);
+    c->counted = count != UINT32_MAX;
+    return count;
+}
+
+static void leave_peers(struct conn *c)
+{
+    if (c->counted)
+        peers_leave(&c->edge->peers, c->peer);
+    c->counted = false;
+}
+
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *handle)
@@ -66,6 +90,7 @@ static void on_closed(uv_handle_t *handle)
     CHECK(c->state == CONN_CLOSING && c->task == NULL && list_empty(&c->queue));
     outbox_fini(&c->out);
     buf_fini(&c->inbox);
+    leave_peers(c);
     e->turned_away -= c->turned_away;
     edge_leave(e, &c->all);
     c->magic = 0;
@@ -538,21 +563,37 @@ static struct conn *create(struct edge *e, bool unix_socket)
     return c;
 }
 
-static void turn_away(struct conn *c)
+/* Is it one too many? *why then says of what. */
+static bool is_too_many(struct conn *c, struct why *why)
 {
-    uint64_t max = settings_of(c)->connections_max;
-    struct why why = {0};
+    const struct settings *s = settings_of(c);
+    uint64_t all = s->connections_max, of_peer = s->connections_per_peer_max;
+    uint32_t count = enter_peers(c);
 
-    why_limit(&why, ERR_TOO_MANY, "connections_max", max, "there are %llu connections already",
-              (unsigned long long)max);
+    if (c->edge->count - c->edge->turned_away > all)
+        why_limit(why, ERR_TOO_MANY, "connections_max", all, "there are %llu connections already",
+                  (unsigned long long)all);
+    else if (of_peer > 0 && count > of_peer)
+        why_limit(why, ERR_TOO_MANY, "connections_per_peer_max", of_peer,
+                  "there are %llu connections from this address already", (unsigned long long)of_peer);
+    return why->err != ERR_OK;
+}
+
+/* Say so, unless that is being said to as many as may stand in the way of others. */
+static void turn_away(struct conn *c, const struct why *why)
+{
+    leave_peers(c);
     c->turned_away = true;
-    c->edge->turned_away++;
-    refuse(c, &why);
+    if (c->edge->turned_away++ < EDGE_TURNED_AWAY_MAX)
+        refuse(c, why);
+    else
+        conn_close(c);
 }
 
 bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
 {
     struct conn *c = create(e, unix_socket);
+    struct why why = {0};
 
     if (c == NULL)
         return false;
@@ -562,8 +603,8 @@ bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
     }
     if (!unix_socket)
         uv_tcp_nodelay(&c->uv.tcp, 1);
-    if (e->count - e->turned_away > e->world.settings->connections_max)
-        turn_away(c);
+    if (is_too_many(c, &why))
+        turn_away(c, &why);
     conn_advance(c);
     return true;
 }

@@ -60,6 +60,8 @@ struct conn {
     bool unix_socket, reading, writing;
     bool turned_away; /* one too many: it is told so, and takes nobody's place */
     bool cut;         /* it was too slow when buffers were short: it only ends, and counts no more */
+    bool counted;     /* among those of its peer */
+    uint32_t peer;    /* by the name that edge->peers has for it */
     bool starved;   /* what is in `in` is not enough to go on */
     bool peer_done; /* the peer will send no more */
     bool peer_gone; /* nor read any more */

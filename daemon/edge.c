@@ -1,6 +1,7 @@
 /* edge.c - see edge.h. */
 #include "daemon/edge.h"
 #include "daemon/conn.h"
+#include "daemon/world.h"
 
 #define EDGE_MAGIC 0xed6e0001u
 
@@ -235,9 +236,15 @@ void edge_cut(struct edge *e)
 enum err edge_create(const struct edge_world *world, struct edge **ret)
 {
     struct edge *e = mem_zalloc(world->mem, sizeof(*e));
+    uint64_t seed;
 
     if (e == NULL)
         return ERR_NOMEM;
+    world_random(&seed, sizeof(seed));
+    if (!peers_init(&e->peers, world->mem, seed)) {
+        mem_free(world->mem, e, sizeof(*e));
+        return ERR_NOMEM;
+    }
     CHECK(strlen(world->instance) <= HTTP_INSTANCE_MAX);
     e->magic = EDGE_MAGIC;
     e->world = *world;
@@ -274,6 +281,7 @@ void edge_destroy(struct edge **pe)
     CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting) &&
           list_empty(&e->asking) && e->holders.bytes == 0);
     outbox_pool_fini(&e->pool);
+    peers_fini(&e->peers);
     e->magic = 0;
     mem_free(e->world.mem, e, sizeof(*e));
     *pe = NULL;

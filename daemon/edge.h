@@ -16,6 +16,7 @@
 #include "daemon/holders.h"
 #include "daemon/list.h"
 #include "daemon/outbox.h"
+#include "daemon/peers.h"
 #include <uv.h>
 
 #define EDGE_READ_BYTES (64u << 10)
@@ -51,6 +52,7 @@ struct edge {
     bool woken;          /* something has happened since the last of `waiting` looked */
     size_t count;        /* of all */
     size_t turned_away;  /* of them, those that were one too many */
+    struct peers peers;  /* whose the others are */
     bool draining;
     uint64_t turn_began_us; /* when requests began to be served, after the loop last slept; 0: not yet */
     uint64_t turn_us;       /* what they took before that sleep, not yet told */

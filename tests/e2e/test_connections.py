@@ -314,6 +314,35 @@ class Greedy(Edge):
         self.assertTrue(eventually(lambda: self.wire().ask("GET", "/livez").answer().status == 200))
         self.set(connections_max=1000)          # for whoever looks at the heap when the test is over
 
+    def test_one_address_has_as_many_connections_as_are_set_and_others_have_theirs(self):
+        self.c.close()                          # else it is one of them
+        before = self.wire()
+        self.assertEqual(before.ask("GET", "/livez").answer().status, 200)
+        self.set(connections_per_peer_max=5)    # counted are those that were there before, too
+        kept = [self.wire() for _ in range(3)]
+        for w in kept:
+            self.assertEqual(w.ask("GET", "/livez").answer().status, 200)
+        for _ in range(3):                      # whoever is turned away takes no place
+            over = self.wire()
+            said = self.problem(over.answer(), 429)
+            self.assertEqual(said["limit"], {"name": "connections_per_peer_max", "value": 5})
+            self.assertTrue(over.at_end())
+        other = socket.socket()                 # another address of loopback
+        self.addCleanup(other.close)
+        other.bind(("127.0.0.2", 0))
+        other.connect((self.daemon.host, self.daemon.port))
+        other.sendall(self.raw("GET", "/livez").encode())
+        self.assertTrue(other.recv(100).startswith(b"HTTP/1.1 200"))
+        kept[0].close()
+        self.assertTrue(eventually(lambda: self.wire().ask("GET", "/livez").answer().status == 200))
+        self.set(connections_per_peer_max=0)
+
+    def test_a_pipeline_longer_than_its_limit_is_answered_all_the_same(self):
+        self.set(pipeline_max=2)
+        w = self.wire()
+        w.send(self.raw("GET", "/livez").encode() * 200)
+        self.assertEqual([w.answer().status for _ in range(200)], [200] * 200)
+
     def test_far_too_many_connections_wait_and_are_served_when_there_is_room(self):
         self.set(connections_max=1)
         crowd = [self.wire() for _ in range(200)]
