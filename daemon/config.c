@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ static const char usage[] =
     "  --token-file FILE    who may do what, one `LABEL read|write|admin TOKEN` a line; read again on SIGHUP\n"
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"
     "  --data DIR           not yet: what survives a restart\n"
+    "  --print-config       print every setting with its default, as a file for --config\n"
     "  --version, --help\n"
     "\n"
     "Sockets handed over by systemd (LISTEN_FDS) are listened at too, and instead of the default address.\n";
@@ -284,6 +286,17 @@ static enum config_verdict read_file(struct config *c, const char *path)
     return v;
 }
 
+/* Every setting as it is if nobody sets it, with what it is for: a file that changes nothing until it is changed. */
+static void print_settings(void)
+{
+    const struct setting *s;
+
+    puts("# heapd --config: one `name = JSON value` a line. These are the defaults.");
+    for (size_t i = 0; (s = setting_at(i)) != NULL; i++)
+        printf("\n# %s\n# %" PRIu64 " to %" PRIu64 " (%s)\n%s = %" PRIu64 "\n", s->about, s->min, s->max, s->unit, s->name,
+               s->fallback);
+}
+
 /* ---- the command line ---- */
 
 enum option_key {
@@ -294,6 +307,7 @@ enum option_key {
     KEY_PLAIN,
     KEY_MEMORY,
     KEY_FILE,
+    KEY_PRINT,
     KEY_VERSION,
     KEY_HELP
 };
@@ -306,6 +320,7 @@ static const struct option options[] = {
     {"plaintext", no_argument, NULL, KEY_PLAIN},
     {"max-memory", required_argument, NULL, KEY_MEMORY},
     {"config", required_argument, NULL, KEY_FILE},
+    {"print-config", no_argument, NULL, KEY_PRINT},
     {"version", no_argument, NULL, KEY_VERSION},
     {"help", no_argument, NULL, KEY_HELP},
     {NULL, 0, NULL, 0},
@@ -330,6 +345,9 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
     case KEY_TOKENS:
         c->token_file = argument;
         return CONFIG_RUN;
+    case KEY_PRINT:
+        print_settings();
+        return CONFIG_SAID;
     case KEY_VERSION:
         puts("heapd " HEAPD_VERSION);
         return CONFIG_SAID;

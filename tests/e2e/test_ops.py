@@ -221,6 +221,23 @@ class Starting(HeapdTest):
             f.flush()
             self.refused("--listen", "127.0.0.1:0", "--config", f.name)
 
+    def test_the_printed_config_is_a_config_file_that_changes_nothing(self):
+        printed = subprocess.run([*command(), "--print-config"], capture_output=True, timeout=WAIT, check=True).stdout
+        defaults = self.ok(self.c.get("/v1/config"))
+        with tempfile.NamedTemporaryFile("wb") as f:
+            f.write(printed.replace(b"\npipeline_max = 64\n", b"\npipeline_max = 63\n"))
+            f.flush()
+            daemon = Daemon("--config", f.name)
+            try:
+                c = Client(daemon)
+                self.assertEqual(c.get("/v1/config").json, {**defaults, "pipeline_max": 63})
+                c.close()
+            finally:
+                daemon.terminate()
+                self.assertEqual(daemon.finish(), 0)
+        self.assertEqual({line.split(b" = ")[0].decode() for line in printed.splitlines() if b" = " in line and line[:1] != b"#"},
+                         set(defaults))
+
     def test_a_start_open_to_the_world_without_tokens_is_refused(self):
         self.refused("--listen", "0.0.0.0:0")
 
