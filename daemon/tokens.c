@@ -25,7 +25,7 @@ static const struct token *find(const struct tokens *t, const unsigned char hash
     const struct token *found = NULL;
 
     for (size_t i = 0; i < t->count; i++) {
-        if (sodium_memcmp(t->list[i].hash, hash, TOKEN_HASH_BYTES) == 0)
+        if (crypto_verify_32(t->list[i].hash, hash) == 0) /* in the same time for any two */
             found = &t->list[i];
     }
     return found;

@@ -19,7 +19,7 @@
 #define TOKEN_BYTES_MAX      512
 #define TOKEN_BYTES_WISE     16 /* shorter ones might be guessed */
 #define TOKEN_FILE_BYTES_MAX (64u << 10)
-#define TOKEN_HASH_BYTES     32
+#define TOKEN_HASH_BYTES     32 /* as crypto_verify_32() compares */
 
 struct tokens {
     unsigned char key[TOKEN_HASH_BYTES];
