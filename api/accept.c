@@ -39,7 +39,7 @@ static int match(struct slice range, struct slice type)
         return TAKES_TYPE;
     if (slice_is(range, "*/*"))
         return TAKES_ALL;
-    if (range.len == head + 1 && range.data[head] == '*' && same((struct slice){range.data, head}, (struct slice){type.data, head}))
+    if (range.len == head + 1 && range.data[head] == '*' && strncasecmp(range.data, type.data, head) == 0)
         return TAKES_SUBTYPES;
     return TAKES_NOT;
 }

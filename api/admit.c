@@ -1,6 +1,6 @@
 /*
- * admit.c - see admit.h. What is asked is looked at in this order: its form, where it goes, who asks, whether the answer
- * could be read, in which session, what body comes with it.
+ * admit.c - see admit.h. What is asked is looked at in this order: its form, where it goes, who asks, whether the
+ * answer could be read, in which session, what body comes with it.
  */
 #include "api/admit.h"
 #include "api/accept.h"

@@ -294,7 +294,8 @@ static void write_security_schemes(struct out *o)
     open_member(o, "token");
     out_member_text(o, "type", "http");
     out_member_text(o, "scheme", "bearer");
-    out_member_text(o, "description", "A line of the token file; without one, whoever reaches the service may do everything");
+    out_member_text(o, "description",
+                    "Of the token file; without one, whoever reaches the service may do everything");
     out_close_object(o);
     out_close_object(o);
 }

@@ -293,8 +293,8 @@ static void print_settings(void)
 
     puts("# heapd --config: one `name = JSON value` a line. These are the defaults.");
     for (size_t i = 0; (s = setting_at(i)) != NULL; i++)
-        printf("\n# %s\n# %" PRIu64 " to %" PRIu64 " (%s)\n%s = %" PRIu64 "\n", s->about, s->min, s->max, s->unit, s->name,
-               s->fallback);
+        printf("\n# %s\n# %" PRIu64 " to %" PRIu64 " (%s)\n%s = %" PRIu64 "\n", s->about, s->min, s->max, s->unit,
+               s->name, s->fallback);
 }
 
 /* ---- the command line ---- */

@@ -563,12 +563,11 @@ static struct conn *create(struct edge *e, bool unix_socket)
     return c;
 }
 
-/* Is it one too many? *why then says of what. */
-static bool is_too_many(struct conn *c, struct why *why)
+/* Is it one too many, with `count` of its peer's? *why then says of what. */
+static bool is_too_many(const struct conn *c, uint32_t count, struct why *why)
 {
     const struct settings *s = settings_of(c);
     uint64_t all = s->connections_max, of_peer = s->connections_per_peer_max;
-    uint32_t count = enter_peers(c);
 
     if (c->edge->count - c->edge->turned_away > all)
         why_limit(why, ERR_TOO_MANY, "connections_max", all, "there are %llu connections already",
@@ -603,7 +602,7 @@ bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
     }
     if (!unix_socket)
         uv_tcp_nodelay(&c->uv.tcp, 1);
-    if (is_too_many(c, &why))
+    if (is_too_many(c, enter_peers(c), &why))
         turn_away(c, &why);
     conn_advance(c);
     return true;

@@ -74,8 +74,8 @@ void guard_note_header(struct guard_facts *f, const struct header *h);
 /* True if the connection goes on after this request (RFC 9112, 9.3). */
 bool guard_keeps_alive(const struct guard_facts *f, bool http_1_1);
 
-/* One Host on HTTP/1.1, one way to frame the body, one who asks. ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED for a transfer coding
- * other than `chunked`; ERR_EXPECTATION. */
+/* One Host on HTTP/1.1, one way to frame the body, one who asks. ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED for a transfer
+ * coding other than `chunked`; ERR_EXPECTATION. */
 enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *why);
 
 /* True if `a` is `text` but for the case of its letters. Inline, for the length of a literal is one too; and most say it
