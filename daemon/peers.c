@@ -4,7 +4,8 @@
 #include "heap/base/num.h"
 #include <netinet/in.h>
 
-#define PREFIX_BYTES 8 /* of an IPv6 address */
+#define PREFIX_BYTES 8  /* of an IPv6 address */
+#define MAPPED_AT    12 /* in one that stands for an IPv4 address (RFC 4291, 2.5.5.2) */
 
 bool peers_init(struct peers *p, struct mem *mem, uint64_t seed)
 {
@@ -25,9 +26,11 @@ uint32_t peers_key(const struct peers *p, const struct sockaddr_storage *a)
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
 
-    if (a->ss_family == AF_INET6)
-        return (uint32_t)hash_bytes(p->seed, &v6->sin6_addr, PREFIX_BYTES);
-    return (uint32_t)hash_bytes(p->seed, &v4->sin_addr, sizeof v4->sin_addr);
+    if (a->ss_family != AF_INET6)
+        return (uint32_t)hash_bytes(p->seed, &v4->sin_addr, sizeof v4->sin_addr);
+    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+        return (uint32_t)hash_bytes(p->seed, &v6->sin6_addr.s6_addr[MAPPED_AT], sizeof v4->sin_addr);
+    return (uint32_t)hash_bytes(p->seed, &v6->sin6_addr, PREFIX_BYTES);
 }
 
 uint32_t peers_enter(struct peers *p, uint32_t key)

@@ -1,9 +1,9 @@
 /*
  * peers.h - how many connections each peer has.
  *
- * A peer is an IPv4 address, or the first 64 bits of an IPv6 address: the rest a host gives itself as it likes. What is
- * kept is a seeded 32-bit hash of it, so two peers may count as one, once in four billion pairs; nobody can bring that
- * about who does not know the seed.
+ * A peer is an IPv4 address, however it is written, or the first 64 bits of an IPv6 address: the rest a host gives
+ * itself as it likes. What is kept is a seeded 32-bit hash of it, so two peers may count as one, once in four billion
+ * pairs; nobody can bring that about who does not know the seed.
  */
 #pragma once
 #include "heap/base/map.h"

@@ -46,6 +46,8 @@ START_TEST(a_peer_is_an_address_or_a_network_and_no_port)
     ck_assert_uint_ne(key_of(&c, "192.0.2.1", 1), key_of(&c, "192.0.2.2", 1));
     ck_assert_uint_eq(key_of(&c, "2001:db8:0:1::1", 1), key_of(&c, "2001:db8:0:1:ffff::2", 2));
     ck_assert_uint_ne(key_of(&c, "2001:db8:0:1::1", 1), key_of(&c, "2001:db8:0:2::1", 1));
+    ck_assert_uint_eq(key_of(&c, "::ffff:192.0.2.1", 1), key_of(&c, "192.0.2.1", 1));
+    ck_assert_uint_ne(key_of(&c, "::ffff:192.0.2.1", 1), key_of(&c, "::ffff:192.0.2.2", 1));
     crowd_end(&c);
 }
 END_TEST
