@@ -134,7 +134,7 @@ def crowd_rows(place):
     return [Row(f"p99 of GETs among {idle_count:,} idle and {slow_count:,} slow connections", f"{busy:,.0f} us",
                 f"at rest {alone:,.0f} us", busy / alone, f"at most {TIMES_MAX} times", busy <= TIMES_MAX * alone,
                 note=f"{CONNECTIONS} healthy connections; resident {size / 2**20:.0f} MiB at most; the crowd shares the core "
-                     f"of wrk; {len(rest)} pairs, " + ", ".join(f"{c:,.0f} / {r:,.0f}" for (c, _), r in zip(said, rest)),
+                     f"of wrk, and has been there for a second; {len(rest)} pairs, " + ", ".join(f"{c:,.0f} / {r:,.0f}" for (c, _), r in zip(said, rest)),
                 measured={"crowded": said, "rest": rest})]
 
 
