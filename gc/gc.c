@@ -1,8 +1,8 @@
 /*
  * gc.c - see gc.h: the machine that is stepped, and what it hears from the heap.
  *
- *     asked for, or due --> [REAP] CLOSE --> [MARK --> PROVE --> COPY] --> SUBTRACT --> SPREAD --> [CONDEMN]
- *                                                                                          --> RELEASE --> FREE --> logged
+ *     asked for, or due --> [REAP] CLOSE --> [MARK --> PROVE --> COPY] --> [SUBTRACT] --> SPREAD
+ *                                                                                          --> [CONDEMN] --> RELEASE --> FREE --> logged
  *
  * gc_step() does one bounded piece of whatever comes first: the young window, else the full one, else what has
  * been asked for, else what is due, else the dead that wait to be reaped.
@@ -51,6 +51,7 @@ static void on_member_changed(void *ctx, slot_t slot)
     }
     slotset_remove(&w->members, slot); /* save-all, or a dry run: nobody looks through the reached any more */
     w->reached++;
+    w->run.collected--;
     if (!w->run.dry_run)
         gc_promote(gc, slot, gc_object(gc, slot), window_older(w));
 }
@@ -69,6 +70,7 @@ static void on_dying(void *ctx, slot_t slot)
     if (any_window_open(gc) && (w = window_of(gc, slot)) != NULL) {
         slotset_remove(&w->members, slot); /* not collected: it died by counting */
         w->died++;
+        w->run.collected -= w->phase == GC_CONDEMN;
     }
 }
 

@@ -28,12 +28,12 @@ struct window {
     bool save_all;
     uint64_t reached;          /* members found to be held from outside */
     uint64_t died;             /* members that died by counting meanwhile */
-    uint64_t looked_through;   /* PROVE, SUBTRACT: members there were when it began */
+    uint64_t looked_through;   /* PROVE, SUBTRACT: members there were when it began to look through them */
     uint64_t outward;          /* ... links from them to others */
-    uint64_t unexplained;      /* PROVE: sum of their counts, less the links among them */
+    uint64_t unexplained;      /* PROVE: sum of their counts, less the links among them; on the way it may wrap below 0 */
     uint64_t unheld;           /* SUBTRACT: members of whose count nothing is left */
-    bool nothing_held;         /* then, and nobody has changed: none of them is held from outside */
-    bool all_held;             /* or each is */
+    bool nothing_held;         /* at its end: none of the members is held from outside, but by who changes from now on */
+    bool all_held;             /* ... each is */
     enum walk walk;
     slot_t group;              /* the walk is among the 64 slots from here on */
     uint64_t mask;             /* of them, those it has not come to */

@@ -127,14 +127,15 @@ static size_t spread_from_held(struct links *l, size_t units)
         grow_older(gc, w, slot, o);
         units = links_of(l, slot, o, span.words, units);
     }
-    return units;
+    return units > 0 && passed % PASSES_PER_UNIT != 0 ? units - 1 : units; /* a few cost one too */
 }
 
-/* The rest of the 64 slots where the walk is; all are held, so nobody has to be looked through. */
+/* The rest of the 64 slots where the walk is, but those that were reached since it came there; all are held, so nobody has
+ * to be looked through. */
 static size_t keep_group(struct gc *gc, struct window *w, size_t units)
 {
     struct pool_span span = span_of(gc->pools, pool_of(w->group));
-    uint64_t kept = w->mask;
+    uint64_t kept = w->mask & slotset_group(&w->members, w->group);
     uint32_t count = (uint32_t)__builtin_popcountll(kept), cost = 1 + count / PASSES_PER_UNIT;
 
     slotset_remove_group(&w->members, w->group, kept);

@@ -54,7 +54,9 @@ _Static_assert(KIND_RECORD == 0 && KIND_LIST == 1 && KIND_BYTES == 2, "one bit s
 
 static void copy_count(struct gc *gc, slot_t slot, const struct object *o)
 {
-    copies_set(&gc->copies, slot, o->has_big ? heap_count(gc->heap, slot) : o->count);
+    uint64_t count = o->has_big ? heap_count(gc->heap, slot) : o->count;
+
+    copies_set(&gc->copies, slot, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
 }
 
 /* Among the 64 slots where the walk is: members of either window already, and those born since it opened (a set of the
@@ -126,18 +128,22 @@ size_t window_close_set(struct gc *gc, struct window *w, size_t units)
 
 /* ---- COPY ---- */
 
+static size_t copy_group(struct gc *gc, struct window *w, size_t units)
+{
+    struct pool_span span = span_of(gc->pools, pool_of(w->group));
+    uint32_t cost = 1 + (uint32_t)__builtin_popcountll(w->mask) / CHOICES_PER_UNIT;
+
+    copy_counts(gc, &span, w->group, w->mask);
+    w->mask = 0;
+    return units > cost ? units - cost : 0;
+}
+
 size_t window_copy(struct gc *gc, struct window *w, size_t units)
 {
     window_resume(gc, w);
-    do {
-        struct pool_span span = span_of(gc->pools, pool_of(w->group));
-        uint32_t cost = (uint32_t)__builtin_popcountll(w->mask) / CHOICES_PER_UNIT;
-
-        if (w->mask != 0)
-            copy_counts(gc, &span, w->group, w->mask);
-        w->mask = 0;
-        units = units > cost ? units - cost : 0;
-    } while (window_next_group(gc, w, &units));
+    do
+        units = w->mask != 0 ? copy_group(gc, w, units) : units;
+    while (units > 0 && window_next_group(gc, w, &units));
     return units;
 }
 

@@ -58,11 +58,9 @@ const struct heap_stats *heap_counters(const struct heap *h)
     return &h->stats;
 }
 
-uint32_t heap_count(const struct heap *h, slot_t slot)
+uint64_t heap_count(const struct heap *h, slot_t slot)
 {
-    uint64_t count = ref_count(h, slot);
-
-    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+    return ref_count(h, slot);
 }
 
 struct slice heap_class_of(const struct heap *h, slot_t slot)

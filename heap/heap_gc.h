@@ -46,8 +46,7 @@ bool heap_is_alive(const struct heap *h, slot_t slot);
 obj_id heap_id(const struct heap *h, slot_t slot);
 /* 0 unless `id` is a live object. */
 slot_t heap_slot(const struct heap *h, obj_id id);
-/* The exact count; UINT32_MAX where it is that or more. */
-uint32_t heap_count(const struct heap *h, slot_t slot);
+uint64_t heap_count(const struct heap *h, slot_t slot);
 struct slice heap_class_of(const struct heap *h, slot_t slot);
 uint64_t heap_bytes_of(const struct heap *h, slot_t slot);
 

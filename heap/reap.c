@@ -21,8 +21,8 @@
 #define QUEUE_MAX 64u
 #define QUEUE_AHEAD (QUEUE_MAX - RECORD_SLOTS_MAX) /* as many may wait, and a record's links still fit */
 #define WIDE_UNITS 16u        /* for one with many parts before those that died by it have their turn */
-#define DEFER_MIN 32768u      /* links that are worth a set ... */
-#define DEFER_MANY 4096u      /* ... and waiting ones that are worth another */
+#define DEFER_MIN 32768u      /* items that are worth a set ... */
+#define DEFER_MANY 4096u      /* ... and links that wait, so that others join them */
 #define DEFERRED_PER_UNIT 4u
 #define BYTES_AHEAD 2048
 
@@ -38,9 +38,9 @@ void reap_fini(struct heap *h)
     slotset_fini(&h->deferred[1], h->mem);
 }
 
-bool reap_may_defer(const struct heap *h, slot_t slot, uint32_t links)
+bool reap_may_defer(const struct heap *h, slot_t list, uint32_t items)
 {
-    return slot == h->parting && links >= DEFER_MIN;
+    return list == h->parting && items >= DEFER_MIN;
 }
 
 uint64_t reap_doomed_length(const struct heap *h)

@@ -9,9 +9,9 @@
 bool reap_init(struct heap *h);
 void reap_fini(struct heap *h);
 
-/* Is what this dead object links to let go of later, in the order of slots? So it is for one with very many links: see
+/* Is what this dead list links to let go of later, in the order of slots? So it is for one with very many items: see
  * reap.c. */
-bool reap_may_defer(const struct heap *h, slot_t slot, uint32_t links);
+bool reap_may_defer(const struct heap *h, slot_t list, uint32_t items);
 /* Let go of what these words hold: of what they link to, once, later. */
 void reap_defer(struct heap *h, const word_t *words, uint32_t count);
 

@@ -1,5 +1,5 @@
 /*
- * ref.h - reference counts. ref.c, this header and death.h are all that changes one.
+ * ref.h - reference counts. ref.c, death.h and reap.c are all that lets one fall, this header all that lets one rise.
  *
  * A count is exact and cannot wrap: the cell holds up to 2^16 - 1; beyond that, halves of 2^15 move into
  * a table and come back when they are needed. A count that reaches 0 makes its object dead at once and puts

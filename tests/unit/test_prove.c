@@ -189,6 +189,76 @@ START_TEST(young_sets_of_which_all_or_none_are_held)
 }
 END_TEST
 
+/* Of a set that is held as a whole one changes between two steps, and reaches another that the walk stands before. */
+START_TEST(all_are_held_and_one_changes)
+{
+    struct world w = gc_world_new();
+    obj_id ids[200];
+
+    for (int i = 0; i < 200; i++)
+        ids[i] = new_record_of_pair(&w, "held");
+    put_link(&w, ids[40], "other", ids[41]);
+    (void)ask(&w, _i, false);
+    ck_assert(step_to(&w, GC_SPREAD));
+    hold(&w, ids[40]);
+    gc_finish(w.gc);
+    ck_assert_uint_eq(collected(&w), 0);
+    ck_assert_uint_eq(world_objects(&w), 200);
+    world_check(&w);
+    gc_world_free(&w);
+}
+END_TEST
+
+/* Few of each 64 are left for COPY and SPREAD: looking for them costs too. */
+START_TEST(sparse_sets_cost_a_unit_for_each_64_slots)
+{
+    enum { MANY = 64 * 1000, STEP = 20 };
+    struct world w = gc_world_new();
+    static obj_id ids[MANY];
+    uint32_t taken[GC_PHASES] = {0};
+    obj_id list = new_list(&w);
+
+    for (uint32_t i = 0; i < MANY; i++)
+        ids[i] = new_record(&w);
+    root(&w, "list", list);
+    for (uint32_t i = 0; i < MANY; i++) {
+        if (i % 64 < 60)
+            push(&w, list, value_link(ids[i]));
+    }
+    (void)ask(&w, 2, false);
+    for (; gc_has_work(w.gc); (void)gc_step(w.gc, STEP))
+        taken[gc_state(&w).phase]++;
+    ck_assert_uint_ge(taken[GC_COPY], MANY / 64 / STEP);
+    ck_assert_uint_ge(taken[GC_SPREAD], MANY / 64 / STEP / 2);
+    gc_world_free(&w);
+}
+END_TEST
+
+/* What a dry run finds may go while it is counted; then it was not found. */
+START_TEST(a_dry_run_says_of_how_many_it_tells_the_classes)
+{
+    struct world w = gc_world_new();
+    obj_id ids[300];
+    struct gc_class_count row;
+    uint64_t rows = 0;
+
+    for (int i = 0; i < 300; i++)
+        ids[i] = self_loop(&w);
+    (void)ask(&w, 2, true);
+    ck_assert(step_to(&w, GC_CONDEMN));
+    for (int i = 100; i < 200; i++)
+        set(&w, ids[i], "self", value_null());
+    for (int i = 200; i < 300; i++)
+        hold(&w, ids[i]);
+    gc_finish(w.gc);
+    for (size_t i = 0; gc_dry_class(w.gc, i, &row); i++)
+        rows += row.objects;
+    ck_assert_uint_eq(collected(&w), rows);
+    ck_assert_uint_eq(rows, 100);
+    gc_world_free(&w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
@@ -196,6 +266,9 @@ int main(int argc, char **argv)
         TEST(one_that_is_held_out_of_sight_makes_the_rest_be_subtracted, .rounds = 3),
         TEST(contents_may_change_after_any_step, .rounds = TOUCHES),
         TEST(young_sets_of_which_all_or_none_are_held, .rounds = 3),
+        TEST(all_are_held_and_one_changes, .rounds = GC_GENERATIONS),
+        TEST(sparse_sets_cost_a_unit_for_each_64_slots),
+        TEST(a_dry_run_says_of_how_many_it_tells_the_classes),
     };
     return unit_main(argc, argv, "prove", tests, ARRAY_LEN(tests));
 }
