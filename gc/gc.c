@@ -1,8 +1,8 @@
 /*
  * gc.c - see gc.h: the machine that is stepped, and what it hears from the heap.
  *
- *     asked for, or due --> [REAP] CLOSE --> [MARK --> PROVE --> COPY] --> [SUBTRACT] --> SPREAD
- *                                                                                          --> [CONDEMN] --> RELEASE --> FREE --> logged
+ *     asked for, or due --> [REAP] CLOSE --> [MARK --> PROVE --> COPY] --> [SUBTRACT] --> SPREAD --> [CONDEMN]
+ *                                                                               --> RELEASE --> FREE --> logged
  *
  * gc_step() does one bounded piece of whatever comes first: the young window, else the full one, else what has
  * been asked for, else what is due, else the dead that wait to be reaped.
