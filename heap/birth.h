@@ -5,7 +5,7 @@
 #include "heap/shape.h"
 
 /* A cell that is handed out and still STATE_FREE, its own words written, is a live object with count 1 from now on. */
-static inline void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape)
+ALWAYS_INLINE void object_begin(struct heap *h, slot_t slot, enum object_kind kind, uint32_t words, uint32_t shape)
 {
     struct object *o = object_at(h, slot);
     uint64_t bytes = words * sizeof(uint32_t) + OBJECT_TABLE_BYTES;
@@ -22,7 +22,7 @@ static inline void object_begin(struct heap *h, slot_t slot, enum object_kind ki
 }
 
 /* Everybody may know it now: its contents are whole. Tells born. */
-static inline void object_born(struct heap *h, slot_t slot, enum object_kind kind)
+ALWAYS_INLINE void object_born(struct heap *h, slot_t slot, enum object_kind kind)
 {
     h->stats.created++;
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)

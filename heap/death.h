@@ -7,13 +7,13 @@
 #include "heap/slot.h"
 
 /* Nothing is counted any more of what is dead or condemned. */
-static inline bool ref_is_counted(const struct heap *h, slot_t slot, const struct object *o)
+ALWAYS_INLINE bool ref_is_counted(const struct heap *h, slot_t slot, const struct object *o)
 {
     return o->state != STATE_DEAD && (h->windows.dead == 0 || slot_is_alive(h, slot, o));
 }
 
 /* One reference less: true if that was the last. */
-static inline bool ref_count_down(struct heap *h, slot_t slot, struct object *o)
+ALWAYS_INLINE bool ref_count_down(struct heap *h, slot_t slot, struct object *o)
 {
     uint32_t count = o->count;
 

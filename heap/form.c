@@ -169,7 +169,7 @@ enum err heap_new_of_form(struct heap *h, const struct record_form *form, const 
     }
     object_begin(h, slot, KIND_RECORD, form->words, form->shape);
     object_born(h, slot, KIND_RECORD);
-    *ret = slot_id(h, slot);
+    *ret = slot_id_of(h, slot, o);
     return ERR_OK;
 }
 

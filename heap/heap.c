@@ -103,9 +103,9 @@ enum err heap_hold(struct heap *h, obj_id id, struct why *why)
 
 void heap_release(struct heap *h, obj_id id)
 {
-    slot_t slot = heap_slot(h, id);
+    slot_t slot;
 
-    CHECK(slot != 0);
+    CHECK(slot_look(h, id, &slot) == ERR_OK);
     ref_drop(h, slot);
 }
 

@@ -85,7 +85,7 @@ struct heap {
     struct heap_stats stats;
 };
 
-static inline struct object *object_at(const struct heap *h, slot_t slot)
+ALWAYS_INLINE struct object *object_at(const struct heap *h, slot_t slot)
 {
     return (struct object *)pool_cell(&h->pools, slot);
 }

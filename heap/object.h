@@ -18,6 +18,7 @@
  * turn:  of this slot within the life of its pool (slot.h).
  */
 #pragma once
+#include "heap/base/inline.h"
 #include "heap/base/check.h"
 #include "heap/id.h"
 
@@ -62,7 +63,7 @@ struct object {
 
 _Static_assert(sizeof(struct object) == OBJECT_HEADER_WORDS * sizeof(uint32_t), "an object header is 8 bytes");
 
-static inline uint32_t object_turn(const struct object *o)
+ALWAYS_INLINE uint32_t object_turn(const struct object *o)
 {
     return (uint32_t)o->turn_low | (uint32_t)o->turn_high << 6;
 }

@@ -200,17 +200,17 @@ uint64_t pools_pack_index_bytes(const struct pools *p); /* of them, what is no c
 /* Number of broken rules. O(pools + pages). */
 size_t pools_validate(const struct pools *p);
 
-static inline uint32_t pool_of(slot_t slot)
+ALWAYS_INLINE uint32_t pool_of(slot_t slot)
 {
     return slot >> POOL_SHIFT;
 }
 
-static inline uint32_t pool_words(const struct pools *p, slot_t slot)
+ALWAYS_INLINE uint32_t pool_words(const struct pools *p, slot_t slot)
 {
     return (uint32_t)(p->table[pool_of(slot)] & POOL_TABLE_WORDS);
 }
 
-static inline bool pool_is_packed(const struct pools *p, uint32_t number)
+ALWAYS_INLINE bool pool_is_packed(const struct pools *p, uint32_t number)
 {
     return (p->table[number] & POOL_TABLE_PACKED) != 0;
 }
@@ -218,7 +218,7 @@ static inline bool pool_is_packed(const struct pools *p, uint32_t number)
 uint32_t *pool_packed_cell(const struct pools *p, slot_t slot);
 
 /* Where the cell lies; a free cell of a packed pool lies nowhere. No pointer survives pools_pack(). */
-static inline uint32_t *pool_cell(const struct pools *p, slot_t slot)
+ALWAYS_INLINE uint32_t *pool_cell(const struct pools *p, slot_t slot)
 {
     uint64_t entry = p->table[pool_of(slot)];
 
@@ -228,7 +228,7 @@ static inline uint32_t *pool_cell(const struct pools *p, slot_t slot)
            (size_t)(slot & (POOL_CELLS - 1)) * (entry & POOL_TABLE_WORDS);
 }
 
-static inline bool pool_is_objects(const struct pools *p, uint32_t number)
+ALWAYS_INLINE bool pool_is_objects(const struct pools *p, uint32_t number)
 {
     return number < POOLS_MAX && (p->table[number] & POOL_TABLE_OBJECTS) != 0;
 }
@@ -253,7 +253,7 @@ bool pool_find_free(struct pools *p, enum pool_kind kind, uint32_t words);
 /* The cell is free, and its pool has come to another level of fullness, has run empty, or is packed. */
 void pool_freed(struct pools *p, slot_t slot);
 
-static inline slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t words)
+ALWAYS_INLINE slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t words)
 {
     CHECK(words >= 2 && words <= CELL_WORDS_MAX);
 
@@ -271,7 +271,7 @@ static inline slot_t pool_alloc(struct pools *p, enum pool_kind kind, uint32_t w
     return slot;
 }
 
-static inline void pool_free(struct pools *p, slot_t slot)
+ALWAYS_INLINE void pool_free(struct pools *p, slot_t slot)
 {
     struct pool *pool = &p->pool[pool_of(slot)];
 

@@ -32,7 +32,7 @@ void ref_fetch_half(struct heap *h, slot_t slot, struct object *o);
 /* Tell the watchers that a count has changed, if the object is in a window. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained);
 
-static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why)
+ALWAYS_INLINE enum err ref_take(struct heap *h, slot_t slot, struct why *why)
 {
     struct object *o = object_at(h, slot);
     enum err e;

@@ -15,24 +15,30 @@ enum err slot_find_target(const struct heap *h, obj_id id, slot_t *ret, struct w
 
 /* ---- the common case, inline ---- */
 
-static inline bool slot_is_alive(const struct heap *h, slot_t slot, const struct object *o)
+ALWAYS_INLINE bool slot_is_alive(const struct heap *h, slot_t slot, const struct object *o)
 {
     return o->state == STATE_LIVE &&
            (h->windows.dead == 0 || !windows_have(&h->windows, h->windows.dead, slot));
 }
 
-static inline obj_id slot_id(const struct heap *h, slot_t slot)
+/* The id of an object whose cell is at hand. */
+ALWAYS_INLINE obj_id slot_id_of(const struct heap *h, slot_t slot, const struct object *o)
 {
-    obj_id turn = h->pools.turn_base[pool_of(slot)] + object_turn(object_at(h, slot));
+    obj_id turn = h->pools.turn_base[pool_of(slot)] + object_turn(o);
 
     return turn << SLOT_BITS | slot;
+}
+
+ALWAYS_INLINE obj_id slot_id(const struct heap *h, slot_t slot)
+{
+    return slot_id_of(h, slot, object_at(h, slot));
 }
 
 /* What an id of a free cell of a packed pool is: its cell has no memory that could say it. */
 enum err slot_look_free(const struct heap *h, uint32_t number, uint64_t turn);
 
 /* What an id is: OK (alive), ERR_COLLECTED, ERR_NO_OBJECT; no sentence. */
-static inline enum err slot_look(const struct heap *h, obj_id id, slot_t *ret)
+ALWAYS_INLINE enum err slot_look(const struct heap *h, obj_id id, slot_t *ret)
 {
     slot_t slot = id & SLOT_MAX;
     uint32_t number = pool_of(slot);

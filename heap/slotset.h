@@ -19,7 +19,7 @@ bool slotset_init(struct slotset *s, struct mem *mem);
 void slotset_fini(struct slotset *s, struct mem *mem);
 
 /* Where the bits of this slot and its neighbours, 64 of them, are. */
-static inline uint64_t *slotset_word(const struct slotset *s, slot_t slot)
+ALWAYS_INLINE uint64_t *slotset_word(const struct slotset *s, slot_t slot)
 {
     return (uint64_t *)(void *)s->bits + slot / 64;
 }
@@ -37,7 +37,7 @@ static inline void slotset_name_pool(struct slotset *s, uint32_t pool)
 }
 
 /* False: it was a member already. */
-static inline bool slotset_add(struct slotset *s, slot_t slot)
+ALWAYS_INLINE bool slotset_add(struct slotset *s, slot_t slot)
 {
     uint64_t *word = slotset_word(s, slot), old = *word, bit = 1ull << (slot % 64);
 

@@ -1,19 +1,20 @@
 /* bits.h - sets of small numbers: one bit each, walked 64 at a time. */
 #pragma once
+#include "heap/base/inline.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-static inline bool bits_has(const uint64_t *set, uint32_t i)
+ALWAYS_INLINE bool bits_has(const uint64_t *set, uint32_t i)
 {
     return (set[i / 64] >> (i % 64)) & 1;
 }
 
-static inline void bits_add(uint64_t *set, uint32_t i)
+ALWAYS_INLINE void bits_add(uint64_t *set, uint32_t i)
 {
     set[i / 64] |= 1ull << (i % 64);
 }
 
-static inline void bits_remove(uint64_t *set, uint32_t i)
+ALWAYS_INLINE void bits_remove(uint64_t *set, uint32_t i)
 {
     set[i / 64] &= ~(1ull << (i % 64));
 }
