@@ -183,9 +183,12 @@ enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *f
     enum err e;
 
     CHECK(place < form->count);
-    if (slot_look(h, id, &slot) != ERR_OK)
-        return slot_find(h, id, &slot, why); /* with the sentence */
-    o = object_at(h, slot);
+    slot = id & SLOT_MAX;
+    if ((o = slot_plain(h, id)) == NULL) {
+        if ((e = slot_find(h, id, &slot, why)) != ERR_OK)
+            return e;
+        o = object_at(h, slot);
+    }
     if (form->shape == 0 || o->shape != form->shape)
         return set_by_name(h, id, form, place, v, why);
     if ((e = word_encode(h, v, &word, why)) != ERR_OK)

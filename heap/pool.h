@@ -228,6 +228,17 @@ ALWAYS_INLINE uint32_t *pool_cell(const struct pools *p, slot_t slot)
            (size_t)(slot & (POOL_CELLS - 1)) * (entry & POOL_TABLE_WORDS);
 }
 
+/* The same for a cell of an object's pool that is not packed; NULL: of another, or of none. */
+ALWAYS_INLINE uint32_t *pool_object_cell(const struct pools *p, slot_t slot)
+{
+    uint64_t entry = p->table[pool_of(slot)];
+
+    if (__builtin_expect((entry & (POOL_TABLE_OBJECTS | POOL_TABLE_PACKED)) != POOL_TABLE_OBJECTS, 0))
+        return NULL;
+    return (uint32_t *)(entry & ~(uint64_t)(MEM_PAGE_BYTES - 1)) +
+           (size_t)(slot & (POOL_CELLS - 1)) * (entry & POOL_TABLE_WORDS);
+}
+
 ALWAYS_INLINE bool pool_is_objects(const struct pools *p, uint32_t number)
 {
     return number < POOLS_MAX && (p->table[number] & POOL_TABLE_OBJECTS) != 0;

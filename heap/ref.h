@@ -11,6 +11,7 @@
 
 /* ERR_NOMEM only when a half has to move; then nothing has changed. */
 static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why);
+static inline enum err ref_take_of(struct heap *h, slot_t slot, struct object *o, struct why *why); /* its cell at hand */
 /* Never fails. Of an object that is dead or condemned nothing is counted any more. */
 void ref_drop(struct heap *h, slot_t slot);
 uint64_t ref_count(const struct heap *h, slot_t slot);
@@ -32,9 +33,8 @@ void ref_fetch_half(struct heap *h, slot_t slot, struct object *o);
 /* Tell the watchers that a count has changed, if the object is in a window. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained);
 
-ALWAYS_INLINE enum err ref_take(struct heap *h, slot_t slot, struct why *why)
+ALWAYS_INLINE enum err ref_take_of(struct heap *h, slot_t slot, struct object *o, struct why *why)
 {
-    struct object *o = object_at(h, slot);
     enum err e;
 
     CHECK(o->state == STATE_LIVE);
@@ -44,4 +44,9 @@ ALWAYS_INLINE enum err ref_take(struct heap *h, slot_t slot, struct why *why)
     if (h->windows.open != 0)
         ref_tell_window(h, slot, true);
     return ERR_OK;
+}
+
+static inline enum err ref_take(struct heap *h, slot_t slot, struct why *why)
+{
+    return ref_take_of(h, slot, object_at(h, slot), why);
 }

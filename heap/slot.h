@@ -8,6 +8,8 @@
 #pragma once
 #include "heap/heap_impl.h"
 
+/* What an id is: OK (alive: *ret is its slot), ERR_COLLECTED, ERR_NO_OBJECT; no sentence. */
+enum err slot_look(const struct heap *h, obj_id id, slot_t *ret);
 /* The slot of a live object. ERR_NO_OBJECT, ERR_COLLECTED with the sentence. */
 enum err slot_find(const struct heap *h, obj_id id, slot_t *ret, struct why *why);
 /* The same for an id inside a value: ERR_DANGLING. */
@@ -34,35 +36,15 @@ ALWAYS_INLINE obj_id slot_id(const struct heap *h, slot_t slot)
     return slot_id_of(h, slot, object_at(h, slot));
 }
 
-/* What an id of a free cell of a packed pool is: its cell has no memory that could say it. */
-enum err slot_look_free(const struct heap *h, uint32_t number, uint64_t turn);
-
-/* What an id is: OK (alive), ERR_COLLECTED, ERR_NO_OBJECT; no sentence. */
-ALWAYS_INLINE enum err slot_look(const struct heap *h, obj_id id, slot_t *ret)
+/* The object of an id, where there is nothing to explain: it is alive, its pool not packed, nothing condemned. NULL:
+ * slot_look() tells. */
+ALWAYS_INLINE struct object *slot_plain(const struct heap *h, obj_id id)
 {
     slot_t slot = id & SLOT_MAX;
-    uint32_t number = pool_of(slot);
-    uint64_t turn = id >> SLOT_BITS;
+    struct object *o = (struct object *)pool_object_cell(&h->pools, slot);
 
-    if (id > ID_MAX || number >= h->pools.pool_end)
-        return ERR_NO_OBJECT;
-    if (turn < h->pools.turn_base[number])
-        return ERR_COLLECTED; /* of an earlier life of this pool number */
-    if (!pool_is_objects(&h->pools, number))
-        return ERR_NO_OBJECT;
-
-    turn -= h->pools.turn_base[number];
-    if (pool_is_packed(&h->pools, number) && !bits_has(h->pools.used, slot))
-        return slot_look_free(h, number, turn);
-
-    const struct object *o = object_at(h, slot);
-
-    if (turn != object_turn(o))
-        return turn < object_turn(o) ? ERR_COLLECTED : ERR_NO_OBJECT;
-    if (o->state == STATE_FREE)
-        return ERR_NO_OBJECT; /* the id that the next object here will have */
-    if (!slot_is_alive(h, slot, o))
-        return ERR_COLLECTED;
-    *ret = slot;
-    return ERR_OK;
+    if (o == NULL || id >> SLOT_BITS != (uint64_t)h->pools.turn_base[pool_of(slot)] + object_turn(o) ||
+        o->state != STATE_LIVE || h->windows.dead != 0)
+        return NULL;
+    return o;
 }

@@ -75,14 +75,6 @@ static uint64_t big_bits(const struct heap *h, slot_t cell)
     return bits;
 }
 
-static enum err encode_int(struct heap *h, int64_t i, word_t *ret, struct why *why)
-{
-    if (i < SMALL_INT_MIN || i > SMALL_INT_MAX)
-        return encode_big(h, WORD_BIG_INT, (uint64_t)i, ret, why);
-    *ret = WORD(WORD_INT, (uint32_t)(int32_t)i);
-    return ERR_OK;
-}
-
 static enum err encode_real(struct heap *h, double real, word_t *ret, struct why *why)
 {
     uint64_t bits = real_bits(real);
@@ -113,12 +105,13 @@ static enum err encode_string(struct heap *h, struct slice text, word_t *ret, st
 
 static enum err encode_link(struct heap *h, obj_id id, word_t *ret, struct why *why)
 {
-    slot_t target;
+    struct object *o = slot_plain(h, id);
+    slot_t target = id & SLOT_MAX;
     enum err e;
 
-    if (slot_look(h, id, &target) != ERR_OK)
-        return slot_find_target(h, id, &target, why); /* with the sentence */
-    if ((e = ref_take(h, target, why)) != ERR_OK)
+    if (o == NULL && (e = slot_find_target(h, id, &target, why)) != ERR_OK)
+        return e;
+    if ((e = ref_take_of(h, target, o != NULL ? o : object_at(h, target), why)) != ERR_OK)
         return e;
     h->stats.links++;
     *ret = WORD(WORD_LINK, target);
@@ -139,30 +132,42 @@ static enum err encode_weak(struct heap *h, obj_id id, word_t *ret, struct why *
     return ERR_OK;
 }
 
-static inline enum err encode(struct heap *h, const struct value *v, word_t *ret, struct why *why)
+static enum err encode_rare(struct heap *h, const struct value *v, word_t *ret, struct why *why)
 {
     switch (v->kind) {
     case VALUE_NULL:
-        *ret = WORD_NULL;
-        return ERR_OK;
     case VALUE_FALSE:
-        *ret = WORD_FALSE;
-        return ERR_OK;
     case VALUE_TRUE:
-        *ret = WORD_TRUE;
-        return ERR_OK;
+    case VALUE_LINK:
+        break;
     case VALUE_INT:
-        return encode_int(h, v->integer, ret, why);
+        return encode_big(h, WORD_BIG_INT, (uint64_t)v->integer, ret, why);
     case VALUE_REAL:
         return encode_real(h, v->real, ret, why);
     case VALUE_STRING:
         return encode_string(h, v->string, ret, why);
-    case VALUE_LINK:
-        return encode_link(h, v->id, ret, why);
     case VALUE_WEAK:
         return encode_weak(h, v->id, ret, why);
     }
     UNREACHABLE();
+}
+
+/* The common kinds by branches, which are foretold better than a jump through a table. */
+static inline enum err encode(struct heap *h, const struct value *v, word_t *ret, struct why *why)
+{
+    static const word_t constant[] = {[VALUE_NULL] = WORD_NULL, [VALUE_FALSE] = WORD_FALSE, [VALUE_TRUE] = WORD_TRUE};
+
+    if (v->kind == VALUE_LINK)
+        return encode_link(h, v->id, ret, why);
+    if (v->kind < ARRAY_LEN(constant)) {
+        *ret = constant[v->kind];
+        return ERR_OK;
+    }
+    if (v->kind == VALUE_INT && v->integer >= SMALL_INT_MIN && v->integer <= SMALL_INT_MAX) {
+        *ret = WORD(WORD_INT, (uint32_t)(int32_t)v->integer);
+        return ERR_OK;
+    }
+    return encode_rare(h, v, ret, why);
 }
 
 enum err word_encode(struct heap *h, const struct value *v, word_t *ret, struct why *why)
