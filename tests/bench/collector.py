@@ -16,6 +16,7 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+import collector_profile
 import table
 from peers import Failed, Heapd, Place, Row, in_turn, median
 
@@ -259,6 +260,7 @@ def arguments():
     p.add_argument("--objects", type=int, metavar="N", help="records of the large graphs")
     p.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     p.add_argument("--curve", action="store_true", help="full collections against the size of the heap instead")
+    p.add_argument("--profile", action="store_true", help="what the time goes into instead: instructions, misses, functions")
     p.add_argument("--only", action="append", choices=PARTS, help="one part; may be given several times")
     p.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     args = p.parse_args()
@@ -281,15 +283,16 @@ def main():
     host, began = table.machine(), time.monotonic()
     with Place(args.build, args.quick) as place:
         place.objects, place.rounds = args.objects or place.size(OBJECTS, OBJECTS_QUICK), place.size(ROUNDS, 1)
-        rows = measure(place, args.only or ([] if args.curve else PARTS))
+        rows = measure(place, args.only or ([] if args.curve or args.profile else PARTS))
         curve = list(curve_rows(place)) if args.curve else []
+        profile = collector_profile.rows(place) if args.profile else []
     table.progress("")
     seconds = time.monotonic() - began
     if args.json:
-        table.print_json(rows + curve, host, seconds)
+        table.print_json(rows + curve + profile, host, seconds)
         return
     print(table.headline(host, seconds, args.quick) + "\n")
-    for part, columns in ((rows, COLUMNS), (curve, CURVE_COLUMNS)):
+    for part, columns in ((rows, COLUMNS), (curve, CURVE_COLUMNS), (profile, collector_profile.COLUMNS)):
         if part:
             table.print_table(part, columns)
 

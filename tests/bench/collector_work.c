@@ -50,6 +50,9 @@
 #define TIDY_MS          60000
 #define TIDY_TURN_MS     1000
 
+/* Work that `collector --profile` tells apart by its name. */
+#define PHASE static __attribute__((noinline))
+
 /* Its pages are all touched here, so that none is for the first time while something is measured. */
 static void *table(size_t count, size_t size)
 {
@@ -231,7 +234,7 @@ static void run_slice(struct work *w, struct slices *s)
     slice_end(s, start, wall);
 }
 
-static void run_all(struct work *w, struct slices *s)
+PHASE void run_all(struct work *w, struct slices *s)
 {
     while (gc_has_work(w->gc))
         run_slice(w, s);
@@ -249,7 +252,7 @@ static uint64_t collect(struct work *w, int generation, struct slices *s)
     return run.collected;
 }
 
-static void create_all(struct work *w)
+PHASE void create_all(struct work *w)
 {
     for (uint32_t i = 0; i < w->count; i++)
         w->ids[i] = new_record(w, value_null(), value_null(), i % SMALL_INTS);
@@ -267,7 +270,7 @@ static void aim(struct work *w, const uint32_t *at)
         w->targets[i] = w->ids[at[i]];
 }
 
-static void link_all(struct work *w, int field)
+PHASE void link_all(struct work *w, int field)
 {
     for (uint32_t i = 0; i < w->count; i++)
         set_link(w, w->ids[i], field, w->targets[i]);
@@ -310,22 +313,37 @@ static double by_count(const struct work *w, uint64_t ns)
     return (double)ns / w->count;
 }
 
-static void look_up(struct work *w)
+PHASE void look_up_all(struct work *w)
 {
-    uint64_t began = thread_ns(), found = 0, sum = 0;
+    uint64_t found = 0;
 
     for (uint32_t i = 0; i < w->count; i++)
         found += heap_has(w->heap, w->targets[i]);
-    printf("\"lookup_ns\":%.2f,", by_count(w, thread_ns() - began));
-    began = thread_ns();
+    CHECK(found == w->count);
+}
+
+PHASE void read_all(struct work *w)
+{
+    uint64_t sum = 0;
+
     for (uint32_t i = 0; i < w->count; i++) {
         struct value v;
 
         CHECK(heap_get_field(w->heap, w->targets[i], names[N], &v, NULL) == ERR_OK);
         sum += (uint64_t)v.integer;
     }
+    CHECK(sum > 0);
+}
+
+static void look_up(struct work *w)
+{
+    uint64_t began = thread_ns();
+
+    look_up_all(w);
+    printf("\"lookup_ns\":%.2f,", by_count(w, thread_ns() - began));
+    began = thread_ns();
+    read_all(w);
     printf("\"read_ns\":%.2f,", by_count(w, thread_ns() - began));
-    CHECK(found == w->count && sum > 0);
 }
 
 static void build(struct work *w)
@@ -361,7 +379,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void collect_full(struct work *w)
+PHASE void collect_full(struct work *w)
 {
     struct slices s = {0};
     double ms[FULL_ROUNDS];
@@ -377,17 +395,22 @@ static void collect_full(struct work *w)
     print_slices("full_slices", &s);
 }
 
-/* First what the counts alone bring down, then a collection for the rest. */
+/* First what the counts alone bring down, which takes *by_counts_ns, then a collection for the rest. */
+PHASE void bring_down(struct work *w, struct slices *s, uint64_t *by_counts_ns)
+{
+    drop(w);
+    run_all(w, s);
+    *by_counts_ns = s->total_ns;
+    collect(w, GC_GENERATIONS - 1, s);
+    CHECK(objects(w) == 0);
+}
+
 static void drop_graph(struct work *w)
 {
     struct slices s = {0}, control = {0};
     uint64_t counted;
 
-    drop(w);
-    run_all(w, &s);
-    counted = s.total_ns;
-    collect(w, GC_GENERATIONS - 1, &s);
-    CHECK(objects(w) == 0);
+    bring_down(w, &s, &counted);
     printf("\"dead_ms\":%.3f,\"dead_by_counts_ms\":%.3f,", (double)s.total_ns / 1e6, (double)counted / 1e6);
     slices_spin(&control, SLICE_NS, s.total_ns < CONTROL_NS_MAX ? s.total_ns : CONTROL_NS_MAX);
     print_slices("dead_slices", &s);
@@ -462,6 +485,15 @@ static void forget_young(struct work *w, const obj_id *ids)
         heap_release(w->heap, ids[i]);
 }
 
+PHASE void collect_live(struct work *w, struct slices *s)
+{
+    CHECK(collect(w, 0, s) == 0);
+}
+
+PHASE void collect_dead(struct work *w, struct slices *s)
+{
+    CHECK(collect(w, 0, s) == YOUNG);
+}
 
 static void run_young(struct work *w)
 {
@@ -473,12 +505,12 @@ static void run_young(struct work *w)
     make_old(w);
     for (uint32_t i = 0; i < rounds; i++) {
         make_young(w, ids);
-        CHECK(collect(w, 0, &live) == 0);
+        collect_live(w, &live);
         forget_young(w, ids);
         collect(w, 1, &between);
         make_young(w, ids);
         forget_young(w, ids);
-        CHECK(collect(w, 0, &dead) == YOUNG);
+        collect_dead(w, &dead);
     }
     printf("\"live_ns\":%.2f,\"dead_ns\":%.2f,", (double)live.total_ns / rounds / YOUNG,
            (double)dead.total_ns / rounds / YOUNG);
@@ -499,6 +531,15 @@ static void make_pair(struct work *w)
     heap_release(w->heap, y);
 }
 
+PHASE void make_pairs(struct work *w, uint64_t pairs, struct slices *s)
+{
+    for (uint64_t i = 1; i <= pairs; i++) {
+        make_pair(w);
+        if (i % (CREATES_A_TURN / 2) == 0)
+            run_all(w, s);
+    }
+}
+
 static void run_pairs(struct work *w)
 {
     uint64_t pairs = (uint64_t)PAIRS_AN_OLD_ONE * w->count, began;
@@ -507,11 +548,7 @@ static void run_pairs(struct work *w)
     make_old(w);
     set_automatic(w, true);
     began = thread_ns();
-    for (uint64_t i = 1; i <= pairs; i++) {
-        make_pair(w);
-        if (i % (CREATES_A_TURN / 2) == 0)
-            run_all(w, &s);
-    }
+    make_pairs(w, pairs, &s);
     printf("\"pair_ns\":%.2f,\"collector_ns\":%.2f,", (double)(thread_ns() - began) / (double)pairs,
            (double)s.total_ns / (double)pairs);
     print_slices("slices", &s);
