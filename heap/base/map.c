@@ -30,6 +30,7 @@
 #define FIRST_ROWS   8u
 #define FIRST_BITS   3u                 /* log2 of FIRST_ROWS */
 #define SEGMENTS_MAX (32u - FIRST_BITS) /* enough for every entry number */
+#define NEIGHBOURS   8u                 /* two cache lines of rows */
 #define RUN_ROWS     4096u              /* pages are given back this many rows at a time */
 #define RUN_BYTES    (RUN_ROWS * sizeof(struct row))
 
@@ -175,12 +176,22 @@ static uint32_t parent_of(uint32_t bucket)
     return bucket - (1u << top_bit(bucket));
 }
 
-/* The low bits of the hash, as many as the highest bucket number has; a bucket that is not there yet still
+/* Keys often come one after the other, as the slots of new objects do: NEIGHBOURS that follow each other have buckets side
+ * by side, so that the memory is fetched once for all of them. In which order they lie there is the hash's too, else keys
+ * that are all multiples of NEIGHBOURS would share a part of the buckets. */
+static uint32_t place_of(const struct map *m, uint32_t key)
+{
+    uint64_t hash = hash_u64(m->seed, key / NEIGHBOURS);
+
+    return (uint32_t)hash * NEIGHBOURS + (uint32_t)((key ^ hash >> 32) % NEIGHBOURS);
+}
+
+/* The low bits of the place, as many as the highest bucket number has; a bucket that is not there yet still
  * lives with its parent. */
 static uint32_t bucket_of(const struct map *m, uint32_t key)
 {
     uint32_t last = bucket_count(m) - 1;
-    uint32_t bucket = (uint32_t)hash_u64(m->seed, key) & (UINT32_MAX >> __builtin_clz(last));
+    uint32_t bucket = place_of(m, key) & (UINT32_MAX >> __builtin_clz(last));
 
     return bucket <= last ? bucket : parent_of(bucket);
 }
