@@ -28,12 +28,9 @@ bool parse_u64(struct slice text, uint64_t max, uint64_t *ret)
     for (size_t i = 0; i < text.len; i++) {
         if (!is_digit(text.data[i]))
             return false;
-
-        uint64_t digit = (uint64_t)(text.data[i] - '0');
-
-        if (digit > max || value > (max - digit) / 10)
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(text.data[i] - '0'), &value) || value > max)
             return false;
-        value = value * 10 + digit;
     }
     *ret = value;
     return true;
