@@ -16,7 +16,6 @@
 struct record_form {
     uint32_t shape; /* of its records; 0: they are dictionaries */
     uint32_t held;  /* the shape it is a user of: that one, or the base of the label */
-    uint32_t words; /* of the cell of a record */
     uint32_t count;
     slot_t names[RECORD_SLOTS_MAX]; /* strings, one reference on each */
 };
@@ -66,7 +65,6 @@ static enum err take_shape(struct heap *h, struct record_form *form, uint32_t ba
     if (e != ERR_OK)
         return why_set(why, e, "no memory for the shape of a form");
     form->held = form->shape != 0 ? form->shape : base;
-    form->words = OBJECT_HEADER_WORDS + (form->count > RECORD_OWN_WORDS_MIN ? form->count : RECORD_OWN_WORDS_MIN);
     shape_use(h, form->held);
     h->form_count++;
     return ERR_OK;
@@ -150,27 +148,34 @@ bool heap_form_fits(const struct heap *h, const struct record_form *form, struct
 
 /* ---- in slots ---- */
 
-enum err heap_new_of_form(struct heap *h, const struct record_form *form, const struct value *values, obj_id *ret,
-                          struct why *why)
+enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value *values, uint32_t count, obj_id *ret,
+                             struct why *why)
 {
+    uint32_t words = OBJECT_HEADER_WORDS + (count > RECORD_OWN_WORDS_MIN ? count : RECORD_OWN_WORDS_MIN);
+    slot_t slot = pool_alloc(&h->pools, POOL_OBJECTS, words);
     struct object *o;
-    slot_t slot;
     enum err e;
 
-    if (form->shape == 0)
-        return new_by_name(h, form, values, ret, why);
-    if ((slot = pool_alloc(&h->pools, POOL_OBJECTS, form->words)) == 0)
+    if (slot == 0)
         return why_set(why, ERR_NOMEM, "no memory for a record");
     o = object_at(h, slot);
     o->word[0] = WORD_ABSENT; /* for a record without fields */
-    if ((e = words_encode(h, values, form->count, o->word, why)) != ERR_OK) {
+    if ((e = words_encode(h, values, count, o->word, why)) != ERR_OK) {
         pool_free(&h->pools, slot);
         return e;
     }
-    object_begin(h, slot, KIND_RECORD, form->words, form->shape);
+    object_begin(h, slot, KIND_RECORD, words, shape);
     object_born(h, slot, KIND_RECORD);
     *ret = slot_id_of(h, slot, o);
     return ERR_OK;
+}
+
+enum err heap_new_of_form(struct heap *h, const struct record_form *form, const struct value *values, obj_id *ret,
+                          struct why *why)
+{
+    if (form->shape == 0)
+        return new_by_name(h, form, values, ret, why);
+    return record_new_of_shape(h, form->shape, values, form->count, ret, why);
 }
 
 enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *form, size_t place,

@@ -9,6 +9,7 @@
 #include "heap/birth.h"
 #include "heap/record.h"
 #include "heap/dict.h"
+#include "heap/form.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/object.h"
@@ -402,16 +403,45 @@ static enum err give_birth(struct heap *h, uint32_t base, struct plan *p, slot_t
     return e;
 }
 
+/* The shape that records of this label had last, if it has these fields in this order; else 0. Its names are distinct, so
+ * these are. */
+static uint32_t shape_alike(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
+{
+    uint32_t recent = h->shapes[base].recent;
+    const struct shape *of = &h->shapes[base], *s = &h->shapes[recent];
+
+    if (count == 0 || s->field_count != count || s->class != of->class || s->site != of->site)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].unset || !slice_eq(fields[i].name, string_slice(h, s->names[i])))
+            return 0;
+    return recent;
+}
+
+/* Like the one before: there is nothing to plan. */
+static enum err new_alike(struct heap *h, uint32_t shape, const struct field *fields, size_t count, obj_id *ret,
+                          struct why *why)
+{
+    struct value values[RECORD_SLOTS_MAX];
+
+    CHECK(count <= RECORD_SLOTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        values[i] = fields[i].value;
+    return record_new_of_shape(h, shape, values, (uint32_t)count, ret, why);
+}
+
 enum err heap_new_record(struct heap *h, struct label label, const struct field *fields, size_t count, obj_id *ret,
                          struct why *why)
 {
     struct plan p;
-    uint32_t base;
+    uint32_t base, alike;
     slot_t record = 0;
     enum err e;
 
     if ((e = shape_base(h, label, &base, why)))
         return e;
+    if ((alike = shape_alike(h, base, fields, count)) != 0)
+        return new_alike(h, alike, fields, count, ret, why);
     shape_use(h, base);
     if ((e = plan_begin(h, h->shapes[base].recent, fields, count, &p, why)) == ERR_OK) {
         e = no_memory(give_birth(h, base, &p, &record), why);
