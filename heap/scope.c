@@ -2,6 +2,7 @@
 #include "heap/scope.h"
 #include "heap/heap_impl.h"
 #include "heap/ref.h"
+#include "heap/slot.h"
 
 #define CHUNK_ENTRIES 1024u
 
@@ -73,11 +74,9 @@ static bool make_room(struct scope *s, uint32_t number)
     return true;
 }
 
-enum err scope_keep(struct scope *s, uint32_t number, obj_id id, struct why *why)
+static enum err keep(struct scope *s, uint32_t number, slot_t slot, struct why *why)
 {
-    slot_t slot = heap_slot(s->heap, id);
-
-    CHECK(slot != 0 && number >= s->end);
+    CHECK(number >= s->end);
     if (!make_room(s, number)) {
         ref_drop(s->heap, slot);
         return why_set(why, ERR_NOMEM, "no memory for a batch to hold another object");
@@ -85,6 +84,24 @@ enum err scope_keep(struct scope *s, uint32_t number, obj_id id, struct why *why
     *entry_at(s, number) = slot;
     s->end = number + 1;
     return ERR_OK;
+}
+
+enum err scope_keep(struct scope *s, uint32_t number, obj_id id, struct why *why)
+{
+    slot_t slot = heap_slot(s->heap, id);
+
+    CHECK(slot != 0);
+    return keep(s, number, slot, why);
+}
+
+enum err scope_hold(struct scope *s, uint32_t number, obj_id id, struct why *why)
+{
+    slot_t slot;
+    enum err e;
+
+    if ((e = slot_find_target(s->heap, id, &slot, why)) || (e = ref_take(s->heap, slot, why)))
+        return e;
+    return keep(s, number, slot, why);
 }
 
 uint32_t scope_end(const struct scope *s)

@@ -15,6 +15,8 @@ struct scope *scope_open(struct heap *h);
 /* Take over the caller's reference on `id` as entry `number` (at least scope_end()). ERR_NOMEM: then the
  * reference has been released, and the object is dead unless something else holds it. Amortised O(1). */
 enum err scope_keep(struct scope *s, uint32_t number, obj_id id, struct why *why);
+/* Take another reference on what a value names, as entry `number`. ERR_DANGLING, ERR_NOMEM. The same cost. */
+enum err scope_hold(struct scope *s, uint32_t number, obj_id id, struct why *why);
 uint32_t scope_end(const struct scope *s); /* one past the highest entry */
 /* 0 if that entry is empty. */
 obj_id scope_get(const struct scope *s, uint32_t number);
