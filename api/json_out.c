@@ -5,6 +5,7 @@
  * for a key, a value and all that stands around it, and bytes are put there without asking again.
  */
 #include "api/json_out.h"
+#include "heap/base/eight.h"
 #include "heap/base/num.h"
 
 /* Room for `len` bytes, behind the comma if one is due; NULL: memory is refused. */
@@ -28,30 +29,24 @@ static inline void end_value(struct out *o, const char *end)
     o->comma = true;
 }
 
-static inline char *put(char *at, struct slice text)
-{
-    if (text.len > 0)
-        memcpy(at, text.data, text.len);
-    return at + text.len;
-}
-
-static void put_word(struct out *o, struct slice word)
+/* Inline, so that words are stored and not copied. */
+static inline __attribute__((always_inline)) void put_word(struct out *o, struct slice word)
 {
     char *at = begin_value(o, word.len);
 
     if (at != NULL)
-        end_value(o, put(at, word));
+        end_value(o, slice_copy(at, word));
 }
 
 /* ---- brackets ---- */
 
-static void open_with(struct out *o, char bracket)
+static inline void open_with(struct out *o, char bracket)
 {
     put_word(o, (struct slice){&bracket, 1});
     o->comma = false;
 }
 
-static void close_with(struct out *o, char bracket)
+static inline void close_with(struct out *o, char bracket)
 {
     o->comma = false;
     put_word(o, (struct slice){&bracket, 1});
@@ -94,6 +89,12 @@ static size_t plain_run(struct slice text)
 {
     size_t n = 0;
 
+    for (; text.len - n >= 8; n += 8) {
+        uint64_t eight = eight_at(text.data + n);
+
+        if ((eight_below(eight, ' ') | eight_equal(eight, '"') | eight_equal(eight, '\\') | eight_equal(eight, 0xe2)) != 0)
+            break;
+    }
     while (n < text.len && !may_need_escape[(unsigned char)text.data[n]])
         n++;
     return n;
@@ -150,8 +151,9 @@ static char *continue_escaped(struct out *o, char *at, struct slice rest)
     return begin_value(o, sizeof "\":");
 }
 
-/* A text in quotes; behind a key stands a colon. Most are plain from end to end, and are copied at once. */
-static void quote(struct out *o, struct slice text, bool doubles_dollar, bool is_key)
+/* A text in quotes; behind a key stands a colon. Most are plain from end to end, and are copied at once. There shall be one
+ * of it: optimizing across files, the compiler would make another for each short literal, and warn of what is long. */
+static __attribute__((noclone)) void quote(struct out *o, struct slice text, bool doubles_dollar, bool is_key)
 {
     size_t run = plain_run(text);
     char *at = begin_value(o, text.len + sizeof "\"$\":");
@@ -161,7 +163,7 @@ static void quote(struct out *o, struct slice text, bool doubles_dollar, bool is
     *at++ = '"';
     if (doubles_dollar)
         *at++ = '$';
-    at = put(at, (struct slice){text.data, run});
+    at = slice_copy(at, (struct slice){text.data, run});
     if (run < text.len)
         at = continue_escaped(o, at, (struct slice){text.data + run, text.len - run});
     if (at == NULL)
@@ -230,7 +232,7 @@ static void write_link(struct out *o, struct slice opening, obj_id id)
 
     if (at == NULL)
         return;
-    at = put(at, opening);
+    at = slice_copy(at, opening);
     at += print_u64(id, at);
     *at++ = '}';
     end_value(o, at);
@@ -256,7 +258,7 @@ static inline char *begin_member(struct out *o, struct slice key, size_t len)
     if (at == NULL)
         return NULL;
     *at++ = '"';
-    at = put(at, key);
+    at = slice_copy(at, key);
     *at++ = '"';
     *at++ = ':';
     return at;

@@ -7,6 +7,7 @@
  */
 #include "api/op.h"
 #include "gc/gc.h"
+#include "heap/base/eight.h"
 #include "heap/base/num.h"
 #include <float.h>
 
@@ -44,13 +45,30 @@ static inline bool take_word(struct scan *s, struct slice word)
     return true;
 }
 
+/* Pass over what may stand in a string as it is, as far as eight bytes at a time reach. */
+static inline void skip_plain(struct scan *s)
+{
+    while (s->end - s->at >= 8) {
+        uint64_t eight = eight_at(s->at);
+        uint64_t marked = eight_below(eight, ' ') | eight_equal(eight, '"') | eight_equal(eight, '\\') | eight_high(eight);
+
+        if (marked != 0) {
+            s->at += eight_first(marked);
+            return;
+        }
+        s->at += 8;
+    }
+}
+
 static bool scan_string(struct scan *s, struct slice *ret)
 {
+    const char *from;
     unsigned char bits = 0;
 
     if (!take(s, '"'))
         return false;
-    for (const char *from = s->at; s->at < s->end; s->at++) {
+    from = s->at;
+    for (skip_plain(s); s->at < s->end; s->at++) {
         unsigned char c = (unsigned char)*s->at;
 
         if (c == '"') {

@@ -25,3 +25,22 @@ static inline bool slice_is(struct slice a, const char *text)
 {
     return slice_eq(a, slice_of(text));
 }
+
+/* Copy it to where there is room; returns what is behind it there. Most texts are short, and moving their two ends, one over
+ * the other, costs less than a call. */
+static inline char *slice_copy(char *to, struct slice s)
+{
+    if (s.len > 16) {
+        memcpy(to, s.data, s.len);
+    } else if (s.len >= 8) {
+        memcpy(to, s.data, 8);
+        memcpy(to + s.len - 8, s.data + s.len - 8, 8);
+    } else if (s.len >= 4) {
+        memcpy(to, s.data, 4);
+        memcpy(to + s.len - 4, s.data + s.len - 4, 4);
+    } else {
+        for (size_t i = 0; i < s.len; i++)
+            to[i] = s.data[i];
+    }
+    return to + s.len;
+}
