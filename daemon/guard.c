@@ -1,8 +1,8 @@
 /*
  * guard.c - see guard.h.
  *
- * The scan runs over stretches of plain bytes in small loops and decides only at the byte that ends one; a field line
- * that is whole and plain, as nearly all are, is passed at once. A limit is compared before a byte is judged, so that a
+ * The scan runs over stretches of plain bytes in small loops and decides only at the byte that ends one; a line that is
+ * whole and plain, as nearly all are, is passed at once. A limit is compared before a byte is judged, so that a
  * line which is both too long and wrong gets the same verdict whether it came in one piece or in many.
  */
 #include "daemon/guard.h"
@@ -237,8 +237,26 @@ static enum err scan_on(struct guard *g, const struct settings *limits, const un
     return e;
 }
 
-/* A field line that is all there, as most are. False if it is not, or anything is wrong with it, or too much: then its
+static bool is_line_end(const unsigned char *p, const unsigned char *end)
+{
+    return end - p >= 2 && p[0] == '\r' && p[1] == '\n';
+}
+
+/* A request line that is all there, as most are. False if it is not, or anything is wrong with it, or too much: then its
  * bytes are judged one after the other. */
+static bool take_line(struct guard *g, const struct settings *limits, const unsigned char **p, const unsigned char *end)
+{
+    size_t run = run_of(*p, end, IN_LINE);
+
+    if (!is(**p, TOKEN) || !is_line_end(*p + run, end) || g->line_bytes + run > limits->request_line_bytes_max)
+        return false;
+    g->line_bytes += (uint32_t)run;
+    g->state = GUARD_FIELD;
+    *p += run + 2;
+    return true;
+}
+
+/* The same of a field line. */
 static bool take_field(struct guard *g, const struct settings *limits, const unsigned char **p,
                        const unsigned char *end)
 {
@@ -248,7 +266,7 @@ static bool take_field(struct guard *g, const struct settings *limits, const uns
     if (colon == *p || colon == end || *colon != ':')
         return false;
     cr = colon + 1 + run_of(colon + 1, end, IN_VALUE);
-    if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n')
+    if (!is_line_end(cr, end))
         return false;
     bytes = g->field_bytes + (uint64_t)(cr + 2 - *p);
     if (g->fields >= limits->header_fields_max || bytes > limits->header_bytes_max)
@@ -266,7 +284,8 @@ enum guard_verdict guard_scan(struct guard *g, const struct settings *limits, st
 
     CHECK(g->state < GUARD_WHOLE);
     while (p < end && g->state != GUARD_WHOLE) {
-        if (g->state == GUARD_FIELD && take_field(g, limits, &p, end))
+        if ((g->state == GUARD_START && take_line(g, limits, &p, end)) ||
+            (g->state == GUARD_FIELD && take_field(g, limits, &p, end)))
             continue;
         if (scan_on(g, limits, &p, end, why) != ERR_OK) {
             g->state = GUARD_BROKEN;

@@ -7,6 +7,7 @@
 #include "daemon/clock.h"
 #include "daemon/http.h"
 #include "heap/base/check.h"
+#include "heap/base/eight.h"
 #include "heap/base/num.h"
 
 /* Where the next byte goes. */
@@ -100,10 +101,24 @@ static inline void put_header(struct pen *p, const char *name, const char *value
     put(p, SLICE("\r\n"));
 }
 
+/* All eight digits of it at once: each half byte becomes a byte, and what is above 9 is moved up to the letters. */
+static void put_eight_hex(struct pen *p, uint32_t n)
+{
+    uint64_t halves = n, letters;
+
+    halves = (halves | halves << 16) & 0x0000ffff0000ffffu;
+    halves = (halves | halves << 8) & 0x00ff00ff00ff00ffu;
+    halves = (halves | halves << 4) & 0x0f0f0f0f0f0f0f0fu;
+    letters = (halves + 6 * EIGHT_ONES) >> 4 & EIGHT_ONES;
+    halves = htobe64(halves + '0' * EIGHT_ONES + ('a' - '0' - 10) * letters);
+    put(p, (struct slice){(const char *)&halves, sizeof halves});
+}
+
 static void put_etag(struct pen *p, uint64_t etag)
 {
     put(p, SLICE("ETag: \""));
-    put_hex(p, etag, 16);
+    put_eight_hex(p, (uint32_t)(etag >> 32));
+    put_eight_hex(p, (uint32_t)etag);
     put(p, SLICE("\"\r\n"));
 }
 
