@@ -314,6 +314,13 @@ static enum http_event scan_section(struct http *h, const struct settings *limit
     return HTTP_GOT_END;
 }
 
+static enum http_phase phase_behind(const struct request *r)
+{
+    if (!r->has_body)
+        return HTTP_AT_END;
+    return r->length_known ? HTTP_IN_BODY : HTTP_IN_CHUNKS;
+}
+
 static enum http_event next_head(struct call *c, struct slice *in)
 {
     struct http *h = c->http;
@@ -324,13 +331,29 @@ static enum http_event next_head(struct call *c, struct slice *in)
         return seen;
     if (parse_head(c, bytes) != ERR_OK)
         return HTTP_REFUSED;
-    h->phase = c->head->request.has_body ? HTTP_IN_BODY : HTTP_AT_END;
+    h->phase = phase_behind(&c->head->request);
+    h->body_left = c->head->request.length;
     return HTTP_GOT_HEAD;
 }
 
 /* ---- bodies ---- */
 
-static enum http_event next_body(struct call *c, struct slice *in, struct slice *ret_body)
+/* Of a known length: there is nothing to parse. */
+static enum http_event next_body(struct http *h, struct slice *in, struct slice *ret_body)
+{
+    size_t n = in->len < h->body_left ? in->len : (size_t)h->body_left;
+
+    if (n == 0)
+        return HTTP_NEEDS_MORE;
+    *ret_body = (struct slice){in->data, n};
+    take(in, n);
+    h->body_left -= n;
+    if (h->body_left == 0)
+        h->phase = HTTP_AT_END;
+    return HTTP_GOT_BODY;
+}
+
+static enum http_event next_chunk(struct call *c, struct slice *in, struct slice *ret_body)
 {
     struct http *h = c->http;
 
@@ -340,8 +363,6 @@ static enum http_event next_body(struct call *c, struct slice *in, struct slice 
         h->phase = HTTP_IN_TRAILER;
         guard_begin_trailer(&h->guard);
     }
-    if (c->message_whole)
-        h->phase = HTTP_AT_END;
     if (c->body.len == 0)
         return HTTP_NEEDS_MORE;
     *ret_body = c->body;
@@ -376,15 +397,22 @@ enum http_event http_next(struct http *h, const struct settings *limits, struct 
     CHECK_IS(head, HTTP_HEAD_MAGIC);
     do {
         before = h->phase;
-        if (h->phase == HTTP_AT_END) {
+        switch (before) {
+        case HTTP_IN_HEAD:
+            c.head = head;
+            return next_head(&c, in);
+        case HTTP_IN_BODY:
+            return next_body(h, in, ret_body);
+        case HTTP_IN_CHUNKS:
+            seen = next_chunk(&c, in, ret_body);
+            break;
+        case HTTP_IN_TRAILER:
+            seen = next_trailer(&c, in);
+            break;
+        case HTTP_AT_END:
             begin_head(h);
             return HTTP_GOT_END;
         }
-        if (h->phase == HTTP_IN_HEAD) {
-            c.head = head;
-            return next_head(&c, in);
-        }
-        seen = h->phase == HTTP_IN_BODY ? next_body(&c, in, ret_body) : next_trailer(&c, in);
     } while (seen == HTTP_NEEDS_MORE && h->phase != before);
     return seen;
 }

@@ -10,7 +10,8 @@
  * handed out in stretches as it comes. The parser stops at the end of each request; what follows is not
  * looked at before it is asked for.
  *
- *   HEAD --guard, llhttp--> BODY --last byte, or last chunk and TRAILER--> END --> HEAD
+ *   HEAD --guard, llhttp--> BODY, its length known: counted--> END --> HEAD
+ *                       `-> CHUNKS, by llhttp --last chunk--> TRAILER --guard, llhttp--> END
  *
  * llhttp is compiled with LLHTTP_STRICT_MODE=1: without it, a bare CR opens request smuggling.
  */
@@ -34,7 +35,7 @@ struct http_head {
     struct header headers[HTTP_FIELDS_MAX];
 };
 
-enum http_phase { HTTP_IN_HEAD, HTTP_IN_BODY, HTTP_IN_TRAILER, HTTP_AT_END };
+enum http_phase { HTTP_IN_HEAD, HTTP_IN_BODY, HTTP_IN_CHUNKS, HTTP_IN_TRAILER, HTTP_AT_END };
 
 /* One connection's place; zero-cost to keep while it idles. */
 struct http {
@@ -43,6 +44,7 @@ struct http {
     enum http_phase phase;
     uint32_t extension_bytes; /* of chunk extensions of this body */
     size_t scanned;           /* bytes at the start of the input that the guard has passed */
+    uint64_t body_left;       /* HTTP_IN_BODY: bytes to come */
 };
 
 enum http_event {
