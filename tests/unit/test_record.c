@@ -381,6 +381,53 @@ START_TEST(two_records_that_grew_alike_share_a_shape)
 }
 END_TEST
 
+static void is_born_as(struct world *w, const struct field *fields, size_t count, const char *names, int64_t last)
+{
+    struct field like[] = {field("a", value_int(1)), field("b", value_int(2))};
+    obj_id before = new_record_with(w, "Record", like, ARRAY_LEN(like));
+    obj_id id = new_record_with(w, "Record", fields, count);
+    const char *space = strrchr(names, ' ');
+
+    ck_assert_str_eq(names_of(w, id), names);
+    ck_assert_int_eq(int_of(w, id, space != NULL ? space + 1 : names), last);
+    ck_assert_str_eq(names_of(w, before), "a b");
+}
+
+/* Records like the one before are made in a shorter way, which must see whoever is not quite like it. */
+START_TEST(who_comes_after_another_has_the_fields_that_it_was_given)
+{
+    struct world w = world_new();
+    struct field a = field("a", value_int(3)), b = field("b", value_int(4)), gone = a;
+
+    gone.unset = true;
+    is_born_as(&w, (struct field[]){a, b}, 2, "a b", 4);
+    is_born_as(&w, (struct field[]){b, a}, 2, "b a", 3);
+    is_born_as(&w, (struct field[]){a, a}, 2, "a", 3);
+    is_born_as(&w, (struct field[]){gone, b}, 2, "b", 4);
+    is_born_as(&w, (struct field[]){b}, 1, "b", 4);
+    is_born_as(&w, (struct field[]){a, b, field("c", value_int(5))}, 3, "a b c", 5);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(who_comes_after_another_and_is_refused_leaves_nothing)
+{
+    struct world w = world_new();
+    struct field fields[] = {field("a", text("of the first")), field("b", value_int(2))};
+    obj_id id = new_record_with(&w, "Record", fields, ARRAY_LEN(fields));
+    struct heap_stats before = world_stats(&w), after;
+
+    fields[0].value = text("of the second");
+    fields[1].value = value_link(ID_MAX);
+    REFUSED(ERR_DANGLING, heap_new_record(w.heap, label_of("Record"), fields, ARRAY_LEN(fields), &id, &why));
+    after = world_stats(&w);
+    ck_assert_uint_eq(after.objects, before.objects);
+    ck_assert_uint_eq(after.strings, before.strings);
+    ck_assert_uint_eq(after.created, before.created);
+    world_free(&w);
+}
+END_TEST
+
 /* ---- dictionaries ---- */
 
 START_TEST(a_hundred_thousand_fields_are_set_found_and_unset)
@@ -522,6 +569,8 @@ int main(int argc, char **argv)
         TEST(fields_are_refused_to_lists_and_bytes),
         TEST(a_record_outgrows_its_cell_and_then_its_slots),
         TEST(a_record_can_be_born_with_any_number_of_fields),
+        TEST(who_comes_after_another_has_the_fields_that_it_was_given),
+        TEST(who_comes_after_another_and_is_refused_leaves_nothing),
         TEST(two_records_that_grew_alike_share_a_shape),
         TEST(a_hundred_thousand_fields_are_set_found_and_unset),
         TEST(random_edits_agree_with_a_naive_array, .rounds = 4),
