@@ -50,14 +50,16 @@ static bool is_address(struct slice s)
     return inet_pton(v6 ? AF_INET6 : AF_INET, text, bytes) == 1;
 }
 
-/* `host` is an address, with `port` (":4327") behind it. */
-static bool is_address_with(struct slice host, const char *port)
+/* `host` is an address or "localhost", with `port` (":4327") behind it; port 80 may be left out. */
+static bool is_here(struct slice host, const char *port)
 {
     size_t len = strlen(port);
 
-    if (host.len <= len || memcmp(host.data + host.len - len, port, len) != 0)
-        return strcmp(port, ":80") == 0 && is_address(host);
-    return is_address((struct slice){host.data, host.len - len});
+    if (host.len > len && memcmp(host.data + host.len - len, port, len) == 0)
+        host.len -= len;
+    else if (strcmp(port, ":80") != 0)
+        return false;
+    return is_address(host) || slice_is_nocase(host, "localhost");
 }
 
 /* ":4327" behind the name of a door that any port opens. */
@@ -75,7 +77,7 @@ static bool opens(const struct door *door, struct slice host)
     bool any_port = !door->own && strchr(door->name, ':') == NULL;
 
     if (door->any_address)
-        return is_address_with(host, door->name);
+        return is_here(host, door->name);
     if (host.len < len || (memcmp(host.data, door->name, len) != 0 && strncasecmp(host.data, door->name, len) != 0))
         return false;
     return host.len == len || (any_port && is_port((struct slice){host.data + len, host.len - len}));
@@ -105,17 +107,30 @@ static struct slice behind(struct slice origin, const char *scheme)
     return (struct slice){origin.data + len, origin.len - len};
 }
 
+/* The door that a page at `page` is behind. What stands for many names (any port, any address) says nothing of where the
+ * others lead: of them only the one that the request has come by is ours. */
+static const struct door *door_of_page(const struct doors *d, struct slice page, struct slice host)
+{
+    if (same_nocase(page, host))
+        return find_door(d, page);
+    for (size_t i = 0; i < d->count; i++) {
+        if (!d->list[i].any_address && slice_is_nocase(page, d->list[i].name))
+            return &d->list[i];
+    }
+    return NULL;
+}
+
 static bool origin_is_ours(const struct doors *d, bool unix_socket, const struct guard_facts *f)
 {
     struct slice plain = behind(f->origin, "http://"), secure = behind(f->origin, "https://");
-    struct slice host = plain.len > 0 ? plain : secure;
+    struct slice page = plain.len > 0 ? plain : secure;
     const struct door *door;
 
-    if (host.len == 0)
+    if (page.len == 0)
         return false;
     if (unix_socket)
-        return same_nocase(host, f->host);
-    door = find_door(d, host);
+        return same_nocase(page, f->host);
+    door = door_of_page(d, page, f->host);
     return door != NULL && (plain.len > 0 || !door->own);
 }
 

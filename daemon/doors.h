@@ -7,7 +7,8 @@
  * the name is not checked, and the page's origin must be the name that the request uses.
  *
  * At a listener that is open at every address of the machine ("0.0.0.0", "::"), any IP address is a name of ours: what
- * DNS can point at us is a name, never a number.
+ * DNS can point at us is a name, never a number. That is so of the Host alone. A page has an address too, of whatever
+ * machine it lies on: there it is ours only if it calls us by that very address, and the same goes for ports.
  */
 #pragma once
 #include "daemon/guard.h"
@@ -29,10 +30,10 @@ struct doors {
 /* Let in who calls us by the address of a listener, as it is written ("127.0.0.1:4327"): its pages are at
  * http. False: there are DOORS_MAX already, or the name is empty or too long. */
 bool doors_add_own(struct doors *d, const char *name);
-/* Let in who calls us by any IP address with this port (":4327"), as own. */
+/* The same for any IP address, and "localhost", with this port (":4327"). */
 bool doors_add_any_address(struct doors *d, const char *port);
 /* The same for a name that somebody has allowed, at http or (from a proxy) https. One without a port stands
- * for any port. */
+ * for any port; a page at another one than the request's own must be at the scheme's. */
 bool doors_add_allowed(struct doors *d, const char *name);
 
 /* ERR_FORBIDDEN for a foreign Host, a foreign Origin, or what a page of another site asks for; a GET by which

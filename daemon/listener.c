@@ -174,7 +174,7 @@ void listener_add_doors(const struct listener *l, struct doors *d)
         doors_add_any_address(d, port);
     else
         add_door(d, host, port);
-    if (reach != REACH_NETWORK)
+    if (reach == REACH_LOOPBACK)
         add_door(d, "localhost", port);
 }
 

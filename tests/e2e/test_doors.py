@@ -246,6 +246,16 @@ class Start(Files):
                 s.sendall(f"GET /v1/gc HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
                 self.assertEqual(int(s.recv(4096).split()[1]), status, host)
 
+    def test_at_all_addresses_a_page_of_another_machine_is_foreign(self):
+        daemon = self.daemon_with("--listen", "0.0.0.0:0", "--plaintext", "--token-file", self.tokens, "--allow-host", "heap.example")
+        port = self.second_port(daemon)
+        for host, origin, status in ((f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", 200), (f"127.0.0.1:{port}", f"http://203.0.113.9:{port}", 403),
+                                     (f"192.0.2.7:{port}", f"http://localhost:{port}", 403), ("heap.example", "https://heap.example", 200),
+                                     ("heap.example:1", "http://heap.example:1", 200), ("heap.example", "http://heap.example:8000", 403)):
+            with socket.create_connection(("127.0.0.1", port), WAIT) as s:
+                s.sendall(f"GET /v1/gc HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nAuthorization: Bearer {READ}\r\nConnection: close\r\n\r\n".encode())
+                self.assertEqual(int(s.recv(4096).split()[1]), status, (host, origin))
+
     def second_port(self, daemon):
         line = daemon.lines.get(timeout=WAIT)
         self.assertRegex(line, r"^heapd ready http://0\.0\.0\.0:\d+\n$")

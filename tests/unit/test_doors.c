@@ -21,13 +21,20 @@ static enum err by_host(const char *host)
     return doors_check(&d, false, METHOD_POST, &f, NULL);
 }
 
+/* What a page of `origin` gets that calls us `host`. */
+static enum err from_page(const struct doors *d, bool unix_socket, const char *origin, const char *host)
+{
+    struct guard_facts f = {
+        .host_count = 1, .host = slice_of(host), .origin_count = 1, .origin = slice_of(origin)};
+
+    return doors_check(d, unix_socket, METHOD_POST, &f, NULL);
+}
+
 static enum err by_origin(const char *origin, bool unix_socket)
 {
     struct doors d = some_doors();
-    struct guard_facts f = {
-        .host_count = 1, .host = SLICE("localhost:4327"), .origin_count = 1, .origin = slice_of(origin)};
 
-    return doors_check(&d, unix_socket, METHOD_POST, &f, NULL);
+    return from_page(&d, unix_socket, origin, "localhost:4327");
 }
 
 static enum err by_site(enum method method, const char *site, const char *mode)
@@ -69,6 +76,21 @@ START_TEST(an_origin_is_ours_with_its_scheme_and_port)
 }
 END_TEST
 
+/* A name may be ours at any port, and then whatever else is served at another port of it is still a stranger. */
+START_TEST(a_name_without_a_port_lets_in_the_page_at_the_port_it_is_called_by_and_no_other)
+{
+    struct doors d = some_doors();
+
+    ck_assert_int_eq(from_page(&d, false, "http://heap.example:4327", "heap.example:4327"), ERR_OK);
+    ck_assert_int_eq(from_page(&d, false, "https://Heap.Example:8443", "heap.example:8443"), ERR_OK);
+    ck_assert_int_eq(from_page(&d, false, "https://heap.example", "127.0.0.1:4327"), ERR_OK);
+    ck_assert_int_eq(from_page(&d, false, "http://heap.example:8000", "heap.example:4327"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "https://heap.example:8443", "heap.example"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "https://heap.example:8443", "127.0.0.1:4327"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "https://other.example:8443", "127.0.0.1:4327"), ERR_OK);
+}
+END_TEST
+
 START_TEST(on_a_unix_socket_the_name_is_free_and_the_origin_follows_it)
 {
     struct doors none = {0};
@@ -87,6 +109,7 @@ START_TEST(at_every_address_any_address_is_ours_and_no_name)
         enum err err;
     } cases[] = {
         {"192.0.2.1:4327", ERR_OK},        {"127.0.0.1:4327", ERR_OK},           {"[::1]:4327", ERR_OK},
+        {"LocalHost:4327", ERR_OK},        {"localhost:4328", ERR_FORBIDDEN},    {"localhost", ERR_FORBIDDEN},
         {"[2001:DB8::1]:4327", ERR_OK},    {"192.0.2.1", ERR_FORBIDDEN},         {"192.0.2.1:4328", ERR_FORBIDDEN},
         {"evil.example:4327", ERR_FORBIDDEN}, {":4327", ERR_FORBIDDEN},          {"192.0.2:4327", ERR_FORBIDDEN},
         {"192.0.2.1.:4327", ERR_FORBIDDEN}, {"::1:4327", ERR_FORBIDDEN},         {"[192.0.2.1]:4327", ERR_FORBIDDEN},
@@ -102,12 +125,25 @@ START_TEST(at_every_address_any_address_is_ours_and_no_name)
         ck_assert_msg(doors_check(&d, false, METHOD_GET, &f, NULL) == cases[i].err, "%s", cases[i].host);
     }
     struct guard_facts bare = {.host_count = 1, .host = SLICE("192.0.2.1")};
-    struct guard_facts page = {.origin_count = 1, .origin = SLICE("http://192.0.2.1:4327")};
-    struct guard_facts secure = {.origin_count = 1, .origin = SLICE("https://192.0.2.1:4327")};
 
     ck_assert_int_eq(doors_check(&web, false, METHOD_GET, &bare, NULL), ERR_OK);
-    ck_assert_int_eq(doors_check(&d, false, METHOD_PUT, &page, NULL), ERR_OK);
-    ck_assert_int_eq(doors_check(&d, false, METHOD_PUT, &secure, NULL), ERR_FORBIDDEN);
+}
+END_TEST
+
+/* Who is at an address says nothing: a page of any machine has one, and "localhost" is another machine to each browser. */
+START_TEST(at_every_address_a_page_is_ours_if_it_calls_us_by_its_own_name)
+{
+    struct doors d = {0};
+
+    ck_assert(doors_add_any_address(&d, ":4327"));
+    ck_assert_int_eq(from_page(&d, false, "http://192.0.2.1:4327", "192.0.2.1:4327"), ERR_OK);
+    ck_assert_int_eq(from_page(&d, false, "http://[2001:db8::A]:4327", "[2001:DB8::a]:4327"), ERR_OK);
+    ck_assert_int_eq(from_page(&d, false, "http://localhost:4327", "localhost:4327"), ERR_OK);
+    ck_assert_int_eq(from_page(&d, false, "http://203.0.113.9:4327", "192.0.2.1:4327"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "http://127.0.0.1:4327", "192.0.2.1:4327"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "http://localhost:4327", "192.0.2.1:4327"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "http://203.0.113.9:4327", "localhost:4327"), ERR_FORBIDDEN);
+    ck_assert_int_eq(from_page(&d, false, "https://192.0.2.1:4327", "192.0.2.1:4327"), ERR_FORBIDDEN);
 }
 END_TEST
 
@@ -155,8 +191,10 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(a_host_is_ours_or_allowed),
         TEST(an_origin_is_ours_with_its_scheme_and_port),
+        TEST(a_name_without_a_port_lets_in_the_page_at_the_port_it_is_called_by_and_no_other),
         TEST(on_a_unix_socket_the_name_is_free_and_the_origin_follows_it),
         TEST(at_every_address_any_address_is_ours_and_no_name),
+        TEST(at_every_address_a_page_is_ours_if_it_calls_us_by_its_own_name),
         TEST(without_tokens_whoever_comes_in_may_do_everything),
         TEST(a_page_of_another_site_may_only_link_to_us),
         TEST(a_name_must_fit),
