@@ -1,32 +1,12 @@
 /* accept.c - see accept.h. What of a list cannot be understood takes nothing. */
 #include "api/accept.h"
-#include <strings.h>
 
 enum { TAKES_NOT, TAKES_ALL, TAKES_SUBTYPES, TAKES_TYPE }; /* the more specific, the higher */
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = (struct slice){s.data + 1, s.len - 1};
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
 
 /* Cut *rest at the first `mark`: what stands before it, without blanks around it. */
 static struct slice cut(struct slice *rest, char mark)
 {
-    const char *at = rest->len > 0 ? memchr(rest->data, mark, rest->len) : NULL;
-    struct slice first = {rest->data, at != NULL ? (size_t)(at - rest->data) : rest->len};
-    size_t used = first.len + (at != NULL);
-
-    *rest = (struct slice){rest->data + used, rest->len - used};
-    return trim(first);
-}
-
-static bool same(struct slice a, struct slice b)
-{
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
+    return slice_trim(slice_cut(rest, mark));
 }
 
 /* How specific the range is that `type` falls under; TAKES_NOT if it does not. */
@@ -35,11 +15,12 @@ static int match(struct slice range, struct slice type)
     const char *slash = memchr(type.data, '/', type.len);
     size_t head = (size_t)(slash - type.data) + 1;
 
-    if (same(range, type))
+    if (slice_eq_nocase(range, type))
         return TAKES_TYPE;
     if (slice_is(range, "*/*"))
         return TAKES_ALL;
-    if (range.len == head + 1 && range.data[head] == '*' && strncasecmp(range.data, type.data, head) == 0)
+    if (range.len == head + 1 && range.data[head] == '*' &&
+        slice_eq_nocase((struct slice){range.data, head}, (struct slice){type.data, head}))
         return TAKES_SUBTYPES;
     return TAKES_NOT;
 }
@@ -60,7 +41,7 @@ static bool weighs_nothing(struct slice params)
     while (params.len > 0) {
         struct slice value = cut(&params, ';'), name = cut(&value, '=');
 
-        if (same(name, SLICE("q")))
+        if (slice_is_nocase(name, "q"))
             return is_zero(value);
     }
     return false;
@@ -68,7 +49,7 @@ static bool weighs_nothing(struct slice params)
 
 bool accept_takes(struct slice accept, const char *type)
 {
-    bool empty = trim(accept).len == 0, takes = empty;
+    bool empty = slice_trim(accept).len == 0, takes = empty;
     int best = TAKES_NOT;
 
     while (accept.len > 0) {

@@ -5,7 +5,6 @@
 #include "api/admit.h"
 #include "api/accept.h"
 #include "heap/base/check.h"
-#include <strings.h>
 
 static enum err find_route(struct task *t, struct slice path, struct why *why)
 {
@@ -123,7 +122,7 @@ static enum err check_media_type(const struct task *t, const struct request *r, 
 {
     struct slice coding = t->headers.content_encoding;
 
-    if (coding.len > 0 && (coding.len != 8 || strncasecmp(coding.data, "identity", 8) != 0))
+    if (coding.len > 0 && !slice_is_nocase(coding, "identity"))
         return why_set(why, ERR_MEDIA_TYPE, "a body comes as it is, not as %.*s", (int)coding.len,
                        coding.data);
     if (r->has_body && wants_json(t) && task_type_is_bytes(t))

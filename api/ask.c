@@ -132,17 +132,6 @@ struct decoder task_decoder(const struct task *t)
 
 /* ---- preconditions ---- */
 
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* An etag as it stands on the wire, quotes and all: reply.h. */
 static bool tag_is(struct slice tag, uint64_t etag)
 {
@@ -155,17 +144,12 @@ static bool tag_is(struct slice tag, uint64_t etag)
 bool etag_listed(struct slice list, uint64_t etag, bool weak)
 {
     while (list.len > 0) {
-        const char *comma = memchr(list.data, ',', list.len); /* none of our tags has one in it */
-        size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
-        struct slice tag = trim((struct slice){list.data, len});
+        struct slice tag = slice_trim(slice_cut(&list, ',')); /* none of our tags has a comma in it */
 
         if (weak && tag.len > 2 && memcmp(tag.data, "W/", 2) == 0)
-            tag = (struct slice){tag.data + 2, tag.len - 2};
+            tag = slice_from(tag, 2);
         if (slice_is(tag, "*") || tag_is(tag, etag))
             return true;
-        len += comma != NULL;
-        list.data += len;
-        list.len -= len;
     }
     return false;
 }

@@ -224,34 +224,17 @@ static enum config_verdict set_max_memory(struct config *c, const char *text)
     return CONFIG_RUN;
 }
 
-static struct slice trim(struct slice s)
+/* `name = JSON value`, without blanks around it; an empty line and `# ...` say nothing. */
+static enum err set_line(struct settings *s, struct slice line, struct why *why)
 {
-    static const char blanks[] = " \t\r\n";
-
-    while (s.len > 0 && strchr(blanks, s.data[s.len - 1]) != NULL)
-        s.len--;
-    while (s.len > 0 && strchr(blanks, s.data[0]) != NULL) {
-        s.data++;
-        s.len--;
-    }
-    return s;
-}
-
-/* `name = JSON value`; empty lines and `# ...` say nothing. */
-static enum err set_line(struct settings *s, const char *text, struct why *why)
-{
-    struct slice line = trim(slice_of(text));
-    const char *equals = line.len == 0 ? NULL : memchr(line.data, '=', line.len);
-    struct slice name, value;
+    struct slice value = line, name = slice_trim(slice_cut(&value, '='));
     json_t *json;
     enum err e;
 
     if (line.len == 0 || line.data[0] == '#')
         return ERR_OK;
-    if (equals == NULL)
+    if (value.len == 0)
         return why_set(why, ERR_BAD_VALUE, "a line is `name = JSON value`");
-    name = trim((struct slice){line.data, (size_t)(equals - line.data)});
-    value = trim((struct slice){equals + 1, (size_t)(line.data + line.len - equals - 1)});
     json = json_loadb(value.data, value.len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
     if (json == NULL)
         return why_set(why, ERR_BAD_JSON, "%.*s: the value is not JSON", (int)name.len, name.data);
@@ -262,11 +245,13 @@ static enum err set_line(struct settings *s, const char *text, struct why *why)
 
 static enum config_verdict read_lines(struct config *c, FILE *file, const char *path)
 {
-    char line[FILE_LINE_MAX];
+    char text[FILE_LINE_MAX];
     struct why why = {0};
 
-    for (unsigned number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
-        if (strlen(line) == sizeof(line) - 1)
+    for (unsigned number = 1; fgets(text, sizeof(text), file) != NULL; number++) {
+        struct slice rest = slice_of(text), line = slice_trim(slice_line(&rest));
+
+        if (strlen(text) == sizeof(text) - 1)
             return say(CONFIG_REFUSED, "%s:%u: the line is too long", path, number);
         if (set_line(&c->settings, line, &why) != ERR_OK)
             return say(CONFIG_REFUSED, "%s:%u: %s", path, number, why.text);

@@ -3,7 +3,6 @@
 #include "heap/base/check.h"
 #include "heap/base/num.h"
 #include <arpa/inet.h>
-#include <strings.h>
 
 static bool add(struct doors *d, const char *name, struct door kind)
 {
@@ -68,7 +67,7 @@ static bool is_port(struct slice s)
     uint64_t port;
 
     return s.len > 1 && s.data[0] == ':' &&
-           parse_u64((struct slice){s.data + 1, s.len - 1}, UINT16_MAX, &port);
+           parse_u64(slice_from(s, 1), UINT16_MAX, &port);
 }
 
 static bool opens(const struct door *door, struct slice host)
@@ -78,9 +77,9 @@ static bool opens(const struct door *door, struct slice host)
 
     if (door->any_address)
         return is_here(host, door->name);
-    if (host.len < len || (memcmp(host.data, door->name, len) != 0 && strncasecmp(host.data, door->name, len) != 0))
+    if (host.len < len || !slice_is_nocase((struct slice){host.data, len}, door->name))
         return false;
-    return host.len == len || (any_port && is_port((struct slice){host.data + len, host.len - len}));
+    return host.len == len || (any_port && is_port(slice_from(host, len)));
 }
 
 static const struct door *find_door(const struct doors *d, struct slice host)
@@ -92,26 +91,21 @@ static const struct door *find_door(const struct doors *d, struct slice host)
     return NULL;
 }
 
-static bool same_nocase(struct slice a, struct slice b)
-{
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
-}
-
 /* What stands behind `scheme` in an origin; empty if it has another one, as "null" has. */
 static struct slice behind(struct slice origin, const char *scheme)
 {
     size_t len = strlen(scheme);
 
-    if (origin.len <= len || strncasecmp(origin.data, scheme, len) != 0)
+    if (origin.len <= len || !slice_is_nocase((struct slice){origin.data, len}, scheme))
         return SLICE("");
-    return (struct slice){origin.data + len, origin.len - len};
+    return slice_from(origin, len);
 }
 
 /* The door that a page at `page` is behind. What stands for many names (any port, any address) says nothing of where the
  * others lead: of them only the one that the request has come by is ours. */
 static const struct door *door_of_page(const struct doors *d, struct slice page, struct slice host)
 {
-    if (same_nocase(page, host))
+    if (slice_eq_nocase(page, host))
         return find_door(d, page);
     for (size_t i = 0; i < d->count; i++) {
         if (!d->list[i].any_address && slice_is_nocase(page, d->list[i].name))
@@ -129,7 +123,7 @@ static bool origin_is_ours(const struct doors *d, bool unix_socket, const struct
     if (page.len == 0)
         return false;
     if (unix_socket)
-        return same_nocase(page, f->host);
+        return slice_eq_nocase(page, f->host);
     door = door_of_page(d, page, f->host);
     return door != NULL && (plain.len > 0 || !door->own);
 }

@@ -342,22 +342,10 @@ static enum err check_target(enum method method, struct slice target, struct why
     return ERR_OK;
 }
 
-/* Cut `*rest` at its first blank; what stands before it. All of it if there is none. */
-static struct slice next_word(struct slice *rest)
-{
-    const char *blank = rest->len == 0 ? NULL : memchr(rest->data, ' ', rest->len);
-    size_t len = blank == NULL ? rest->len : (size_t)(blank - rest->data);
-    struct slice word = {rest->data, len};
-    size_t used = blank == NULL ? len : len + 1;
-
-    *rest = (struct slice){rest->data + used, rest->len - used};
-    return word;
-}
-
 enum err guard_request_line(struct slice line, enum method *ret_method, struct why *why)
 {
     struct slice rest = line;
-    struct slice method = next_word(&rest), target = next_word(&rest);
+    struct slice method = slice_cut(&rest, ' '), target = slice_cut(&rest, ' '); /* one blank, and no more */
     enum err e;
 
     if ((e = find_method(method, ret_method, why)) || (e = check_version(rest, why)))
@@ -372,27 +360,14 @@ static void note(unsigned *count, struct slice *where, struct slice value)
     *where = value;
 }
 
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && is((unsigned char)s.data[0], SPACE | TAB))
-        s = (struct slice){s.data + 1, s.len - 1};
-    while (s.len > 0 && is((unsigned char)s.data[s.len - 1], SPACE | TAB))
-        s.len--;
-    return s;
-}
-
 /* The options of Connection that say what becomes of it; what else it lists is between others. */
 static void note_connection(struct guard_facts *f, struct slice list)
 {
     while (list.len > 0) {
-        const char *comma = memchr(list.data, ',', list.len);
-        size_t len = comma == NULL ? list.len : (size_t)(comma - list.data);
-        struct slice option = trim((struct slice){list.data, len});
+        struct slice option = slice_trim(slice_cut(&list, ','));
 
         f->says_close |= slice_is_nocase(option, "close");
         f->says_keep_alive |= slice_is_nocase(option, "keep-alive");
-        len += comma != NULL;
-        list = (struct slice){list.data + len, list.len - len};
     }
 }
 

@@ -16,7 +16,6 @@
 #include "heap/base/slice.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include <strings.h>
 
 /* ---- bytes ---- */
 
@@ -77,12 +76,3 @@ bool guard_keeps_alive(const struct guard_facts *f, bool http_1_1);
 /* One Host on HTTP/1.1, one way to frame the body, one who asks. ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED for a transfer
  * coding other than `chunked`; ERR_EXPECTATION. */
 enum err guard_framing(const struct guard_facts *f, bool http_1_1, struct why *why);
-
-/* True if `a` is `text` but for the case of its letters. Inline, for the length of a literal is one too; and most say it
- * in the case that it is written here. */
-static inline bool slice_is_nocase(struct slice a, const char *text)
-{
-    size_t len = strlen(text);
-
-    return a.len == len && (len == 0 || memcmp(a.data, text, len) == 0 || strncasecmp(a.data, text, len) == 0);
-}

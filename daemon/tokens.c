@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,26 +31,6 @@ static const struct token *find(const struct tokens *t, const unsigned char hash
 }
 
 /* ---- one line ---- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* Cut the next word off *rest; empty at its end. */
-static struct slice next_word(struct slice *rest)
-{
-    struct slice word;
-    size_t from = 0, to;
-
-    while (from < rest->len && is_blank(rest->data[from]))
-        from++;
-    for (to = from; to < rest->len && !is_blank(rest->data[to]);)
-        to++;
-    word = (struct slice){rest->data + from, to - from};
-    *rest = (struct slice){rest->data + to, rest->len - to};
-    return word;
-}
 
 static bool read_scope(struct slice word, enum access *ret)
 {
@@ -97,12 +76,12 @@ static enum err add(struct tokens *t, struct slice label, enum access access, st
 
 static enum err read_line(struct tokens *t, struct slice line, struct why *why)
 {
-    struct slice label = next_word(&line), scope = next_word(&line), text = next_word(&line);
+    struct slice label = slice_word(&line), scope = slice_word(&line), text = slice_word(&line);
     enum access access = ACCESS_OPEN;
 
     if (label.len == 0 || label.data[0] == '#')
         return ERR_OK;
-    if (text.len == 0 || next_word(&line).len > 0 || !read_scope(scope, &access))
+    if (text.len == 0 || slice_word(&line).len > 0 || !read_scope(scope, &access))
         return why_set(why, ERR_BAD_VALUE, "a line is `LABEL read|write|admin TOKEN`");
     return add(t, label, access, text, why);
 }
@@ -121,14 +100,8 @@ static enum err read_lines(struct tokens *t, struct slice text, const char *path
     struct why wrong = {0};
 
     for (unsigned number = 1; text.len > 0; number++) {
-        const char *end = memchr(text.data, '\n', text.len);
-        size_t len = end == NULL ? text.len : (size_t)(end - text.data);
-        struct slice line = {text.data, len > 0 && text.data[len - 1] == '\r' ? len - 1 : len};
-
-        if (read_line(t, line, &wrong) != ERR_OK)
+        if (read_line(t, slice_line(&text), &wrong) != ERR_OK)
             return refuse(why, path, number, wrong.text);
-        len += end != NULL;
-        text = (struct slice){text.data + len, text.len - len};
     }
     return t->count > 0 ? ERR_OK : refuse(why, path, 0, "there is no token in it: nobody could come in");
 }
@@ -187,11 +160,11 @@ enum err tokens_read(struct tokens *t, const char *path, struct why *why)
 /* The token of `Bearer TOKEN` (RFC 6750, 2.1); false for anything else. */
 static bool bearer(struct slice value, struct slice *ret)
 {
-    struct slice scheme = next_word(&value);
+    struct slice scheme = slice_word(&value);
 
-    *ret = next_word(&value);
-    return scheme.len == 6 && strncasecmp(scheme.data, "Bearer", 6) == 0 && ret->len > 0 &&
-           ret->len <= TOKEN_BYTES_MAX && next_word(&value).len == 0;
+    *ret = slice_word(&value);
+    return slice_is_nocase(scheme, "Bearer") && ret->len > 0 && ret->len <= TOKEN_BYTES_MAX &&
+           slice_word(&value).len == 0;
 }
 
 struct grant tokens_grant(const struct tokens *t, struct slice authorization)

@@ -282,13 +282,6 @@ static enum method read_method(struct slice name)
     return (enum method)(name.len % METHOD_COUNT_);
 }
 
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && s.data[0] == ' ')
-        s = (struct slice){s.data + 1, s.len - 1};
-    return s;
-}
-
 /* Method, path and query of the first line, and headers of the others. */
 static void read_head(struct slice head, struct header *headers, struct request *r)
 {
@@ -302,7 +295,7 @@ static void read_head(struct slice head, struct header *headers, struct request 
         struct slice value = cut(&head, "\n"), name = cut(&value, ":");
 
         if (name.len > 0)
-            headers[r->header_count++] = (struct header){name, trim(value)};
+            headers[r->header_count++] = (struct header){name, slice_trim(value)};
     }
 }
 

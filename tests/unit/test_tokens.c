@@ -70,9 +70,9 @@ START_TEST(anything_else_opens_nothing)
     };
     struct tokens t = some_tokens();
     char endless[2 * TOKEN_BYTES_MAX];
-    struct grant g = tokens_grant(&t, SLICE(""));
+    struct grant g = tokens_grant(&t, SLICE("")), none = tokens_grant(&t, (struct slice){NULL, 0});
 
-    ck_assert(g.access == ACCESS_OPEN && !g.shown);
+    ck_assert(g.access == ACCESS_OPEN && !g.shown && none.access == ACCESS_OPEN && !none.shown);
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         g = tokens_grant(&t, slice_of(values[i]));
         ck_assert_msg(g.access == ACCESS_OPEN && g.shown, "%s", values[i]);
