@@ -363,7 +363,7 @@ static bool scan_member(struct scan *s, unsigned *seen, struct op *op)
 
 bool op_scan_object(const struct decoder *d, struct slice body, struct op_room *room, struct op *ret)
 {
-    struct scan s = {body.data, body.data + body.len, d, room};
+    struct scan s = {body.data, slice_from(body, body.len).data, d, room}; /* an empty one may be nowhere */
     unsigned seen = 0;
 
     *ret = (struct op){.verb = OP_NEW};

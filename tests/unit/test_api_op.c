@@ -1,46 +1,6 @@
 /* Ops: what the scanner knows, that it leaves the rest alone, and what the reader behind it makes and refuses. That
  * both agree on any line is fuzzed; here stands what must not silently become slow. */
-#include "api/op.h"
-#include "tests/unit/unit.h"
-
-#define DEPTH 64
-
-struct world {
-    struct mem mem;
-    struct heap *heap;
-    obj_id known; /* 2048, the first that a heap gives, and "@0" */
-    struct decoder d;
-    struct op_room room;
-    struct op op;
-};
-
-static enum err at_name(void *ctx, struct slice text, obj_id *ret, struct why *why)
-{
-    if (!slice_is(text, "@0"))
-        return why_set(why, ERR_BAD_VALUE, "no such name");
-    *ret = ((struct world *)ctx)->known;
-    return ERR_OK;
-}
-
-static struct world *world_new(void)
-{
-    struct world *w = calloc(1, sizeof *w);
-
-    ck_assert_ptr_nonnull(w);
-    mem_init(&w->mem, 0);
-    MUST(heap_create(&w->mem, 7, &w->heap) == ERR_OK);
-    MUST(heap_new_record(w->heap, (struct label){SLICE("Known"), SLICE("")}, NULL, 0, &w->known, NULL) == ERR_OK);
-    w->d = (struct decoder){.heap = w->heap, .mem = &w->mem, .name = at_name, .ctx = w};
-    return w;
-}
-
-static void world_free(struct world *w)
-{
-    heap_release(w->heap, w->known);
-    heap_destroy(&w->heap);
-    mem_fini(&w->mem);
-    free(w);
-}
+#include "tests/unit/op_world.h"
 
 static bool scans(struct world *w, const char *line)
 {
@@ -157,6 +117,7 @@ START_TEST(any_other_new_object_is_left_to_others)
     };
     struct world *w = world_new();
 
+    ck_assert(!op_scan_object(&w->d, (struct slice){NULL, 0}, &w->room, &w->op));
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         ck_assert_msg(!scans_object(w, others[i]), "%s", others[i]);
     world_free(w);

@@ -1,10 +1,8 @@
 /* What is JSON and what is not, by the rules of RFC 8259 and by the traps that parsers are known to fall into, once for
  * each way in: the body of a request, a line of a batch that jansson reads, and one that the scanner reads. */
-#include "api/op.h"
 #include "heap/base/num.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/op_world.h"
 
-#define DEPTH 64
 #define LINE_MAX 2048
 
 struct json_case {
@@ -85,47 +83,6 @@ static const struct json_case cases[] = {
     WRONG("{\"$ref\":{}}"), WRONG("{\"$ref\":2048,\"a\":1}"), WRONG("{\"$ref\":2048,\"$weak\":2048}"), WRONG("{\"$Ref\":2048}"),
     BAD("{\"$ref\":2048,\"$ref\":2048}"), BAD("{\"$ref\":02048}"), BAD("{\"$ref\":}"), BAD("{\"$ref\":2048"),
 };
-
-/* ---- the world ---- */
-
-struct world {
-    struct mem mem;
-    struct heap *heap;
-    obj_id known; /* 2048, and "@0" */
-    struct decoder d;
-};
-
-static enum err at_name(void *ctx, struct slice text, obj_id *ret, struct why *why)
-{
-    if (!slice_is(text, "@0"))
-        return why_set(why, ERR_BAD_VALUE, "no such name");
-    *ret = ((struct world *)ctx)->known;
-    return ERR_OK;
-}
-
-static struct world *world_new(void)
-{
-    struct world *w = calloc(1, sizeof *w);
-
-    ck_assert_ptr_nonnull(w);
-    mem_init(&w->mem, 0);
-    MUST(heap_create(&w->mem, 7, &w->heap) == ERR_OK);
-    MUST(heap_new_record(w->heap, (struct label){SLICE("Known"), SLICE("")}, NULL, 0, &w->known, NULL) == ERR_OK);
-    w->d = (struct decoder){.heap = w->heap, .mem = &w->mem, .name = at_name, .ctx = w};
-    return w;
-}
-
-static void world_free(struct world *w)
-{
-    struct heap_stats stats;
-
-    heap_stats(w->heap, &stats);
-    ck_assert_uint_eq(stats.objects, 1);
-    heap_release(w->heap, w->known);
-    heap_destroy(&w->heap);
-    mem_fini(&w->mem);
-    free(w);
-}
 
 /* ---- what a value says ---- */
 
