@@ -20,6 +20,7 @@ struct grant {
     enum access access;
     bool shown;         /* a token came along; with ACCESS_OPEN it is none of ours */
     struct slice label; /* the token's, for people */
+    uint64_t token;     /* its number among all there have ever been, which tells whether it still opens; 0: none */
 };
 
 /* Everything here is borrowed for the call of api_begin(); a task copies what it needs later. */

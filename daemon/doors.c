@@ -159,3 +159,8 @@ struct grant doors_grant(const struct doors *d, const struct guard_facts *f)
         return (struct grant){.access = ACCESS_ADMIN};
     return tokens_grant(d->tokens, f->authorization);
 }
+
+bool doors_still_open(const struct doors *d, uint64_t token)
+{
+    return token == 0 || tokens_has(d->tokens, token);
+}

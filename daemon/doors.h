@@ -43,3 +43,5 @@ enum err doors_check(const struct doors *d, bool unix_socket, enum method method
 
 /* What who asks may do. */
 struct grant doors_grant(const struct doors *d, const struct guard_facts *f);
+/* True unless the token of that grant has been taken back since. */
+bool doors_still_open(const struct doors *d, uint64_t token);

@@ -53,7 +53,19 @@ static bool is_visible(struct slice s)
     return true;
 }
 
-static enum err add(struct tokens *t, struct slice label, enum access access, struct slice text, struct why *why)
+/* The number that this token had in `before`, if it might do no more there; else a new one. */
+static uint64_t number_of(struct tokens *t, const struct tokens *before, enum access access, struct slice text)
+{
+    unsigned char hash[TOKEN_HASH_BYTES];
+    const struct token *same;
+
+    hash_token(before, text, hash);
+    same = find(before, hash);
+    return same != NULL && same->access <= access ? same->number : ++t->last_number;
+}
+
+static enum err add(struct tokens *t, const struct tokens *before, struct slice label, enum access access,
+                    struct slice text, struct why *why)
 {
     struct token *token = &t->list[t->count];
 
@@ -67,6 +79,7 @@ static enum err add(struct tokens *t, struct slice label, enum access access, st
     if (find(t, token->hash) != NULL)
         return why_set(why, ERR_BAD_VALUE, "this token stands in an earlier line too");
     token->access = access;
+    token->number = number_of(t, before, access, text);
     memcpy(token->label, label.data, label.len);
     token->label[label.len] = '\0';
     t->short_count += text.len < TOKEN_BYTES_WISE;
@@ -74,7 +87,7 @@ static enum err add(struct tokens *t, struct slice label, enum access access, st
     return ERR_OK;
 }
 
-static enum err read_line(struct tokens *t, struct slice line, struct why *why)
+static enum err read_line(struct tokens *t, const struct tokens *before, struct slice line, struct why *why)
 {
     struct slice label = slice_word(&line), scope = slice_word(&line), text = slice_word(&line);
     enum access access = ACCESS_OPEN;
@@ -83,7 +96,7 @@ static enum err read_line(struct tokens *t, struct slice line, struct why *why)
         return ERR_OK;
     if (text.len == 0 || slice_word(&line).len > 0 || !read_scope(scope, &access))
         return why_set(why, ERR_BAD_VALUE, "a line is `LABEL read|write|admin TOKEN`");
-    return add(t, label, access, text, why);
+    return add(t, before, label, access, text, why);
 }
 
 /* ---- the file ---- */
@@ -95,12 +108,13 @@ static enum err refuse(struct why *why, const char *path, unsigned line, const c
     return why_set(why, ERR_BAD_VALUE, "%s:%u: %s", path, line, sentence);
 }
 
-static enum err read_lines(struct tokens *t, struct slice text, const char *path, struct why *why)
+static enum err read_lines(struct tokens *t, const struct tokens *before, struct slice text, const char *path,
+                           struct why *why)
 {
     struct why wrong = {0};
 
     for (unsigned number = 1; text.len > 0; number++) {
-        if (read_line(t, slice_line(&text), &wrong) != ERR_OK)
+        if (read_line(t, before, slice_line(&text), &wrong) != ERR_OK)
             return refuse(why, path, number, wrong.text);
     }
     return t->count > 0 ? ERR_OK : refuse(why, path, 0, "there is no token in it: nobody could come in");
@@ -140,7 +154,7 @@ static enum err read_text(struct tokens *t, const char *path, char text[TOKEN_FI
 
 enum err tokens_read(struct tokens *t, const char *path, struct why *why)
 {
-    struct tokens next = {.count = 0};
+    struct tokens next = {.last_number = t->last_number};
     char text[TOKEN_FILE_BYTES_MAX];
     size_t len = 0;
     enum err e;
@@ -148,7 +162,7 @@ enum err tokens_read(struct tokens *t, const char *path, struct why *why)
     CHECK(sodium_init() >= 0);
     crypto_generichash_keygen(next.key);
     if ((e = read_text(&next, path, text, &len, why)) == ERR_OK)
-        e = read_lines(&next, (struct slice){text, len}, path, why);
+        e = read_lines(&next, t, (struct slice){text, len}, path, why);
     sodium_memzero(text, len);
     if (e == ERR_OK)
         *t = next;
@@ -179,6 +193,15 @@ struct grant tokens_grant(const struct tokens *t, struct slice authorization)
     hash_token(t, text, hash);
     token = find(t, hash);
     if (token != NULL)
-        g = (struct grant){.access = token->access, .shown = true, .label = slice_of(token->label)};
+        g = (struct grant){token->access, .shown = true, .label = slice_of(token->label), .token = token->number};
     return g;
+}
+
+bool tokens_has(const struct tokens *t, uint64_t number)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->list[i].number == number)
+            return true;
+    }
+    return false;
 }

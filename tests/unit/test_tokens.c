@@ -35,7 +35,7 @@ static const char people[] = "# who may do what\n"
 
 static struct tokens some_tokens(void)
 {
-    struct tokens t;
+    struct tokens t = {.count = 0};
 
     ck_assert_int_eq(read_text(&t, slice_of(people), NULL), ERR_OK);
     return t;
@@ -80,6 +80,30 @@ START_TEST(anything_else_opens_nothing)
     memset(endless, 'x', sizeof endless);
     memcpy(endless, "Bearer ", 7);
     ck_assert_int_eq(tokens_grant(&t, (struct slice){endless, sizeof endless}).access, ACCESS_OPEN);
+}
+END_TEST
+
+static uint64_t number(const struct tokens *t, const char *authorization)
+{
+    return tokens_grant(t, slice_of(authorization)).token;
+}
+
+START_TEST(a_token_keeps_its_number_as_long_as_it_opens_no_less)
+{
+    struct tokens t = some_tokens();
+    uint64_t ann = number(&t, "Bearer reads-0123456789"), bob = number(&t, "Bearer writes-0123456789");
+    uint64_t eve = number(&t, "Bearer short"), old_eve = eve;
+
+    ck_assert(ann != 0 && bob != 0 && ann != bob && eve != bob && number(&t, "Bearer none") == 0);
+    ck_assert_int_eq(read_text(&t, SLICE("eve admin another\n" "B read writes-0123456789\n" "A write reads-0123456789\n"), NULL), ERR_OK);
+    ck_assert_uint_eq(number(&t, "Bearer reads-0123456789"), ann); /* whatever it is called, and it may do more */
+    ck_assert(tokens_has(&t, ann) && !tokens_has(&t, bob) && !tokens_has(&t, eve));
+    eve = number(&t, "Bearer another");
+    ck_assert(eve != old_eve && eve != bob && tokens_has(&t, eve));
+    ck_assert_int_eq(read_text(&t, slice_of(people), NULL), ERR_OK);
+    ck_assert(!tokens_has(&t, bob) && !tokens_has(&t, old_eve) && !tokens_has(&t, ann)); /* what was taken back stays so */
+    ck_assert_int_eq(read_text(&t, SLICE("no file of tokens"), NULL), ERR_BAD_VALUE);
+    ck_assert(tokens_has(&t, number(&t, "Bearer writes-0123456789")));
 }
 END_TEST
 
@@ -185,7 +209,7 @@ END_TEST
 START_TEST(a_file_that_everybody_may_read_is_noticed)
 {
     const char *path = file_of(slice_of(people));
-    struct tokens t;
+    struct tokens t = {.count = 0};
 
     ck_assert_int_eq(tokens_read(&t, path, NULL), ERR_OK);
     ck_assert(!t.others_read_it);
@@ -201,6 +225,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(a_token_opens_what_its_line_says),
         TEST(anything_else_opens_nothing),
+        TEST(a_token_keeps_its_number_as_long_as_it_opens_no_less),
         TEST(no_token_is_kept_in_the_clear_nor_twice_under_the_same_hash),
         TEST(a_bad_file_changes_nothing_and_names_the_line),
         TEST(each_limit_holds_and_is_refused_one_past_it),
