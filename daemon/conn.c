@@ -199,6 +199,7 @@ static enum progress begin_task(struct conn *c, struct http_head *head)
     if (doors_check(w->doors, c->unix_socket, head->request.method, &head->facts, &why) != ERR_OK)
         return refuse(c, &why);
     head->request.grant = doors_grant(w->doors, &head->facts);
+    c->now.token = head->request.grant.token;
     c->task = api_begin(w->api, &head->request);
     if (c->task == NULL)
         return refuse_with(c, ERR_NOMEM, "there is no memory to begin the request");
@@ -256,12 +257,15 @@ static enum progress next_request(struct conn *c)
     UNREACHABLE();
 }
 
-/* The next stretch of the body for the task. NEEDS_BYTES: there is none in hand. */
+/* The next stretch of the body for the task. NEEDS_BYTES: there is none in hand. What has come whole is carried out;
+ * what is still coming when its token is taken back is not, though it may have been coming for hours. */
 static enum progress feed_task(struct conn *c)
 {
     struct slice body;
     struct why why;
 
+    if (!doors_still_open(c->edge->world.doors, c->now.token))
+        return refuse_with(c, ERR_UNAUTHORIZED, "the token has been taken back since this request began");
     why_init(&why);
     switch (parse(c, &body, &why)) {
     case HTTP_NEEDS_MORE:

@@ -41,6 +41,7 @@ struct exchange {
     bool length_known;
     uint64_t length;     /* of the body */
     uint64_t body_bytes; /* that have come */
+    uint64_t token;      /* by which it was let in; 0: none */
 };
 
 struct conn {

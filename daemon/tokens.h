@@ -5,7 +5,7 @@
  * Knows not: what a route needs (api/route.c), when the file is read again (main.c).
  *
  * The file has one token a line, `LABEL read|write|admin TOKEN`; empty lines, and those that begin with #, say
- * nothing. Of a token only a hash is kept (BLAKE2b of libsodium), under a key that is made anew each time and never
+ * nothing; the last line needs no end, for secrets are often kept without one. Of a token only a hash is kept (BLAKE2b of libsodium), under a key that is made anew each time and never
  * leaves the process: what is in our memory opens nothing here or elsewhere, and nobody can prepare a token whose
  * hash begins as another's. Every hash is compared, whole, whatever the first bytes say.
  *

@@ -11,9 +11,10 @@ import subprocess
 import tempfile
 import time
 import unittest
+from http.client import IncompleteRead
 from pathlib import Path
 
-from heapd_test import WAIT, Client, Daemon, HeapdTest, Wire, command, eventually
+from heapd_test import WAIT, BatchStream, Client, Daemon, HeapdTest, Wire, command, eventually
 
 READ, WRITE, ADMIN = "reader-0123456789abcdef", "writer-0123456789abcdef", "admin-0123456789abcdef"
 PEOPLE = f"# who may do what\n\nann read {READ}\nbob\twrite\t{WRITE}\neve admin {ADMIN}\n"
@@ -189,6 +190,28 @@ class Tokens(Files, HeapdTest):
         self.assertEqual(self.status("GET", "/v1/gc", "brand-new-0123456789").status, 200)
         self.reload(f"bob read {WRITE}\neve admin {ADMIN}\n", taken=True)
         self.assertEqual(self.status("POST", "/v1/gc/collect", WRITE).status, 403)
+
+    def stream_of(self, token):
+        w = BatchStream(self.daemon, f"Authorization: Bearer {token}")
+        self.addCleanup(w.close)
+        return w
+
+    def test_a_batch_ends_where_its_token_is_taken_back_and_what_was_read_stays_done(self):
+        self.reload(PEOPLE + f"b2 write {WRITE}2\nb3 write {WRITE}3\n", taken=True)
+        kept = self.new()
+        gone, weaker, stronger, same, silent = (self.stream_of(t) for t in (WRITE, WRITE + "2", WRITE + "3", ADMIN, WRITE))
+        for n, w in enumerate((gone, weaker, stronger, same)):
+            self.assertEqual(w.op("set", kept, f"before{n}", 1), {})
+        self.reload(f"eve admin {ADMIN}\nb2 read {WRITE}2\nbetter admin {WRITE}3\n", taken=True)
+        for w in (gone, weaker, silent):
+            w.chunk(b'["set",%d,"evil",1]\n' % kept)
+        for w in (gone, weaker):                                    # in the middle of their answers
+            self.assertRaises((IncompleteRead, ConnectionResetError), w.reply.read)
+        self.problem(silent.answer("POST"), 401, "unauthorized")
+        for n, w in enumerate((stronger, same)):
+            self.assertEqual(w.op("set", kept, f"after{n}", 1), {})
+            self.assertEqual(w.end()["failed"], 0)
+        self.assertEqual(sorted(self.doc(kept)["fields"]), ["after0", "after1", "before0", "before1", "before2", "before3"])
 
     def test_a_bad_file_keeps_the_tokens_and_the_log_says_why_and_never_a_token(self):
         for bad, line in (("", ""), ("# nobody\n", ""), (f"new admin s3cret\nann read\n", ":2:"), (f"ann all s3cret\n", ":1:"),
