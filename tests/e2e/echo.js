@@ -1,4 +1,4 @@
-// echo.js - Node's HTTP server, saying what it understood: "METHOD TARGET BODY". Prints its port.
+// echo.js - Node's HTTP server, at the Unix socket that it is given, saying what it understood: "METHOD TARGET BODY".
 const server = require("http").createServer((request, response) => {
   const parts = [];
   request.on("data", (part) => parts.push(part));
@@ -9,4 +9,4 @@ server.on("checkContinue", (request, response) => {
   server.emit("request", request, response);
 });
 server.on("upgrade", (request, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+server.listen(process.argv[2]);

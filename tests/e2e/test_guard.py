@@ -1,5 +1,6 @@
 """
-test_guard.py - every vector of http_vectors.py: its verdict, the same verdict however it is cut, and Node's opinion.
+test_guard.py - every vector of http_vectors.py: its verdict, the same verdict however it is cut, and what Node and nginx
+say to it.
 
 Behind each vector stands one more request. If the vector is refused, nothing behind it may be read; if it is taken, the
 next one begins where it ends. Cut vectors go through a Unix socket, all cuts of one at a time: the first parts to as many
@@ -16,13 +17,14 @@ import unittest
 from collections import namedtuple
 from pathlib import Path
 
-from heapd_test import WAIT, HeapdTest, Wire
+from heapd_test import WAIT, HeapdTest, Wire, eventually
 from http_vectors import OK, TABLE, VECTORS
 
 BODY = b'"hello"'
 TAIL = b"GET /v1/gc/log HTTP/1.1\r\nHost: @A\r\nConnection: close\r\n\r\n"
 CUTS_MAX = 400                                  # of a longer vector, so many places spread over it
-PROBE = Path(__file__).with_name("echo.js")
+ECHO_JS = Path(__file__).with_name("echo.js")
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
 
 Said = namedtuple("Said", "status closes body")
 
@@ -35,13 +37,26 @@ def answers_of(raw):
         m = re.match(rb"HTTP/1\.1 (\d{3}) ", head)
         assert m and blank, (head, raw)
         status, fields = int(m[1]), head.lower()
+        body, raw = first_body(fields, raw)
+        if status >= 200:
+            said.append(Said(status, b"\r\nconnection: close" in fields, body))
+    return said
+
+
+def first_body(fields, raw):
+    """The body that an answer with these fields has, and what stands behind it."""
+    if b"\r\ntransfer-encoding: chunked" not in fields:
         length = re.search(rb"\r\ncontent-length: (\d+)", fields)
         n = int(length[1]) if length else 0
-        assert len(raw) >= n, (head, raw)
-        if status >= 200:
-            said.append(Said(status, b"\r\nconnection: close" in fields, raw[:n]))
-        raw = raw[n:]
-    return said
+        assert len(raw) >= n, (fields, raw)
+        return raw[:n], raw[n:]
+    body, size = b"", 1
+    while size:
+        line, _, raw = raw.partition(b"\r\n")
+        size = int(line, 16)
+        assert raw[size:size + 2] == b"\r\n", raw
+        body, raw = body + raw[:size], raw[size + 2:]
+    return body, raw
 
 
 def read_all(sock):
@@ -175,35 +190,42 @@ class Vectors(HeapdTest):
                 self.assertEqual(self.in_single_bytes(data), self.cut_everywhere(data)[0], v)
 
 
-@unittest.skipUnless(shutil.which("node"), "Node is not installed")
-class Node(HeapdTest):
-    """What heapd takes, Node reads the same way, as far as it answers: where requests begin, and what their bodies are."""
+class Peer:
+    """What heapd takes, another server reads the same way, as far as it answers: where requests begin, and what their
+    bodies are. It says what it has understood: "METHOD TARGET BODY"."""
 
     def setUp(self):
         self.target = self.new({"x": "before"})
         self.addCleanup(self.drop, self.target)
-        self.node = subprocess.Popen(["node", PROBE], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.node.wait, WAIT)
-        self.addCleanup(self.node.stdout.close)
-        self.addCleanup(self.node.kill)
-        self.port = int(self.node.stdout.readline())
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = f"{folder.name}/peer"
+        self.peer = subprocess.Popen(self.command(folder.name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.peer.wait, WAIT)
+        self.addCleanup(self.peer.kill)
+        self.assertTrue(eventually(self.listens))
 
-    def exchange(self, port, data):
-        address = f"{self.daemon.host}:{self.daemon.port}".encode()
-        for mark, text in ((b"@T", b"/v1/objects/%d/fields/x" % self.target), (b"@H", b"Host: " + address), (b"@B", BODY), (b"@A", address)):
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.path) == 0
+
+    def exchange(self, family, address, data):
+        name = f"{self.daemon.host}:{self.daemon.port}".encode()
+        for mark, text in ((b"@T", b"/v1/objects/%d/fields/x" % self.target), (b"@H", b"Host: " + name), (b"@B", BODY), (b"@A", name)):
             data = data.replace(mark, text)
-        with socket.create_connection(("127.0.0.1", port), WAIT) as s:
-            send(s, data)
+        with socket.socket(family) as s:
             s.settimeout(WAIT)
+            s.connect(address)
+            send(s, data)
             return answers_of(read_all(s))
 
-    def test_what_heapd_takes_node_reads_the_same_way(self):
+    def test_what_heapd_takes_it_reads_the_same_way(self):
         answered = 0
         for v in VECTORS:
             if v.verdict != OK and not isinstance(v.verdict, list):
                 continue
-            ours = self.exchange(self.daemon.port, v.bytes + TAIL)
-            theirs = self.exchange(self.port, v.bytes + TAIL)
+            ours = self.exchange(socket.AF_INET, (self.daemon.host, self.daemon.port), v.bytes + TAIL)
+            theirs = self.exchange(socket.AF_UNIX, self.path, v.bytes + TAIL)
             if theirs[-1].status == 400:        # it is stricter, or another version
                 continue
             answered += 1
@@ -212,6 +234,24 @@ class Node(HeapdTest):
             if v.verdict == OK:
                 self.assertEqual(theirs[0].body, b"PUT /v1/objects/%d/fields/x " % self.target + BODY, v)
         self.assertGreater(answered, len([v for v in VECTORS if v.verdict == OK]))
+
+
+@unittest.skipUnless(shutil.which("node"), "Node is not installed")
+class Node(Peer, HeapdTest):
+    def command(self, folder):
+        return ["node", ECHO_JS, self.path]
+
+
+@unittest.skipUnless(NGINX, "nginx is not installed")
+class Nginx(Peer, HeapdTest):
+    def command(self, folder):
+        places = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (Path(folder) / "nginx.conf").write_text(
+            "load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;\n"
+            f"daemon off; master_process off; pid {folder}/pid; events {{ }}\n"
+            f"http {{ access_log off; {places} client_body_buffer_size 64k; server {{ listen unix:{self.path};\n"
+            '  location / { echo_read_request_body; echo -n "$request_method $request_uri $request_body"; } } }\n')
+        return [NGINX, "-p", folder, "-e", f"{folder}/log", "-c", f"{folder}/nginx.conf"]
 
 
 if __name__ == "__main__":
