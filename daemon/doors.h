@@ -15,7 +15,7 @@
 #include "daemon/tokens.h"
 
 #define DOOR_NAME_MAX 261 /* a DNS name of 255 bytes and a port */
-#define DOORS_MAX     64
+#define DOORS_MAX     80  /* 16 names that are allowed, and 4 of each of 16 listeners */
 
 struct doors {
     const struct tokens *tokens; /* NULL: whoever comes in may do everything */

@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #define LISTENER_MAGIC 0x115e0001u
+#define NAMES_MAX      4 /* of a listener: itself and localhost, with a port and without */
+
+_Static_assert(CONFIG_ALLOW_HOSTS_MAX + NAMES_MAX * CONFIG_LISTENS_MAX <= DOORS_MAX, "each name has its door");
 
 static struct listener *listener_of(void *data)
 {
@@ -155,9 +158,9 @@ static void add_door(struct doors *d, const char *host, const char *port)
     char name[DOOR_NAME_MAX + 1];
 
     snprintf(name, sizeof(name), "%s%s", host, port);
-    doors_add_own(d, name);
+    CHECK(doors_add_own(d, name));
     if (strcmp(port, ":80") == 0)
-        doors_add_own(d, host);
+        CHECK(doors_add_own(d, host));
 }
 
 void listener_add_doors(const struct listener *l, struct doors *d)
@@ -171,7 +174,7 @@ void listener_add_doors(const struct listener *l, struct doors *d)
     reach = address_reach(&l->at->address);
     snprintf(host, sizeof(host), "%.*s", (int)(port - l->address), l->address);
     if (reach == REACH_EVERYWHERE)
-        doors_add_any_address(d, port);
+        CHECK(doors_add_any_address(d, port));
     else
         add_door(d, host, port);
     if (reach == REACH_LOOPBACK)

@@ -2,12 +2,11 @@
 #include "daemon/listener.h"
 #include "tests/unit/unit.h"
 
-/* A listener that was bound to this address and port, and how it writes them. */
-static struct doors doors_of(const char *host, const char *written)
+/* The doors of a listener that was bound to this address and port, and how it writes them. */
+static void add_doors(struct doors *d, const char *host, const char *written)
 {
     struct listen_at at = {.fd = -1};
     struct listener l = {.at = &at};
-    struct doors d = {0};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&at.address;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&at.address;
 
@@ -16,7 +15,14 @@ static struct doors doors_of(const char *host, const char *written)
     else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1)
         v6->sin6_family = AF_INET6;
     snprintf(l.address, sizeof l.address, "%s", written);
-    listener_add_doors(&l, &d);
+    listener_add_doors(&l, d);
+}
+
+static struct doors doors_of(const char *host, const char *written)
+{
+    struct doors d = {0};
+
+    add_doors(&d, host, written);
     return d;
 }
 
@@ -64,6 +70,22 @@ START_TEST(port_80_may_be_left_out)
 }
 END_TEST
 
+START_TEST(there_is_a_door_for_every_name_of_as_many_listeners_as_there_may_be)
+{
+    struct doors d = {0};
+    char host[LISTENER_ADDRESS_MAX], written[LISTENER_ADDRESS_MAX];
+
+    for (int i = 0; i < CONFIG_ALLOW_HOSTS_MAX; i++)
+        ck_assert(doors_add_allowed(&d, "heap.example"));
+    for (int i = 1; i <= CONFIG_LISTENS_MAX; i++) {
+        snprintf(host, sizeof host, "127.0.0.%d", i);
+        snprintf(written, sizeof written, "127.0.0.%d:80", i);
+        add_doors(&d, host, written);
+        ck_assert_msg(opens(&d, host) && opens(&d, written), "%s", written);
+    }
+}
+END_TEST
+
 START_TEST(addresses_are_told_apart_by_where_they_can_be_reached)
 {
     static const struct {
@@ -94,6 +116,7 @@ int main(int argc, char **argv)
         TEST(one_at_the_network_is_its_address_alone),
         TEST(one_at_every_address_is_each_of_them_and_localhost),
         TEST(port_80_may_be_left_out),
+        TEST(there_is_a_door_for_every_name_of_as_many_listeners_as_there_may_be),
         TEST(addresses_are_told_apart_by_where_they_can_be_reached),
     };
 
