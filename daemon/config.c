@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_LINE_MAX 4096
+#define FILE_LINE_MAX 4096 /* without its end */
 
 static const char usage[] =
     "usage: heapd [OPTION]...\n"
@@ -245,15 +245,15 @@ static enum err set_line(struct settings *s, struct slice line, struct why *why)
 
 static enum config_verdict read_lines(struct config *c, FILE *file, const char *path)
 {
-    char text[FILE_LINE_MAX];
+    char text[FILE_LINE_MAX + sizeof "\n"];
     struct why why = {0};
 
     for (unsigned number = 1; fgets(text, sizeof(text), file) != NULL; number++) {
-        struct slice rest = slice_of(text), line = slice_trim(slice_line(&rest));
+        struct slice rest = slice_of(text), line = slice_line(&rest);
 
-        if (strlen(text) == sizeof(text) - 1)
+        if (line.len > FILE_LINE_MAX)
             return say(CONFIG_REFUSED, "%s:%u: the line is too long", path, number);
-        if (set_line(&c->settings, line, &why) != ERR_OK)
+        if (set_line(&c->settings, slice_trim(line), &why) != ERR_OK)
             return say(CONFIG_REFUSED, "%s:%u: %s", path, number, why.text);
     }
     return ferror(file) ? say(CONFIG_REFUSED, "%s: %s", path, strerror(errno)) : CONFIG_RUN;

@@ -260,6 +260,20 @@ class Start(Files):
             self.assertIn("--token-file", self.refused("--listen", "127.0.0.1:0", "--listen", address, "--plaintext"))
             self.assertIn("--plaintext", self.refused("--listen", address, "--token-file", self.tokens))
 
+    def test_each_limit_of_the_command_line_and_of_its_files(self):
+        sock = "unix:" + str(self.folder) + "/" + "s" * (107 - len(str(self.folder)) - 1)
+        listens = [x for n in range(15) for x in ("--listen", f"127.0.0.{n + 2}:0")]
+        names = [x for n in range(16) for x in ("--allow-host", f"h{n}." + "x" * (261 - len(f"h{n}.")))]
+        config = self.folder / "config"
+        config.write_text("pipeline_max = 7" + " " * (4096 - len("pipeline_max = 7")) + "\n")
+        daemon = self.daemon_with(*listens[2:], "--listen", sock, *names, "--config", str(config))
+        self.assertEqual(Client(daemon).get("/v1/config", {"Host": names[-1]}).json["pipeline_max"], 7)
+        config.write_text(config.read_text().replace("\n", " \n"))
+        for options in (("--listen", sock + "s"), ("--listen", "127.0.0.1:0", *listens, "--listen", "127.0.0.1:0"),
+                        (*names, "--allow-host", "one.more"), ("--allow-host", names[1] + "x"), ("--allow-host", ""), ("--config", str(config))):
+            done = subprocess.run([*command(), *options], capture_output=True, timeout=WAIT)
+            self.assertIn((done.returncode, done.stdout), ((1, b""), (2, b"")), done)
+
     def test_at_all_addresses_every_address_of_ours_is_a_name_and_no_other_is(self):
         daemon = self.daemon_with("--listen", "0.0.0.0:0", "--plaintext", "--token-file", self.tokens)
         port = self.second_port(daemon)
@@ -399,6 +413,7 @@ class Activation(Files):
         self.assertNotIn(f":{tcp.getsockname()[1]}\n", p.stdout.readline())
 
     def test_what_cannot_be_listened_at_is_refused(self):
+        many = [self.listening(socket.AF_UNIX, str(self.folder / f"s{n}")) for n in range(17)]
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         silent = socket.socket(socket.AF_INET)
         everywhere = self.listening(socket.AF_INET, ("0.0.0.0", 0))
@@ -408,6 +423,10 @@ class Activation(Files):
                 self.assertEqual(p.wait(WAIT), 1)
                 p.log.seek(0)
                 self.assertIn(word, p.log.read())
+        p = self.start(many)
+        self.assertEqual(p.wait(WAIT), 1)
+        p.log.seek(0)
+        self.assertIn(b"more than 16 sockets", p.log.read())
 
 
 if __name__ == "__main__":
