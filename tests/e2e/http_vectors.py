@@ -4,7 +4,8 @@ http_vectors.py - what may come in at a door that speaks HTTP/1.1, and what must
 A vector is the bytes of one request (or of what is none) and a verdict. Marks in the bytes are filled in by the test:
 @H is "Host: ADDR:PORT", @T the path of a field that can be written, @B its body, the JSON string "hello": 7 bytes.
 
-    refused   a status: one problem with it, Connection: close, and nothing behind it is read
+    refused   a status, or several that may be: one problem with it, Connection: close, and nothing behind it is read
+    the last  as refused, with a status that is no error
     taken     OK: the field is "hello" afterwards; or the list of statuses, if it is not one PUT of @B
 
 The groups follow facts that are public: how llhttp 8 reads each of them (some loosely), the classes of its own published
@@ -55,6 +56,9 @@ TABLE = {
         "/nonsense?a=b?c=d", "/nonsense//b/./../c", "/n?q=a|b&c=%22d%22", "/%2e%2e/%41", "/n?x=[1]&y={2}", "/n;p=1,2", "/'~!$&()*+,;=:@-_.", "//livez", "/n?%00x/")]),
     "a target with a question": ([200], [get(line="GET /livez? HTTP/1.1"), get(line="GET /livez?a=1&b=%20+&c HTTP/1.1"), get(line="GET /livez HTTP/1.1")]),
     "options": ([204], [get(line="OPTIONS * HTTP/1.1"), get(line="OPTIONS /v1/gc HTTP/1.1")]),
+    "the last one": ((200,), [get(f"Connection:{x}") for x in ("close", " Close", " \tclose ", " keep-alive, close", " x ,,close", " close\r\nConnection: keep-alive")] + [
+        get("Connection: close", "Content-Length: 5") + "hello", get("Connection: close", "Transfer-Encoding: chunked") + "5\r\nhello\r\n" + LAST,
+        get(line="GET /livez HTTP/1.0"), get(host=False, line="GET /livez HTTP/1.0"), get("Connection: keep-alive, close", line="GET /livez HTTP/1.0")]),
     "a body where none belongs": ([200], [get("Content-Length: 5") + "hello", get("Transfer-Encoding: chunked") + "5\r\nhello\r\n" + LAST]),
 
     # ---- EDGE 3.4, row by row

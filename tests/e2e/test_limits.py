@@ -7,16 +7,23 @@ at their defaults, here at values of our own.
 import json
 import time
 import unittest
+from pathlib import Path
 
 from heapd_test import WAIT, HeapdTest
 
 ELSEWHERE = {                                   # where the others are met
-    "connections_max", "connections_per_peer_max", "pipeline_max", "header_timeout_ms", "body_bytes_per_s_min", "idle_timeout_ms",
-    "backlog_bytes_max", "backlog_timeout_ms", "buffer_bytes_max",                                     # test_connections
-    "memory_bytes_max",                                                                                # test_full_heap
-    "pause_budget_us",                                                                                 # test_gc_log
-    "purge_decay_ms", "pack_used_pct",                                                                 # test_memory
-    "json_inline_bytes_max",                                                                           # test_long_bodies
+    "test_connections": "connections_max connections_per_peer_max pipeline_max header_timeout_ms body_bytes_per_s_min "
+                        "idle_timeout_ms backlog_bytes_max backlog_timeout_ms buffer_bytes_max",
+    "test_garbage": "memory_bytes_max",
+    "test_gc_log": "pause_budget_us",
+    "test_memory": "purge_decay_ms pack_used_pct",
+    "test_long_bodies": "json_inline_bytes_max",
+}
+DEFAULTS = {                                    # what a user relies on who sets nothing
+    "request_line_bytes_max": 8192, "header_bytes_max": 16384, "header_fields_max": 64, "json_body_bytes_max": 1048576,
+    "json_depth_max": 64, "batch_line_bytes_max": 65536, "bytes_body_max": 67108864, "chunk_extension_bytes_max": 4096,
+    "header_timeout_ms": 10000, "body_bytes_per_s_min": 1024, "idle_timeout_ms": 60000, "connections_max": 20000,
+    "connections_per_peer_max": 0, "backlog_bytes_max": 8388608, "backlog_timeout_ms": 30000, "buffer_bytes_max": 67108864,
 }
 
 
@@ -35,8 +42,15 @@ class Limits(HeapdTest):
         return w.send(data.replace("@H", f"Host: {self.daemon.host}:{self.daemon.port}")).answer()
 
     def test_every_limit_has_a_test(self):
-        here = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}
-        self.assertEqual([name for name in self.ok(self.c.get("/v1/config")) if name not in here | ELSEWHERE], [])
+        met = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}
+        for file, names in ELSEWHERE.items():
+            text = Path(__file__).with_name(f"{file}.py").read_text()
+            met |= {name for name in names.split() if name in text}
+        self.assertEqual([name for name in self.ok(self.c.get("/v1/config")) if name not in met], [])
+
+    def test_the_defaults_are_those_of_the_contract(self):
+        config = self.ok(self.c.get("/v1/config"))
+        self.assertEqual({name: config[name] for name in DEFAULTS}, DEFAULTS)
 
     # -- bodies
 
