@@ -14,7 +14,7 @@
 #include "heap/base/check.h"
 #include "heap/weak.h"
 
-#define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken; then reading stops */
+#define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken, if no line is longer */
 #define PAYLOAD_UNIT_BYTES     (64u << 10)  /* of a body of bytes, moved into its payload for one unit */
 #define PAYLOAD_STEP_UNITS_MAX 16
 
@@ -109,6 +109,14 @@ struct task *api_refuse(struct api *api, const struct why *why)
 }
 
 /* ---- the body ---- */
+/* A stream is read on until the longest line is whole, or one byte too long. */
+static size_t stream_inbox_max(const struct task *t)
+{
+    size_t line = (size_t)t->api->settings->batch_line_bytes_max + 1;
+
+    return line > STREAM_INBOX_MAX ? line : STREAM_INBOX_MAX;
+}
+
 
 bool task_wants_body(const struct task *t)
 {
@@ -116,7 +124,7 @@ bool task_wants_body(const struct task *t)
     if (t->body_whole || t->state == TASK_ENDED || t->reply.close)
         return false;
     return !task_is_stream(t) || t->state == TASK_DISCARD ||
-           (t->body.len - t->body_taken < STREAM_INBOX_MAX &&
+           (t->body.len - t->body_taken < stream_inbox_max(t) &&
             t->reply.body.len <= t->api->settings->backlog_bytes_max);
 }
 

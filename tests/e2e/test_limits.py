@@ -88,6 +88,14 @@ class Limits(HeapdTest):
         self.assertEqual((said[1]["line"], said[-1]), (1, {**said[-1], "done": 1, "failed": 1}))
         self.assertEqual(said[1]["problem"]["limit"], {"name": "batch_line_bytes_max", "value": 1024})
 
+    def test_a_line_may_be_longer_than_what_else_waits_of_a_batch(self):
+        self.set(batch_line_bytes_max=1 << 20)
+        fits = '["list",["%s"]]' % ("x" * ((1 << 20) - len('["list",[""]]')))
+        for _ in range(2):
+            said = self.batch('["list",[]]', fits, fits.replace('"]]', 'x"]]'))
+            self.assertIn("id", said[1])
+            self.assertEqual(said[2]["problem"]["limit"], {"name": "batch_line_bytes_max", "value": 1 << 20})
+
     def test_batch_ops_max(self):
         self.set(batch_ops_max=3)
         self.done(*[["list", []]] * 3)
