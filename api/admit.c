@@ -138,6 +138,8 @@ static enum err check_body(struct task *t, const struct request *r, struct why *
 
     t->body_limit = bytes ? "bytes_body_max" : "json_body_bytes_max";
     t->body_max = task_is_stream(t) ? SIZE_MAX : (size_t)(bytes ? s->bytes_body_max : s->json_body_bytes_max);
+    t->body_bound = r->length_known && r->length < t->body_max ? (size_t)r->length : t->body_max;
+    buf_set_max(&t->body, t->body_bound);
     if (needs_body(t) && !r->framed)
         return why_set(why, ERR_LENGTH_REQUIRED, "a body belongs to this call, and nothing says where it ends");
     if ((e = check_media_type(t, r, why)))

@@ -15,8 +15,7 @@
 #include "heap/weak.h"
 
 #define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken, if no line is longer */
-#define PAYLOAD_UNIT_BYTES     (64u << 10)  /* of a body of bytes, moved into its payload for one unit */
-#define PAYLOAD_STEP_UNITS_MAX 16
+#define PAYLOAD_BYTES_MIN      4096u        /* of a body of bytes that is longer: its first room */
 
 /* ---- life ---- */
 
@@ -109,6 +108,7 @@ struct task *api_refuse(struct api *api, const struct why *why)
 }
 
 /* ---- the body ---- */
+
 /* A stream is read on until the longest line is whole, or one byte too long. */
 static size_t stream_inbox_max(const struct task *t)
 {
@@ -116,7 +116,6 @@ static size_t stream_inbox_max(const struct task *t)
 
     return line > STREAM_INBOX_MAX ? line : STREAM_INBOX_MAX;
 }
-
 
 bool task_wants_body(const struct task *t)
 {
@@ -135,6 +134,38 @@ static void keep_stream(struct task *t, struct slice bytes)
     buf_add_slice(&t->body, bytes); /* refused: its work sees body.failed */
 }
 
+/* Room for `len` bytes of a body of bytes; it doubles, and ends exactly at the length that was announced. */
+static bool make_payload_room(struct task *t, size_t len)
+{
+    size_t room = t->payload != NULL ? 2 * t->payload->len : PAYLOAD_BYTES_MIN;
+
+    if (room < len)
+        room = len;
+    if (room > t->body_bound)
+        room = t->body_bound;
+    if (t->payload != NULL)
+        return len <= t->payload->len || payload_resize(&t->payload, room);
+    t->payload = payload_create(t->api->mem, room);
+    return t->payload != NULL;
+}
+
+/* A body of bytes comes straight to where the heap will have it. */
+static bool keep_bytes(struct task *t, struct slice bytes)
+{
+    if (bytes.len == 0)
+        return true;
+    if (!make_payload_room(t, t->payload_filled + bytes.len))
+        return false;
+    memcpy(t->payload->data + t->payload_filled, bytes.data, bytes.len);
+    t->payload_filled += bytes.len;
+    return true;
+}
+
+static bool keep(struct task *t, struct slice bytes)
+{
+    return task_body_is_bytes(t) ? keep_bytes(t, bytes) : buf_add_slice(&t->body, bytes);
+}
+
 static void keep_body(struct task *t, struct slice bytes)
 {
     struct why why;
@@ -142,7 +173,7 @@ static void keep_body(struct task *t, struct slice bytes)
     why_init(&why);
     if (t->body_seen > t->body_max)
         task_refuse_length(t, &why);
-    else if (t->route != NULL && t->route->body != BODY_NONE && !buf_add_slice(&t->body, bytes))
+    else if (t->route != NULL && t->route->body != BODY_NONE && !keep(t, bytes))
         why_set(&why, ERR_NOMEM, "no memory for the body");
     if (why.err != ERR_OK)
         refuse(t, &why, t->body_whole);
@@ -212,21 +243,14 @@ static enum task_turn work(struct task *t, size_t units)
     return finish(t);
 }
 
-/* Move a body of bytes into a payload, a bounded piece a step. True once it is whole. */
-static bool fill_payload(struct task *t, size_t units)
+/* All of it has come: the payload is as long as that. */
+static bool end_payload(struct task *t)
 {
-    size_t piece = PAYLOAD_UNIT_BYTES * (units < PAYLOAD_STEP_UNITS_MAX ? units : PAYLOAD_STEP_UNITS_MAX);
-    size_t left = t->body.len - t->payload_filled;
-
-    if (piece > left)
-        piece = left;
-    if (piece > 0)
-        memcpy(t->payload->data + t->payload_filled, t->body.data + t->payload_filled, piece);
-    t->payload_filled += piece;
-    if (t->payload_filled < t->body.len)
-        return false;
-    buf_clear(&t->body);
-    return true;
+    if (t->payload == NULL)
+        t->payload = payload_create(t->api->mem, 0);
+    else if (t->payload->len != t->payload_filled)
+        return payload_resize(&t->payload, t->payload_filled);
+    return t->payload != NULL;
 }
 
 /* Who raises the limit of a full heap, or tunes its collector, must not be refused for want of memory. */
@@ -261,14 +285,8 @@ static enum task_turn run(struct task *t, size_t units)
     enum err e;
 
     why_init(&why);
-    if (task_body_is_bytes(t)) {
-        if (t->payload == NULL)
-            t->payload = payload_create(t->api->mem, t->body.len);
-        if (t->payload == NULL)
-            return fail(t, why_set(&why, ERR_NOMEM, "no memory for %zu bytes", t->body.len), &why);
-        if (!fill_payload(t, units))
-            return TASK_MORE;
-    }
+    if (task_body_is_bytes(t) && !end_payload(t))
+        return fail(t, why_set(&why, ERR_NOMEM, "no memory for %zu bytes", t->payload_filled), &why);
     if (is_long_json(t) && (t->long_json = body_json_begin(t->api, &t->body)) == NULL)
         return fail(t, why_set(&why, ERR_NOMEM, "no memory to read this JSON"), &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
@@ -333,7 +351,7 @@ struct reply *task_reply(struct task *t)
 size_t task_buffer_bytes(const struct task *t)
 {
     CHECK_IS(t, TASK_MAGIC);
-    return (task_body_is_bytes(t) ? 0 : t->body.cap) + t->reply.body.cap +
+    return t->body.cap + t->reply.body.cap + (t->payload != NULL ? t->payload->len : 0) +
            (t->long_json != NULL ? body_json_text_bytes(t->long_json) : 0);
 }
 

@@ -110,8 +110,7 @@ enum task_turn task_step(struct task *t, size_t units);
  * of a streaming one may be taken (buf_consume, buf_clear) at any time between steps. */
 struct reply *task_reply(struct task *t);
 
-/* What it keeps of the request's body and of its answer until they are whole or taken. A body of bytes does not count:
- * it will be the heap's, and is on the heap's account. */
+/* What it keeps of the request's body and of its answer until they are used or taken. */
 size_t task_buffer_bytes(const struct task *t);
 
 /* End the task; before DONE that means the peer is gone: a request whose body was not whole has then done

@@ -61,7 +61,7 @@ static const struct setting table[] = {
     ROW(backlog_timeout_ms, "ms", 30000, 100, DAY_MS,
         "A connection that reads none of its answers for so long is cut."),
     ROW(buffer_bytes_max, "bytes", 64 * MIB, 1 * MIB, INT64_MAX,
-        "Buffers of all connections together; over it, those that have been slow for longest are cut."),
+        "Buffers of all connections together; over it, the slowest of those that wait for their peer are cut."),
     ROW(drain_timeout_ms, "ms", 10000, 0, DAY_MS,
         "Open requests get this long to end after SIGTERM."),
 

@@ -64,12 +64,13 @@ struct task {
     size_t body_taken;       /* streams: bytes of body already used */
     size_t body_max;         /* its limit ... */
     const char *body_limit;  /* ... as /v1/config names it */
+    size_t body_bound;       /* it will not be longer: what was announced, else body_max */
     size_t body_seen;        /* bytes fed so far */
     bool body_whole;         /* ... and that was all */
     bool body_is_bytes;      /* raw ones, no JSON */
     struct body_json *long_json; /* what became of a long body of JSON; NULL: it is in `body` */
-    struct payload *payload; /* a body of bytes, for the heap; NULL once the handler took it */
-    size_t payload_filled;
+    struct payload *payload; /* a body of bytes, for the heap; NULL before its first, and once the handler took it */
+    size_t payload_filled;   /* with what has come; the rest is room */
 
     const struct task_work *work;
     void *work_ctx;

@@ -19,6 +19,19 @@ struct payload *payload_create(struct mem *mem, size_t len)
     return p;
 }
 
+bool payload_resize(struct payload **p, size_t len)
+{
+    struct payload *old = *p, *resized;
+
+    CHECK(old->refs == 1 && !old->in_heap);
+    resized = mem_realloc(old->mem, old, sizeof *old + old->len, sizeof *old + len);
+    if (resized == NULL)
+        return false;
+    resized->len = len;
+    *p = resized;
+    return true;
+}
+
 struct payload *payload_hold(struct payload *p)
 {
     CHECK(p->refs > 0 && p->refs < UINT32_MAX);
@@ -58,6 +71,10 @@ static void set_payload(struct heap *h, slot_t slot, struct payload *p)
     object_at(h, slot)->word[BYTES_OWN_WORDS - 1]++;
     h->stats.large_bytes += (uint64_t)((int64_t)bytes_storage_bytes(h, slot) - before);
     object_resized(h, slot, (int64_t)bytes_storage_bytes(h, slot) - before);
+    if (p != NULL)
+        p->in_heap = true;
+    if (old != NULL)
+        old->in_heap = false; /* whoever still reads it, keeps it */
     payload_release(&old);
 }
 

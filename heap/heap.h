@@ -118,12 +118,15 @@ enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why 
 struct payload {
     struct mem *mem;
     uint32_t refs;
-    uint32_t pieces_gone; /* of a large one that is being released: they went back to the system (bytes.c) */
+    uint32_t in_heap : 1;      /* an object contains it: whoever reads it too costs nothing more */
+    uint32_t pieces_gone : 31; /* of a large one that is being released: they went back to the system (bytes.c) */
     size_t len;
     char data[];
 };
 
 struct payload *payload_create(struct mem *mem, size_t len); /* one reference; data is not set; NULL: refused */
+/* While it is being filled, and nobody else has it. False: memory is refused, and nothing has changed. */
+bool payload_resize(struct payload **p, size_t len);
 struct payload *payload_hold(struct payload *p);
 void payload_release(struct payload **p);
 

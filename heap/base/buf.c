@@ -35,7 +35,8 @@ static size_t next_block_bytes(const struct buf *b, size_t len)
 
 void buf_init(struct buf *b, struct mem *mem, size_t max)
 {
-    *b = (struct buf){.mem = mem, .max = max < BLOCK_BYTES_MAX ? max : BLOCK_BYTES_MAX - 1};
+    *b = (struct buf){.mem = mem};
+    buf_set_max(b, max);
 }
 
 void buf_fini(struct buf *b)
@@ -51,6 +52,13 @@ void buf_clear(struct buf *b)
 {
     b->len = 0;
     b->failed = false;
+}
+
+void buf_set_max(struct buf *b, size_t max)
+{
+    b->max = max < BLOCK_BYTES_MAX ? max : BLOCK_BYTES_MAX - 1;
+    if (b->max < b->cap)
+        b->max = b->cap;
 }
 
 bool buf_reserve(struct buf *b, size_t more)

@@ -22,6 +22,9 @@ void buf_init(struct buf *b, struct mem *mem, size_t max);
 void buf_fini(struct buf *b);                        /* frees; b may be used again */
 void buf_clear(struct buf *b);                       /* len 0, not failed; keeps its memory */
 
+/* From now on len never passes `max`, nor what there is room for already: growing ends exactly there. */
+void buf_set_max(struct buf *b, size_t max);
+
 bool buf_reserve(struct buf *b, size_t more);        /* room for `more` bytes behind len */
 bool buf_add(struct buf *b, const void *data, size_t len);
 bool buf_add_slice(struct buf *b, struct slice s);

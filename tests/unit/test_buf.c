@@ -80,6 +80,24 @@ START_TEST(the_bound_is_reached_but_never_passed)
 }
 END_TEST
 
+START_TEST(a_bound_set_later_is_where_growing_ends_and_takes_nothing_away)
+{
+    struct world w;
+
+    world_init(&w, SIZE_MAX);
+    ck_assert(buf_add(&w.buf, "0123456789", 10));
+    buf_set_max(&w.buf, 100);
+    for (int i = 0; i < 9; i++)
+        ck_assert(buf_add(&w.buf, "0123456789", 10));
+    ck_assert_uint_eq(w.buf.cap, 100);
+    buf_clear(&w.buf);
+    buf_set_max(&w.buf, 5);
+    ck_assert(buf_reserve(&w.buf, 100)); /* it has that room */
+    ck_assert(!buf_reserve(&w.buf, 101));
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(printing_fills_the_buffer_to_its_bound)
 {
     struct world w;
@@ -228,6 +246,7 @@ int main(int argc, char **argv)
         TEST(an_empty_buffer_has_no_memory),
         TEST(many_bytes_ask_for_memory_a_few_times),
         TEST(the_bound_is_reached_but_never_passed),
+        TEST(a_bound_set_later_is_where_growing_ends_and_takes_nothing_away),
         TEST(printing_fills_the_buffer_to_its_bound),
         TEST(printing_more_than_there_was_room_for_is_printed_whole),
         TEST(after_a_refusal_nothing_is_taken_until_clear),
