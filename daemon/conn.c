@@ -41,9 +41,9 @@ struct conn *conn_of_all(struct list *all_link)
     return conn_of(LIST_OWNER(all_link, struct conn, all));
 }
 
-struct conn *conn_of_holding(struct list *holding_link)
+struct conn *conn_of_holding(struct holding *holding)
 {
-    return conn_of(LIST_OWNER(holding_link, struct conn, holding.link));
+    return conn_of(LIST_OWNER(holding, struct conn, holding));
 }
 
 static const struct settings *settings_of(const struct conn *c)
@@ -429,7 +429,7 @@ static size_t buffer_bytes(const struct conn *c)
 {
     if (c->cut || c->state == CONN_CLOSING)
         return 0;
-    return c->inbox.cap + c->out.held + (c->task != NULL ? task_buffer_bytes(c->task) : 0);
+    return c->inbox.cap + outbox_held(&c->out) + (c->task != NULL ? task_buffer_bytes(c->task) : 0);
 }
 
 void conn_advance(struct conn *c)
@@ -473,7 +473,7 @@ static void time_out(struct conn *c, const char *sentence)
     conn_advance(c);
 }
 
-void conn_check_time(struct conn *c, uint64_t now)
+static void check_time(struct conn *c, uint64_t now)
 {
     const struct settings *s = settings_of(c);
     uint64_t waited = now - c->since_ms;
@@ -508,9 +508,17 @@ void conn_check_time(struct conn *c, uint64_t now)
     }
 }
 
+void conn_look(struct conn *c, uint64_t now)
+{
+    holding_look(&c->holding);
+    if (c->out.lent > 0)
+        edge_note_buffers(c->edge, &c->holding, buffer_bytes(c)); /* an object may have let go of what is sent */
+    check_time(c, now);
+}
+
 /* ---- room ---- */
 
-bool conn_is_slow(const struct conn *c)
+bool conn_waits_for_peer(const struct conn *c)
 {
     return c->waits_for == WAITS_FOR_HEAD || c->waits_for == WAITS_FOR_BODY || c->waits_for == WAITS_FOR_READER;
 }

@@ -92,13 +92,13 @@ struct conn {
 bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 /* Go on with whatever can go on, for one turn. */
 void conn_advance(struct conn *c);
-/* Nobody waits longer than the settings say. */
-void conn_check_time(struct conn *c, uint64_t now_ms);
+/* Once every EDGE_LOOK_MS: nobody waits longer than the settings say, and what is moved and held is known again. */
+void conn_look(struct conn *c, uint64_t now_ms);
 /* End it if no request has begun: a head that is not whole is none. */
 void conn_drain(struct conn *c);
 void conn_close(struct conn *c);
-/* It holds buffers and waits for its peer. */
-bool conn_is_slow(const struct conn *c);
+/* Nothing goes on before its peer sends or reads. */
+bool conn_waits_for_peer(const struct conn *c);
 /* Buffers are short: give up its own, and tell the peer if it still can be told. */
 void conn_cut(struct conn *c);
 
@@ -106,7 +106,7 @@ void conn_cut(struct conn *c);
 struct conn *conn_of(void *data);
 struct conn *conn_of_queue(struct list *queue_link);
 struct conn *conn_of_all(struct list *all_link);
-struct conn *conn_of_holding(struct list *holding_link);
+struct conn *conn_of_holding(struct holding *holding);
 
 /* ---- conn_io.c ---- */
 

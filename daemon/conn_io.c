@@ -36,6 +36,7 @@ static bool inbox_append(struct conn *c, struct slice bytes)
 
 static void receive(struct conn *c, struct slice bytes)
 {
+    holding_moved(&c->holding, bytes.len);
     c->starved = false;
     if (c->in.len == 0)
         c->in = bytes;
@@ -104,13 +105,19 @@ void conn_set_reading(struct conn *c, bool on)
 
 /* ---- bytes out ---- */
 
+static void note_sent(struct conn *c, size_t n)
+{
+    outbox_sent(&c->out, n);
+    holding_moved(&c->holding, n);
+}
+
 static void on_written(uv_write_t *req, int status)
 {
     struct conn *c = conn_of(req->data);
 
     c->writing = false;
     if (status == 0)
-        outbox_sent(&c->out, c->write_bytes);
+        note_sent(c, c->write_bytes);
     else if (c->state != CONN_CLOSING)
         conn_lose_peer(c);
     c->waits_for = WAITS_FOR_NOTHING; /* it reads: its patience begins anew */
@@ -150,7 +157,7 @@ void conn_write(struct conn *c)
     n = gather(c, bufs, TRY_BYTES_MAX, &bytes);
     sent = uv_try_write(&c->uv.stream, bufs, (unsigned)n);
     if (sent > 0)
-        outbox_sent(&c->out, (size_t)sent);
+        note_sent(c, (size_t)sent);
     else if (sent < 0 && sent != UV_EAGAIN)
         conn_lose_peer(c);
     if (c->out.bytes > 0 && !c->peer_gone)

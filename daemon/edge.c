@@ -72,16 +72,27 @@ bool edge_step_waiting(struct edge *e)
 
 /* ---- buffers ---- */
 
-/* The one that has held buffers for longest and waits for its peer: who waits for us is not slow. */
-static struct conn *first_slow(const struct edge *e)
+/* The slowest of those next in line, where there are some; who waits for us is not slow. With many holders each has little, and any of the
+ * slow ones will do. */
+static struct conn *slowest(struct edge *e)
 {
-    for (struct list *l = e->holders.line.next; l != &e->holders.line; l = l->next) {
-        struct conn *c = conn_of_holding(l);
+    struct holding *first = holders_first(&e->holders), *one = first;
+    struct conn *found = NULL;
 
-        if (conn_is_slow(c))
-            return c;
+    for (int i = 0; i < EDGE_JUDGED_MAX && (i == 0 || one != first); i++) {
+        struct conn *c = conn_of_holding(one);
+
+        if (conn_waits_for_peer(c) && (found == NULL || holding_is_slower(one, &found->holding)))
+            found = c;
+        holders_pass_first(&e->holders);
+        one = holders_first(&e->holders);
     }
-    return NULL;
+    return found;
+}
+
+static bool is_over(const struct edge *e)
+{
+    return e->holders.bytes > e->world.settings->buffer_bytes_max && !holders_is_one(&e->holders);
 }
 
 /* Whoever is cut holds nothing any more, so this ends. What it says on its way must not bring it here again. */
@@ -90,7 +101,7 @@ static void make_room(struct edge *e)
     struct conn *c;
 
     e->making_room = true;
-    while (e->holders.bytes > e->world.settings->buffer_bytes_max && (c = first_slow(e)) != NULL)
+    while (is_over(e) && (c = slowest(e)) != NULL)
         conn_cut(c);
     e->making_room = false;
 }
@@ -98,7 +109,7 @@ static void make_room(struct edge *e)
 void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes)
 {
     holders_note(&e->holders, holding, bytes);
-    if (e->holders.bytes > e->world.settings->buffer_bytes_max && !e->making_room)
+    if (is_over(e) && !e->making_room)
         make_room(e);
 }
 
@@ -174,7 +185,7 @@ static void on_tick(uv_timer_t *tick)
 
         list_remove(first);
         list_push(&e->all, first);
-        conn_check_time(conn_of_all(first), now);
+        conn_look(conn_of_all(first), now);
     }
     if (e->count == 0)
         uv_timer_stop(tick);

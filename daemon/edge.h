@@ -22,7 +22,9 @@
 #define EDGE_READ_BYTES (64u << 10)
 #define EDGE_TICK_MS    250 /* deadlines are noticed up to EDGE_TICK_PARTS ticks late */
 #define EDGE_TICK_PARTS 4   /* a tick looks at this fraction of all connections */
+#define EDGE_LOOK_MS    (EDGE_TICK_MS * EDGE_TICK_PARTS)
 #define EDGE_ASKING_MAX 64      /* tasks that wait look again, so many in a time round the loop */
+#define EDGE_JUDGED_MAX 64      /* holders of buffers, of whom the slowest is cut */
 #define EDGE_BREATH_US  2000    /* of requests without a pause */
 #define EDGE_SHORT_TURNS 4      /* in a row that are worth one look at the clock */
 #define EDGE_TURNED_AWAY_MAX                                                                                 \
@@ -103,8 +105,8 @@ size_t edge_count(const struct edge *e);
 /* Put a connection into `again` or `waiting`; its link is on no list. */
 void edge_push_again(struct edge *e, struct list *queue_link);
 void edge_push_waiting(struct edge *e, struct list *queue_link);
-/* A connection holds so much now. If all together hold more than buffer_bytes_max, those that have held some for longest
- * are cut: the caller may be one of them. */
+/* A connection holds so much now. If all together hold more than buffer_bytes_max, the slowest of those that wait for
+ * their peers are cut: the caller may be one of them. One alone may hold more: it has limits of its own. */
 void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes);
 /* Requests are about to be served; they have been. `is_short`: it was little, and nothing is left to do. */
 void edge_begin_turn(struct edge *e);

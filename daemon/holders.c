@@ -12,6 +12,7 @@ void holding_init(struct holding *one)
 {
     list_init(&one->link);
     one->bytes = 0;
+    one->moved = 0;
 }
 
 void holders_note(struct holders *h, struct holding *one, size_t bytes)
@@ -21,6 +22,36 @@ void holders_note(struct holders *h, struct holding *one, size_t bytes)
         list_push(&h->line, &one->link);
     else if (one->bytes > 0 && bytes == 0)
         list_remove(&one->link);
+    if (bytes > one->bytes)
+        one->moved += bytes - one->bytes;
     h->bytes += bytes - one->bytes;
     one->bytes = bytes;
+}
+
+struct holding *holders_first(const struct holders *h)
+{
+    return list_empty(&h->line) ? NULL : LIST_OWNER(h->line.next, struct holding, link);
+}
+
+void holders_pass_first(struct holders *h)
+{
+    struct list *first = h->line.next;
+
+    list_remove(first);
+    list_push(&h->line, first);
+}
+
+void holding_look(struct holding *one)
+{
+    one->moved /= 2;
+}
+
+static double slowness(const struct holding *one)
+{
+    return (double)one->bytes / ((double)one->moved + HOLDING_FREE_BYTES);
+}
+
+bool holding_is_slower(const struct holding *a, const struct holding *b)
+{
+    return slowness(a) > slowness(b);
 }

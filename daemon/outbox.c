@@ -29,7 +29,7 @@ static size_t size_of(enum piece_kind kind)
     return kind == PIECE_TEXT ? OUTBOX_BLOCK_BYTES : sizeof(struct piece);
 }
 
-/* Memory that would not be there without it. */
+/* Memory of its own. */
 static size_t held_by(const struct piece *p)
 {
     return size_of(p->kind) + (p->kind == PIECE_BUF ? p->buf.cap : 0);
@@ -107,6 +107,7 @@ static void drop_first(struct outbox *o)
     CHECK(o->answers >= piece->answers);
     o->answers -= piece->answers;
     o->held -= held_by(piece);
+    o->lent -= piece->kind == PIECE_PAYLOAD;
     o->first = piece->next;
     if (o->first == NULL)
         o->last = NULL;
@@ -117,7 +118,7 @@ void outbox_fini(struct outbox *o)
 {
     while (o->first != NULL)
         drop_first(o);
-    CHECK(o->answers == 0 && o->held == 0);
+    CHECK(o->answers == 0 && o->held == 0 && o->lent == 0);
     *o = (struct outbox){0};
 }
 
@@ -230,6 +231,7 @@ void outbox_lend(struct outbox *o, struct payload *p, size_t from, size_t len)
     piece->data = p->data + from;
     piece->len = len;
     o->bytes += len;
+    o->lent++;
 }
 
 void outbox_end_answer(struct outbox *o)
@@ -274,4 +276,20 @@ void outbox_sent(struct outbox *o, size_t n)
         n -= len;
         drop_first(o);
     }
+}
+
+/* ---- what it costs ---- */
+
+static size_t pinned_by(const struct piece *p)
+{
+    return p->kind == PIECE_PAYLOAD && !p->payload->in_heap ? p->payload->len / p->payload->refs : 0;
+}
+
+size_t outbox_held(const struct outbox *o)
+{
+    size_t pinned = 0;
+
+    for (const struct piece *p = o->lent > 0 ? o->first : NULL; p != NULL; p = p->next)
+        pinned += pinned_by(p);
+    return o->held + pinned;
 }

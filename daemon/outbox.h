@@ -33,7 +33,8 @@ struct outbox {
     struct outbox_pool *pool;
     struct piece *first, *last;
     size_t bytes;     /* not yet sent */
-    size_t held;      /* of memory for them; what is lent belongs to others */
+    size_t held;      /* of memory for them, without what is lent */
+    uint32_t lent;    /* pieces that lie in payloads */
     uint32_t answers; /* whole ones among them */
     bool broken;
     bool muted; /* nobody listens: what is added is thrown away */
@@ -65,5 +66,8 @@ size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size
                      size_t *ret_bytes);
 /* The first n bytes have been sent. */
 void outbox_sent(struct outbox *o, size_t n);
+/* Memory that would not be there without it: a payload counts when no object has it any more, shared among those that
+ * still send it. */
+size_t outbox_held(const struct outbox *o);
 /* Throw away what is added from now on. */
 void outbox_mute(struct outbox *o);

@@ -117,6 +117,32 @@ START_TEST(a_large_buffer_is_taken_over_and_a_payload_is_lent)
 }
 END_TEST
 
+START_TEST(a_payload_counts_once_no_object_has_it_shared_among_its_readers)
+{
+    struct world w;
+    struct outbox other;
+    struct payload *p;
+    size_t own;
+
+    world_init(&w);
+    outbox_init(&other, &w.pool);
+    p = payload_create(&w.mem, 100000);
+    p->in_heap = true;
+    outbox_lend(&w.out, p, 0, 3000);
+    outbox_lend(&other, p, 50000, 3000);
+    own = outbox_held(&w.out);
+    ck_assert_uint_lt(own, OUTBOX_BLOCK_BYTES);
+    p->in_heap = false;
+    payload_release(&p);
+    ck_assert_uint_eq(outbox_held(&w.out), own + 50000); /* all of it is kept for the 3000 */
+    outbox_fini(&other);
+    ck_assert_uint_eq(outbox_held(&w.out), own + 100000);
+    outbox_sent(&w.out, 3000);
+    ck_assert_uint_eq(outbox_held(&w.out), 0);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(what_nobody_hears_is_thrown_away)
 {
     struct world w;
@@ -210,6 +236,7 @@ int main(int argc, char **argv)
         TEST(text_is_sent_in_order_and_the_rest_stays),
         TEST(an_answer_counts_until_its_last_byte_is_sent),
         TEST(a_large_buffer_is_taken_over_and_a_payload_is_lent),
+        TEST(a_payload_counts_once_no_object_has_it_shared_among_its_readers),
         TEST(what_nobody_hears_is_thrown_away),
         TEST(refused_memory_breaks_it_and_loses_nothing),
         TEST(it_agrees_with_a_plain_array, .rounds = 3),
