@@ -71,11 +71,11 @@ static void refuse(struct task *t, const struct why *why, bool rest_is_short)
     t->state = TASK_DISCARD;
 }
 
-/* Is what is left of the body worth reading over, so that the connection can go on? Of one whose end nobody knows, what
- * follows might be taken for a request. */
+/* Is what is left of the body worth reading over, so that the connection can go on? Of one whose end nobody knows, and
+ * of one that may come or not, what follows might be taken for a request. */
 static bool body_is_short(const struct api *api, const struct request *r, enum err refused)
 {
-    if (refused == ERR_LENGTH_REQUIRED)
+    if (refused == ERR_LENGTH_REQUIRED || r->awaits_100)
         return false;
     return !r->has_body || (r->length_known && r->length <= api->settings->json_body_bytes_max);
 }

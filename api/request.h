@@ -32,6 +32,7 @@ struct request {
     const struct header *headers;
     size_t header_count;
     bool framed;         /* Content-Length, of 0 too, or chunked; else there is no body */
+    bool awaits_100;     /* the body will not come before it is asked for (RFC 9110, 10.1.1) */
     bool has_body;       /* Content-Length above 0, or chunked */
     bool length_known;
     uint64_t length;     /* if length_known */

@@ -200,6 +200,7 @@ static enum progress begin_task(struct conn *c, struct http_head *head)
         return refuse(c, &why);
     head->request.grant = doors_grant(w->doors, &head->facts);
     c->now.token = head->request.grant.token;
+    head->request.awaits_100 = c->now.expects;
     c->task = api_begin(w->api, &head->request);
     if (c->task == NULL)
         return refuse_with(c, ERR_NOMEM, "there is no memory to begin the request");

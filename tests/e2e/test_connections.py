@@ -455,6 +455,18 @@ class Greedy(Edge):
         self.assertTrue(w.at_end())
 
 
+    def test_a_body_is_not_asked_for_that_is_refused_whatever_it_is(self):
+        for method, path, more, status in (("POST", "/v1/nothing", (), 404), ("POST", "/livez", (), 405),
+                                           ("POST", "/v1/objects", ("Accept: text/html",), 406),
+                                           ("POST", "/v1/objects", ("If-Heapd-Instance: other",), 412),
+                                           ("POST", "/v1/objects", ("Heapd-Session: gone",), 409)):
+            w = self.wire()
+            w.send(self.raw(method, path, "Content-Length: 5", "Expect: 100-continue", *more))
+            self.assertTrue(w.file.peek(12).startswith(b"HTTP/1.1 %d" % status), (path, w.file.peek(12)))
+            self.problem(w.answer(), status)
+            self.assertTrue(w.at_end())             # the body may come or not: nothing after it would be clear
+
+
 class Framing(Edge):
     def test_http_1_0_gets_streams_until_the_end_of_the_connection(self):
         w = self.wire()
