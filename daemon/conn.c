@@ -474,6 +474,12 @@ static void time_out(struct conn *c, const char *sentence)
     conn_advance(c);
 }
 
+/* Nobody's end waits for a peer that sends nothing: then closing resets nothing. */
+static uint64_t linger_ms(const struct conn *c)
+{
+    return c->edge->draining && c->since_bytes == 0 ? EDGE_TICK_MS : CONN_LINGER_MS;
+}
+
 static void check_time(struct conn *c, uint64_t now)
 {
     const struct settings *s = settings_of(c);
@@ -503,7 +509,7 @@ static void check_time(struct conn *c, uint64_t now)
         }
         break;
     case WAITS_FOR_CLOSE:
-        if (waited > CONN_LINGER_MS)
+        if (waited > linger_ms(c))
             conn_close(c);
         break;
     }

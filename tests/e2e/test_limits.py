@@ -179,6 +179,15 @@ class Limits(HeapdTest):
         self.assertTrue(0.3 < time.monotonic() - start < min(8, WAIT))
         self.assertIn("cut", self.daemon.last_words)
 
+    def test_who_has_had_its_last_answer_does_not_hold_up_the_end(self):
+        self.set(drain_timeout_ms=4500)             # less than one may linger
+        w = self.wire()
+        w.ask("GET", "/livez", b"", "Connection: close").answer()
+        self.assertTrue(w.at_end())                 # and stays half open
+        self.daemon.terminate()
+        self.assertEqual(self.daemon.finish(), 0)
+        self.assertNotIn("cut", self.daemon.last_words)
+
 
 if __name__ == "__main__":
     unittest.main()
