@@ -69,7 +69,7 @@ static uint32_t enter_peers(struct conn *c)
         return 0;
     c->peer = peers_key(&c->edge->peers, &a);
     count = peers_enter(&c->edge->peers, c->peer);
-    c->counted = count != UINT32_MAX;
+    c->counted = count != PEERS_REFUSED;
     return count;
 }
 
@@ -591,6 +591,8 @@ static bool is_too_many(const struct conn *c, uint32_t count, struct why *why)
     if (c->edge->count - c->edge->turned_away > all)
         why_limit(why, ERR_TOO_MANY, "connections_max", all, "there are %llu connections already",
                   (unsigned long long)all);
+    else if (of_peer > 0 && count == PEERS_REFUSED)
+        why_set(why, ERR_NOMEM, "there is no memory to count the connections of this address");
     else if (of_peer > 0 && count > of_peer)
         why_limit(why, ERR_TOO_MANY, "connections_per_peer_max", of_peer,
                   "there are %llu connections from this address already", (unsigned long long)of_peer);

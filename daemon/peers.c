@@ -38,7 +38,7 @@ uint32_t peers_enter(struct peers *p, uint32_t key)
     uint32_t entry = map_find(p->counts, key), count;
 
     if (entry == MAP_NONE)
-        return map_add(p->counts, key, 1) ? 1 : UINT32_MAX;
+        return map_add(p->counts, key, 1) ? 1 : PEERS_REFUSED;
     count = map_value(p->counts, entry) + 1;
     map_set_value(p->counts, entry, count);
     return count;

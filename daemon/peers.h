@@ -21,6 +21,7 @@ void peers_fini(struct peers *p); /* everybody has left; also for one that was n
 
 /* The name under which a peer is counted. */
 uint32_t peers_key(const struct peers *p, const struct sockaddr_storage *a);
-/* One connection more: how many the peer has now, UINT32_MAX when memory is refused (then it is not counted). */
+#define PEERS_REFUSED UINT32_MAX
+/* One connection more: how many the peer has now. PEERS_REFUSED: memory is refused, and it is not counted. */
 uint32_t peers_enter(struct peers *p, uint32_t key);
 void peers_leave(struct peers *p, uint32_t key);
