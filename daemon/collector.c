@@ -110,8 +110,6 @@ static void take_share(struct collector *c)
 {
     uint64_t turn_us = edge_take_turn_us(c->world.edge);
 
-    if (turn_us > 0)
-        edge_wake_waiting(c->world.edge);
     if (has_work(c))
         run_slice(c, collector_budget_us(turn_us, c->world.settings->pause_budget_us));
 }

@@ -1,10 +1,10 @@
 /*
  * conn.c - see conn.h.
  *
- * A libuv callback notes what happened and calls conn_advance(), where every decision is made. There a turn
- * has four parts, each bounded: serve (bytes become tasks, tasks advance, answers go to the outbox), write
- * (one vectored write that does not wait), keep (what was read and not used), settle (what is waited for
- * now).
+ * A libuv callback notes what happened and calls conn_go_on(), which leads to conn_advance() now or a time round the
+ * loop later, where every decision is made. There a turn has four parts, each bounded: serve (bytes become tasks, tasks
+ * advance, answers go to the outbox), write (one vectored write that does not wait), keep (what was read and not used),
+ * settle (what is waited for now).
  */
 #include "daemon/conn.h"
 #include <sys/socket.h>
@@ -451,6 +451,23 @@ void conn_advance(struct conn *c)
     edge_breathe(c->edge, is_short);
 }
 
+static void advance_later(struct conn *c)
+{
+    conn_keep_input(c);
+    conn_set_reading(c, false);
+    edge_note_buffers(c->edge, &c->holding, buffer_bytes(c));
+    if (c->state == CONN_OPEN && list_empty(&c->queue))
+        edge_push_again(c->edge, &c->queue);
+}
+
+void conn_go_on(struct conn *c)
+{
+    if (edge_is_late(c->edge))
+        advance_later(c);
+    else
+        conn_advance(c);
+}
+
 /* ---- time ---- */
 
 static bool body_is_slow(struct conn *c, uint64_t waited_ms)
@@ -547,7 +564,7 @@ void conn_cut(struct conn *c)
 
 void conn_drain(struct conn *c)
 {
-    if (c->state == CONN_OPEN && (c->waits_for == WAITS_FOR_REQUEST || c->waits_for == WAITS_FOR_HEAD))
+    if (c->state == CONN_OPEN && list_empty(&c->queue) && (c->waits_for == WAITS_FOR_REQUEST || c->waits_for == WAITS_FOR_HEAD))
         conn_close(c);
 }
 

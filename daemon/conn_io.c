@@ -1,7 +1,7 @@
 /*
  * conn_io.c - see conn.h: the socket's side of a connection.
  *
- * Nothing is decided here: a callback notes what happened and calls conn_advance().
+ * Nothing is decided here: a callback notes what happened and calls conn_go_on().
  */
 #include "daemon/conn.h"
 
@@ -89,7 +89,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
         c->peer_done = true;
     else
         conn_lose_peer(c);
-    conn_advance(c);
+    conn_go_on(c);
 }
 
 void conn_set_reading(struct conn *c, bool on)
@@ -122,7 +122,7 @@ static void on_written(uv_write_t *req, int status)
         conn_lose_peer(c);
     c->waits_for = WAITS_FOR_NOTHING; /* it reads: its patience begins anew */
     if (c->state != CONN_CLOSING)
-        conn_advance(c);
+        conn_go_on(c);
 }
 
 static size_t gather(const struct conn *c, uv_buf_t bufs[WRITE_PIECES_MAX], size_t bytes_max,

@@ -15,26 +15,36 @@ static struct edge *edge_of(void *data)
 
 /* ---- turns ---- */
 
-/* One turn for each that was in line; who pushes itself again has its next turn the next time round. */
-static void advance_all(struct list *queue)
+/* A half of a time round the loop begins. */
+static void begin_half(struct edge *e)
+{
+    e->round_began_us = 0;
+    e->late = false;
+}
+
+/* One turn for each that was in line, while there is time; who pushes itself again has its next turn the next time. */
+static void advance_again(struct edge *e)
 {
     struct list line;
 
     list_init(&line);
-    list_splice(&line, queue);
-    while (!list_empty(&line)) {
+    list_splice(&line, &e->again);
+    while (!list_empty(&line) && !e->late) {
         struct list *first = line.next;
 
         list_remove(first);
         conn_advance(conn_of_queue(first));
     }
+    list_splice(&line, &e->again);
+    list_splice(&e->again, &line);
 }
 
 static void on_idle(uv_idle_t *idle)
 {
     struct edge *e = edge_of(idle->data);
 
-    advance_all(&e->again);
+    begin_half(e);
+    advance_again(e);
     if (list_empty(&e->again))
         uv_idle_stop(idle);
 }
@@ -61,12 +71,15 @@ bool edge_step_waiting(struct edge *e)
         list_splice(&e->asking, &e->waiting);
         e->woken = false;
     }
+    e->looking = true;
     for (int i = 0; i < EDGE_ASKING_MAX && !list_empty(&e->asking); i++) {
         struct list *first = e->asking.next;
 
         list_remove(first);
         conn_advance(conn_of_queue(first));
+        e->woken |= e->waiting.prev != first; /* it goes on, and others may wait for that */
     }
+    e->looking = false;
     return !list_empty(&e->asking) || (e->woken && !list_empty(&e->waiting));
 }
 
@@ -125,7 +138,10 @@ static void stop_turn(struct edge *e)
 /* Not the sleep that may follow: it would look like a long turn. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-    stop_turn(edge_of(prepare->data));
+    struct edge *e = edge_of(prepare->data);
+
+    stop_turn(e);
+    begin_half(e);
 }
 
 uint64_t edge_take_turn_us(struct edge *e)
@@ -146,17 +162,23 @@ void edge_on_breath(struct edge *e, void (*fn)(void *ctx), void *ctx)
 
 void edge_begin_turn(struct edge *e)
 {
+    e->woken |= !e->looking;
     if (e->turn_began_us == 0)
         e->turn_began_us = clock_us();
+    if (e->round_began_us == 0)
+        e->round_began_us = e->turn_began_us;
 }
 
 void edge_breathe(struct edge *e, bool is_short)
 {
+    uint64_t now;
+
     if (is_short && ++e->short_turns < EDGE_SHORT_TURNS)
         return;
     e->short_turns = 0;
-    if (e->on_breath != NULL && e->turn_began_us != 0 &&
-        e->turn_us + (clock_us() - e->turn_began_us) >= EDGE_BREATH_US)
+    now = clock_us();
+    e->late |= now - e->round_began_us >= EDGE_ROUND_US;
+    if (e->on_breath != NULL && e->turn_began_us != 0 && e->turn_us + (now - e->turn_began_us) >= EDGE_BREATH_US)
         e->on_breath(e->on_breath_ctx);
 }
 

@@ -26,6 +26,7 @@
 #define EDGE_ASKING_MAX 64      /* tasks that wait look again, so many in a time round the loop */
 #define EDGE_JUDGED_MAX 64      /* holders of buffers, of whom the slowest is cut */
 #define EDGE_BREATH_US  2000    /* of requests without a pause */
+#define EDGE_ROUND_US   4000    /* of requests, of those that came or of those that go on; the rest a round later */
 #define EDGE_SHORT_TURNS 4      /* in a row that are worth one look at the clock */
 #define EDGE_TURNED_AWAY_MAX                                                                                 \
     64 /* connections beyond connections_max that are told so; more wait unaccepted */
@@ -51,6 +52,7 @@ struct edge {
     struct list again;   /* have more to do */
     struct list waiting; /* for the collector, or for another task */
     struct list asking;  /* of them, those whose turn it is to look again */
+    bool looking;        /* some of `asking` look again just now */
     bool woken;          /* something has happened since the last of `waiting` looked */
     size_t count;        /* of all */
     size_t turned_away;  /* of them, those that were one too many */
@@ -59,6 +61,8 @@ struct edge {
     uint64_t turn_began_us; /* when requests began to be served, after the loop last slept; 0: not yet */
     uint64_t turn_us;       /* what they took before that sleep, not yet told */
     unsigned short_turns;   /* since the clock was looked at */
+    uint64_t round_began_us; /* this half of a time round the loop (see edge_is_late()); 0: nobody was served yet */
+    bool late;
     void (*on_breath)(void *ctx); /* see edge_on_breath() */
     void *on_breath_ctx;
     struct holders holders; /* of buffers */
@@ -83,7 +87,7 @@ void edge_destroy(struct edge **e);
  * to try again. */
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 
-/* Something happened that tasks may wait for: each shall look again ... */
+/* Something besides a request happened that tasks may wait for: each shall look again ... */
 void edge_wake_waiting(struct edge *e);
 /* ... some of them now. True if there are more. */
 bool edge_step_waiting(struct edge *e);
@@ -111,6 +115,12 @@ void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes);
 /* Requests are about to be served; they have been. `is_short`: it was little, and nothing is left to do. */
 void edge_begin_turn(struct edge *e);
 void edge_breathe(struct edge *e, bool is_short);
+/* A time round the loop has two halves: those of `again`, then those whose bytes have come. When one has taken
+ * EDGE_ROUND_US, whoever else is in it goes to `again`, so that who comes next need not wait for all of them. */
+static inline bool edge_is_late(const struct edge *e)
+{
+    return e->late;
+}
 void edge_enter(struct edge *e, struct list *all_link);
 void edge_leave(struct edge *e, struct list *all_link);
 /* The Date of now. */
