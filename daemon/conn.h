@@ -80,6 +80,7 @@ struct conn {
     struct outbox out;
 };
 
+#define CONN_MAGIC             0xc0440001u
 #define CONN_TURN_BYTES        (64u << 10) /* of answers; then others have their turn */
 #define CONN_SHORT_BYTES       4096u       /* of answers in a turn that took no time to speak of */
 #define CONN_LINGER_MS         5000u
@@ -87,9 +88,6 @@ struct conn {
 #define CONN_DISCARD_BYTES_MAX (64u << 10) /* of a body that nobody wants, to keep the connection */
 #define CONN_WRITE_BYTES_MAX   (64u << 10) /* of one queued write: its end shows that the peer reads */
 
-/* Take the connection waiting at `listener`; it closes itself and leaves the edge when it ends. False: memory
- * is refused, and it waits on. */
-bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 /* Go on with whatever can go on, for one turn. */
 void conn_advance(struct conn *c);
 /* Bytes have come or gone: the same, or, if this time round the loop has been long, in the next one. */
@@ -109,6 +107,17 @@ struct conn *conn_of(void *data);
 struct conn *conn_of_queue(struct list *queue_link);
 struct conn *conn_of_all(struct list *all_link);
 struct conn *conn_of_holding(struct holding *holding);
+
+/* Answer what is wrong, and nothing after it. */
+void conn_refuse(struct conn *c, const struct why *why);
+
+/* ---- conn_accept.c ---- */
+
+/* Take the connection waiting at `listener`; it closes itself and leaves the edge when it ends. False: memory
+ * is refused, and it waits on. */
+bool conn_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
+/* It counts no more among those of its peer. */
+void conn_leave_peers(struct conn *c);
 
 /* ---- conn_io.c ---- */
 
