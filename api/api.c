@@ -374,6 +374,17 @@ void task_end(struct task **pt)
 
 /* ---- between requests ---- */
 
+struct scope_end *api_open_scope(struct api *api)
+{
+    struct scope_end *end = mem_zalloc(api->mem, sizeof *end);
+
+    if (end != NULL && (end->scope = scope_open(api->heap)) == NULL) {
+        mem_free(api->mem, end, sizeof *end);
+        end = NULL;
+    }
+    return end;
+}
+
 void api_end_scope(struct api *api, struct scope_end **end)
 {
     if (*end == NULL)

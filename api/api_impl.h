@@ -51,6 +51,8 @@ struct api {
 #endif
 };
 
+/* NULL: memory is refused. */
+struct scope_end *api_open_scope(struct api *api);
 /* Let api_step() close the scope of *end and free *end. */
 void api_end_scope(struct api *api, struct scope_end **end);
 

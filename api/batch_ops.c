@@ -60,18 +60,9 @@ static enum err answer_u64(struct batch *b, const char *key, uint64_t n)
 /* Make sure that there is a scope to keep an object in. */
 static enum err open_scope(struct batch *b, struct why *why)
 {
-    struct mem *mem = b->task->api->mem;
-
-    if (b->made != NULL)
-        return ERR_OK;
-    struct scope_end *made = mem_zalloc(mem, sizeof *made);
-
-    if (made != NULL && (made->scope = scope_open(heap_of(b))) == NULL) {
-        mem_free(mem, made, sizeof *made);
-        made = NULL;
-    }
-    b->made = made;
-    return made != NULL ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to hold what a batch makes");
+    if (b->made == NULL)
+        b->made = api_open_scope(b->task->api);
+    return b->made != NULL ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to hold what a batch makes");
 }
 
 static enum err keep_and_answer(struct batch *b, obj_id id, struct why *why)

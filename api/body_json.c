@@ -168,6 +168,11 @@ bool body_json_is_ready(const struct body_json *b)
     return b->state == BODY_READY;
 }
 
+size_t body_json_depth_max(const struct body_json *b)
+{
+    return b->depth_max;
+}
+
 size_t body_json_text_bytes(const struct body_json *b)
 {
     return b->text.cap; /* the other thread only reads it */

@@ -25,6 +25,8 @@ struct body_json *body_json_begin(struct api *api, struct buf *text);
 bool body_json_is_ready(const struct body_json *b);
 /* What came out, once it is ready: decode_json(). The JSON is to be json_decref()ed, before body_json_end(). */
 enum err body_json_get(const struct body_json *b, json_t **ret, struct why *why);
+/* How deep its JSON may be. */
+size_t body_json_depth_max(const struct body_json *b);
 /* What its text takes. */
 size_t body_json_text_bytes(const struct body_json *b);
 /* Nobody wants it any more, ready or not. Sets *b to NULL; a NULL *b is fine. */

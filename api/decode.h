@@ -54,6 +54,9 @@ enum err decode_id(const struct decoder *d, const json_t *json, obj_id *ret, str
 /* {"$ref": ID} and nothing else: ERR_BAD_VALUE. ERR_DANGLING if no such object lives. */
 enum err decode_ref(const struct decoder *d, const json_t *json, obj_id *ret, struct why *why);
 
+/* The ID in {"$ref": ID} or {"$weak": ID}; NULL if it is neither. */
+const json_t *link_id(const json_t *json);
+
 /* A field name as a key of JSON: `$$x` means `$x`. ERR_BAD_VALUE. */
 enum err decode_name(struct slice key, struct slice *ret, struct why *why);
 /* A plain name, as in paths, ops and `field`: 1 to 255 bytes, no NUL. ERR_BAD_VALUE. */

@@ -59,6 +59,13 @@ static const json_t *only_member(const json_t *json, const char *key)
     return json_object_size(json) == 1 ? json_object_get(json, key) : NULL;
 }
 
+const json_t *link_id(const json_t *json)
+{
+    const json_t *id = only_member(json, ref_key);
+
+    return id != NULL ? id : only_member(json, weak_key);
+}
+
 enum err decode_ref(const struct decoder *d, const json_t *json, obj_id *ret, struct why *why)
 {
     const json_t *id = only_member(json, ref_key);

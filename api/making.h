@@ -1,13 +1,16 @@
 /*
  * making.h - large values of JSON become objects a piece each turn.
  *
- * Owns:      the object that is being made, and the place in the JSON up to which it is.
- * Knows not: what the object is for: that is for whoever goes on when it is made.
+ * Owns:      what is being made, what it names, and the place in the JSON up to which it is.
+ * Knows not: what it is for: that is for whoever goes on when it is made.
  *
- * decode.h makes a value in one piece, children first: 50 ms for 1 MiB of small lists. Here the containers whose
- * contents are many come first and get them one by one; what is small is made in one piece, as ever. Until all is
- * there the object is held as that of an open batch is, and others may see it grow; if a part of it is refused, all
- * of it dies.
+ *   CHECK --all of it can be taken--> MAKE --it is there--> SETTLE --nothing else is held--> `then`, in the same turn
+ *
+ * decode.h makes a value in one piece: 50 ms for 1 MiB of small lists. Here it is looked through first, a piece each turn:
+ * whatever can be refused but for memory is refused before anything is made, and the objects that it names are held
+ * from then on, so that they live until links to them are there. Then the containers whose contents are many are made
+ * and get them one by one; what is small is made in one piece, as ever. All of it is behind a veil (heap/veil.h) until
+ * `then` has put it where it belongs: nobody else sees it before, and nobody ever does if it is refused after all.
  */
 #pragma once
 #include "api/task.h"
@@ -19,10 +22,15 @@
 bool is_made_in_pieces(const struct task *t, const json_t *value);
 
 /* The rest of a request whose object has been made: its one reference now belongs to this function. `body` is the
- * request's, as it was given to make_then(). */
+ * request's, as it was given to make_then(). After an error nobody sees the object. */
 typedef enum err made_fn(struct task *t, const json_t *body, obj_id id, struct why *why);
 
 /* After the handler returns, make `value`, an object or array within `body`, as a new object with that label, which is
  * of the task's text or `body`; then call `then`, which answers. Keeps `body`. ERR_NOMEM. */
 enum err make_then(struct task *t, struct label label, const json_t *body, const json_t *value, made_fn *then,
                    struct why *why);
+
+/* The same for a patch: not the object `body` is made, but each of its members, as decode_fields() does with unset_nulls.
+ * The fields stay ours. */
+typedef enum err fields_fn(struct task *t, const struct decoded_fields *fields, struct why *why);
+enum err make_fields_then(struct task *t, const json_t *body, fields_fn *then, struct why *why);

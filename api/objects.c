@@ -319,6 +319,23 @@ enum err get_object(struct api *api, struct task *t, struct why *why)
     return reply_document(t, 200, id, (unsigned)depth, why);
 }
 
+static enum err check_patched(const struct task *t, obj_id *ret, struct why *why)
+{
+    enum err e = path_object(t, ret, why);
+
+    return e ? e : task_if_match(t, *ret, why);
+}
+
+static enum err apply_patch(struct task *t, const struct decoded_fields *edits, struct why *why)
+{
+    obj_id id;
+    enum err e;
+
+    if ((e = check_patched(t, &id, why)) || (e = heap_edit_record(t->api->heap, id, edits->fields, edits->count, why)))
+        return e;
+    return reply_document(t, 200, id, 0, why);
+}
+
 /* PATCH /v1/objects/{id} {"left":{"$ref":9},"val":null}  ->  200 the document */
 enum err patch_object(struct api *api, struct task *t, struct why *why)
 {
@@ -328,16 +345,19 @@ enum err patch_object(struct api *api, struct task *t, struct why *why)
     obj_id id;
     enum err e;
 
-    if ((e = path_object(t, &id, why)) || (e = task_if_match(t, id, why)) || (e = task_json(t, &body, why)))
+    (void)api;
+    if ((e = check_patched(t, &id, why)) || (e = task_json(t, &body, why)))
         return e;
     if (!json_is_object(body))
         return why_set(why, ERR_BAD_VALUE,
                        "a patch is an object: the fields to set, null for those to remove");
+    if (is_made_in_pieces(t, body))
+        return make_fields_then(t, body, apply_patch, why);
     if ((e = decode_fields(&d, body, true, &edits, why)))
         return e;
-    e = heap_edit_record(api->heap, id, edits.fields, edits.count, why);
+    e = apply_patch(t, &edits, why);
     fields_fini(&d, &edits);
-    return e ? e : reply_document(t, 200, id, 0, why);
+    return e;
 }
 
 /* ---- holds ---- */
