@@ -254,6 +254,11 @@ static bool end_payload(struct task *t)
 }
 
 /* Who raises the limit of a full heap, or tunes its collector, must not be refused for want of memory. */
+static bool is_beyond_limit(const struct task *t)
+{
+    return t->route != NULL && t->route->access == ACCESS_ADMIN;
+}
+
 static enum err handle_beyond_limit(struct task *t, struct why *why)
 {
     struct mem *mem = t->api->mem;
@@ -269,7 +274,7 @@ static enum err handle(struct task *t, struct why *why)
 {
     if (t->route == NULL)
         return reply_empty(t, 204); /* OPTIONS: Allow says it all */
-    if (t->route->access == ACCESS_ADMIN)
+    if (is_beyond_limit(t))
         return handle_beyond_limit(t, why);
     return t->route->handle(t->api, t, why);
 }
@@ -287,11 +292,13 @@ static enum task_turn run(struct task *t, size_t units)
     why_init(&why);
     if (task_body_is_bytes(t) && !end_payload(t))
         return fail(t, why_set(&why, ERR_NOMEM, "no memory for %zu bytes", t->payload_filled), &why);
-    if (is_long_json(t) && (t->long_json = body_json_begin(t->api, &t->body)) == NULL)
+    if (is_long_json(t) && (t->long_json = body_json_begin(t->api, &t->body, !is_beyond_limit(t))) == NULL)
         return fail(t, why_set(&why, ERR_NOMEM, "no memory to read this JSON"), &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
-        return TASK_WAIT;
-    if ((e = handle(t, &why)))
+        return body_json_step(t->long_json, units) ? TASK_MORE : TASK_WAIT;
+    e = handle(t, &why);
+    body_json_end(&t->long_json); /* whoever needs it on has taken it */
+    if (e)
         return fail(t, e, &why);
     return t->work != NULL ? work(t, units) : finish(t);
 }

@@ -16,9 +16,11 @@ struct scope_end {
     struct scope_end *next;
 };
 
-/* Long bodies (body_json.h): how many are being decoded or used, and the line of those that wait for that. */
+/* Long bodies (body_json.h): how many are being decoded or used, and the line of those that wait for that, the one that
+ * came first first. */
 struct body_line {
     size_t open;
+    uint32_t turn; /* how many left the line */
     struct body_json *first, **last;
 };
 

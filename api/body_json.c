@@ -1,31 +1,39 @@
 /*
  * body_json.c - see body_json.h.
  *
- * The other thread touches nothing but the struct. What it takes of memory is on the struct's own account while it
- * runs, and on the api's while it does not; the limit is what the api has left when it begins.
+ * The other thread touches nothing but the struct, and maps its chunks on an account of the struct's own. The api's is
+ * charged beside it: before and while it is decoded with what it may take, afterwards with what it took.
  */
 #include "api/body_json.h"
 #include "api/api_impl.h"
 #include "api/decode.h"
 #include "api/json_mem.h"
+#include "api/json_size.h"
 #include "heap/base/check.h"
+#include <stdatomic.h>
 
 #define BODY_JSON_MAGIC 0xb0d50001u
+#define BYTES_PER_UNIT  256 /* of text that is looked through */
 
-enum body_state { BODY_LINE, BODY_TEXT, BODY_READY, BODY_SPENT };
+enum body_state { BODY_SIZE, BODY_LINE, BODY_TEXT, BODY_READY, BODY_SPENT };
 
 struct body_json {
     uint32_t magic;
-    struct aside aside; /* under way in TEXT and SPENT */
+    struct aside aside;         /* under way in TEXT and SPENT */
     enum body_state state;
-    bool unwanted;          /* the task ended in LINE or TEXT */
-    struct body_json *next; /* in the line */
+    bool open;                  /* from TEXT on; not if it was refused a place there */
+    bool refusable;
+    atomic_bool unwanted;       /* the task ended in TEXT */
+    struct body_json *next;     /* in the line */
     struct api *api;
     struct buf text;
+    struct json_size size;      /* of what was looked through ... */
+    size_t sized;               /* ... bytes of the text */
     size_t depth_max;
-    struct mem mem;                        /* of jansson, on the other thread */
-    size_t passed_bytes, passed_block_bytes; /* of it, on the account of the api now */
-    json_t *json;                          /* NULL if it was refused: `why` */
+    struct mem mem;             /* of the region, on the other thread */
+    size_t charged_bytes;       /* for it, on the account of the api */
+    struct json_region region;
+    json_t *json;               /* NULL if it was refused: `why` */
     struct why why;
 };
 
@@ -42,30 +50,35 @@ static struct body_json *body_of(struct aside *aside)
 static void decode(struct aside *aside)
 {
     struct body_json *b = body_of(aside);
-    struct mem *before = json_mem_switch(&b->mem);
 
+    if (atomic_load(&b->unwanted))
+        return;
+    json_region_enter(&b->region);
     if (decode_json(buf_slice(&b->text), b->depth_max, &b->json, &b->why) != ERR_OK)
         b->json = NULL;
-    json_mem_switch(before);
+    json_region_leave();
 }
 
-static void forget(struct aside *aside)
+static void give_back(struct aside *aside)
 {
-    struct body_json *b = body_of(aside);
-    struct mem *before = json_mem_switch(&b->mem);
-
-    json_decref(b->json);
-    json_mem_switch(before);
-    mem_trim(); /* of the heap that the C library keeps for this thread, which nobody counts */
+    json_region_fini(&body_of(aside)->region);
 }
 
 /* ---- on the loop's ---- */
+
+static void charge(struct body_json *b, size_t bytes)
+{
+    mem_uncharge(b->api->mem, b->charged_bytes);
+    mem_charge_spent(b->api->mem, bytes);
+    b->charged_bytes = bytes;
+}
 
 static void destroy(struct body_json *b)
 {
     struct mem *mem = b->api->mem;
 
     mem_fini(&b->mem);
+    charge(b, 0);
     buf_fini(&b->text);
     b->magic = 0;
     mem_free(mem, b, sizeof *b);
@@ -73,7 +86,7 @@ static void destroy(struct body_json *b)
 
 static void call_line(struct api *api);
 
-static void forgotten(struct aside *aside)
+static void given_back(struct aside *aside)
 {
     struct body_json *b = body_of(aside);
     struct api *api = b->api;
@@ -94,8 +107,7 @@ static void run_aside(struct body_json *b, void (*run)(struct aside *), void (*d
 static void spend(struct body_json *b)
 {
     b->state = BODY_SPENT;
-    mem_pass(b->api->mem, &b->mem, b->passed_bytes, b->passed_block_bytes);
-    run_aside(b, forget, forgotten);
+    run_aside(b, give_back, given_back);
 }
 
 static void decoded(struct aside *aside)
@@ -103,49 +115,98 @@ static void decoded(struct aside *aside)
     struct body_json *b = body_of(aside);
 
     b->state = BODY_READY;
-    b->passed_bytes = b->mem.used_bytes;
-    b->passed_block_bytes = b->mem.block_bytes;
-    mem_pass(&b->mem, b->api->mem, b->passed_bytes, b->passed_block_bytes);
+    charge(b, b->mem.used_bytes);
     buf_fini(&b->text);
-    if (b->unwanted)
+    if (atomic_load(&b->unwanted))
         spend(b);
 }
 
-/* What may be asked for until the account of the api is full. */
-static size_t room_of(const struct mem *mem)
+/* ---- the line ---- */
+
+static struct body_json **find_shortest(struct body_line *line)
 {
-    if (mem->max_bytes == 0)
-        return 0;
-    return mem->used_bytes < mem->max_bytes ? mem->max_bytes - mem->used_bytes : 1;
+    struct body_json **found = &line->first;
+
+    for (struct body_json **at = found; *at != NULL; at = &(*at)->next)
+        if ((*at)->text.len < (*found)->text.len)
+            found = at;
+    return found;
+}
+
+static void leave_line(struct body_line *line, struct body_json **at)
+{
+    struct body_json *b = *at;
+
+    *at = b->next;
+    if (line->last == &b->next)
+        line->last = at;
+    b->next = NULL;
+}
+
+/* Is there room for its JSON? Asked for at once, so that it is there when it is needed. */
+static bool find_room(struct body_json *b)
+{
+    size_t bytes = json_size_bytes(&b->size);
+
+    if (!b->refusable)
+        mem_charge_spent(b->api->mem, bytes);
+    else if (!mem_charge(b->api->mem, bytes))
+        return false;
+    b->charged_bytes = bytes;
+    return true;
 }
 
 static void open_body(struct body_json *b)
 {
     b->api->bodies.open++;
+    b->open = true;
     b->state = BODY_TEXT;
-    mem_init(&b->mem, room_of(b->api->mem));
+    mem_init(&b->mem, b->charged_bytes);
     run_aside(b, decode, decoded);
 }
 
-/* Whose turn it is; those that nobody wants any more have none. */
+static void refuse(struct body_json *b)
+{
+    why_set(&b->why, ERR_NOMEM, "no memory for up to %zu bytes that %zu of JSON may take", json_size_bytes(&b->size),
+            b->text.len);
+    buf_fini(&b->text);
+    b->state = BODY_READY;
+}
+
+/* Whose turn it is. Who finds no room beside others waits until they are gone: their end calls again. */
 static void call_line(struct api *api)
 {
     struct body_line *line = &api->bodies;
 
     while (line->first != NULL && line->open < BODIES_OPEN_MAX) {
-        struct body_json *b = line->first;
+        bool oldest = (line->turn + 1) % BODIES_OLDEST_EVERY == 0;
+        struct body_json **at = oldest ? &line->first : find_shortest(line), *b = *at;
+        bool room = find_room(b);
 
-        line->first = b->next;
-        if (line->first == NULL)
-            line->last = &line->first;
-        if (b->unwanted)
-            destroy(b);
-        else
+        if (!room && line->open > 0)
+            return;
+        line->turn++;
+        leave_line(line, at);
+        if (room)
             open_body(b);
+        else
+            refuse(b);
     }
 }
 
-struct body_json *body_json_begin(struct api *api, struct buf *text)
+static void join_line(struct body_json *b)
+{
+    struct body_line *line = &b->api->bodies;
+
+    b->state = BODY_LINE;
+    *line->last = b;
+    line->last = &b->next;
+    call_line(b->api);
+}
+
+/* ---- from task to task ---- */
+
+struct body_json *body_json_begin(struct api *api, struct buf *text, bool refusable)
 {
     struct body_json *b = mem_zalloc(api->mem, sizeof *b);
 
@@ -153,13 +214,29 @@ struct body_json *body_json_begin(struct api *api, struct buf *text)
         return NULL;
     b->magic = BODY_JSON_MAGIC;
     b->api = api;
+    b->refusable = refusable;
     b->text = *text;
     buf_init(text, api->mem, text->max);
     b->depth_max = (size_t)api->settings->json_depth_max;
-    *api->bodies.last = b;
-    api->bodies.last = &b->next;
-    call_line(api);
+    json_region_init(&b->region, &b->mem);
     return b;
+}
+
+bool body_json_step(struct body_json *b, size_t units)
+{
+    size_t left = b->text.len - b->sized;
+
+    CHECK_IS(b, BODY_JSON_MAGIC);
+    if (b->state != BODY_SIZE)
+        return false;
+    if (units < left / BYTES_PER_UNIT)
+        left = units * BYTES_PER_UNIT;
+    json_size_add(&b->size, (struct slice){b->text.data + b->sized, left});
+    b->sized += left;
+    if (b->sized < b->text.len)
+        return true;
+    join_line(b);
+    return b->state == BODY_READY;
 }
 
 bool body_json_is_ready(const struct body_json *b)
@@ -190,6 +267,16 @@ enum err body_json_get(const struct body_json *b, json_t **ret, struct why *why)
     return ERR_OK;
 }
 
+static void quit_line(struct body_json *b)
+{
+    struct body_line *line = &b->api->bodies;
+    struct body_json **at = &line->first;
+
+    while (*at != b)
+        at = &(*at)->next;
+    leave_line(line, at);
+}
+
 void body_json_end(struct body_json **pb)
 {
     struct body_json *b = *pb;
@@ -198,7 +285,15 @@ void body_json_end(struct body_json **pb)
     if (b == NULL)
         return;
     CHECK_IS(b, BODY_JSON_MAGIC);
-    b->unwanted = true;
-    if (b->state == BODY_READY)
+    if (b->state == BODY_TEXT) {
+        atomic_store(&b->unwanted, true);
+        return;
+    }
+    if (b->open) {
         spend(b);
+        return;
+    }
+    if (b->state == BODY_LINE)
+        quit_line(b);
+    destroy(b);
 }

@@ -29,8 +29,8 @@ struct making {
     struct decoder d;
     enum phase phase;
     struct next next;
-    json_t *body;
-    const json_t *value;
+    struct body_json *source; /* of these two */
+    const json_t *body, *value;
     struct label label;
     struct scope_end *named; /* holds what the JSON names, from its check until it is made */
     struct scope_end *made;  /* holds the object, or those in the fields; NULL when somebody else does */
@@ -338,7 +338,8 @@ static size_t making_bytes(size_t depth_max)
     return sizeof(struct making) + depth_max * sizeof(struct frame);
 }
 
-/* What is still held is let go of bit by bit, and what was made of it dies behind its veil. */
+/* What is still held is let go of bit by bit, and what was made of it dies behind its veil. The task gets its JSON back:
+ * the handler may still be there. */
 static void making_destroy(struct task *t, void *ctx)
 {
     struct making *m = ctx;
@@ -347,7 +348,7 @@ static void making_destroy(struct task *t, void *ctx)
     api_end_scope(t->api, &m->made);
     veil_forsake(&m->veil);
     mem_free(t->api->mem, m->fields.block, m->fields.block_bytes);
-    json_decref(m->body);
+    t->long_json = m->source;
     mem_free(t->api->mem, m, making_bytes(m->depth_max));
 }
 
@@ -376,7 +377,9 @@ static struct making *new_making(struct task *t, const json_t *body, const json_
         return NULL;
     }
     m->d = task_decoder(t);
-    m->body = json_incref((json_t *)(uintptr_t)body);
+    m->source = t->long_json;
+    t->long_json = NULL;
+    m->body = body;
     m->value = value;
     m->depth_max = depth_max;
     return m;

@@ -26,7 +26,7 @@ bool is_made_in_pieces(const struct task *t, const json_t *value);
 typedef enum err made_fn(struct task *t, const json_t *body, obj_id id, struct why *why);
 
 /* After the handler returns, make `value`, an object or array within `body`, as a new object with that label, which is
- * of the task's text or `body`; then call `then`, which answers. Keeps `body`. ERR_NOMEM. */
+ * of the task's text or `body`; then call `then`, which answers. Takes the task's long_json, where they are. ERR_NOMEM. */
 enum err make_then(struct task *t, struct label label, const json_t *body, const json_t *value, made_fn *then,
                    struct why *why);
 

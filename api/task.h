@@ -68,7 +68,7 @@ struct task {
     size_t body_seen;        /* bytes fed so far */
     bool body_whole;         /* ... and that was all */
     bool body_is_bytes;      /* raw ones, no JSON */
-    struct body_json *long_json; /* what became of a long body of JSON; NULL: it is in `body` */
+    struct body_json *long_json; /* what becomes of a long body of JSON, until the handler has run; NULL: it is in `body` */
     struct payload *payload; /* a body of bytes, for the heap; NULL before its first, and once the handler took it */
     size_t payload_filled;   /* with what has come; the rest is room */
 

@@ -51,15 +51,6 @@ void mem_uncharge(struct mem *m, size_t size)
     m->used_bytes -= size;
 }
 
-void mem_pass(struct mem *from, struct mem *to, size_t used_bytes, size_t block_bytes)
-{
-    CHECK(block_bytes <= used_bytes && block_bytes <= from->block_bytes);
-    mem_uncharge(from, used_bytes);
-    mem_charge_spent(to, used_bytes);
-    from->block_bytes -= block_bytes;
-    to->block_bytes += block_bytes;
-}
-
 static size_t as_block(size_t size)
 {
     return size < MEM_BLOCK_BYTES_MAX ? size : 0;

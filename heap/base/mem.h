@@ -67,9 +67,6 @@ void mem_settle(void);
  * accounts. About 1 us a MiB. */
 size_t mem_blocks_resident(void);
 
-/* Blocks of one account are on another from here on; neither is asked. `block_bytes`: as struct mem counts them. */
-void mem_pass(struct mem *from, struct mem *to, size_t used_bytes, size_t block_bytes);
-
 /* Put `size` bytes on the account, or refuse (cap, test). */
 bool mem_charge(struct mem *m, size_t size);
 /* The same for what is spent already and cannot be refused any more. */

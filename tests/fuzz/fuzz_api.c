@@ -12,6 +12,7 @@
  *     +3000                          lets 3 seconds pass
  */
 #include "api/api.h"
+#include "api/json_mem.h"
 #include "heap/base/check.h"
 #include "tests/fuzz/fuzz.h"
 #include <inttypes.h>
@@ -113,6 +114,7 @@ static void open_world(struct world *w)
 
     *w = (struct world){.now_ms = 1000};
     mem_init(&w->mem, 0);
+    json_mem_use(&w->mem);
     settings_defaults(&w->settings);
     w->settings.json_inline_bytes_max = 64; /* so that long bodies need not be long */
     CHECK(heap_create(&w->mem, 7, &w->heap) == ERR_OK && gc_create(w->heap, &w->gc) == ERR_OK);

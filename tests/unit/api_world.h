@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "api/api.h"
+#include "api/json_mem.h"
 #include "heap/root.h"
 #include "tests/unit/unit.h"
 #include <jansson.h>
@@ -117,6 +118,7 @@ static inline struct world *world_new(void)
 
     ck_assert_ptr_nonnull(w);
     mem_init(&w->mem, 0);
+    json_mem_use(&w->mem); /* so that world_free() finds what of JSON was left behind */
     settings_defaults(&w->settings);
     w->now_ms = 1000;
     w->feed_bytes = SIZE_MAX;

@@ -5,15 +5,6 @@
 
 #define MIB (1u << 20)
 
-/* Everything that jansson takes is on the account too, so that world_free() finds what was left behind. */
-static struct world *strict_world(void)
-{
-    struct world *w = world_new();
-
-    json_mem_use(&w->mem);
-    return w;
-}
-
 /* {"items":[[],[],...]} of about `len` bytes, to be freed. */
 static char *long_body(size_t len)
 {
@@ -41,15 +32,27 @@ static struct task *begin_post(struct world *w, const char *body)
     return t;
 }
 
+/* Its text has been looked through, and is being decoded or waits in line. */
+static void step_into_line(struct task *t)
+{
+    enum task_turn turn;
+
+    do
+        turn = task_step(t, STEP_UNITS);
+    while (turn == TASK_MORE);
+    ck_assert_int_eq(turn, TASK_WAIT);
+}
+
 START_TEST(others_are_served_while_a_long_body_is_decoded)
 {
-    struct world *w = strict_world();
+    struct world *w = world_new();
     json_int_t other = create(w, "{\"fields\":{\"a\":1}}");
     char *body = long_body(MIB - 10);
     struct task *t;
 
     w->holds_asides = true;
     t = begin_post(w, body);
+    step_into_line(t);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(task_step(t, STEP_UNITS), TASK_WAIT);
         must_say(w, f("GET /v1/objects/" ID "/fields/a", other), "", 200, "1");
@@ -69,7 +72,7 @@ END_TEST
 
 START_TEST(a_short_body_is_not_sent_away)
 {
-    struct world *w = strict_world();
+    struct world *w = world_new();
     char *body = long_body(w->settings.json_inline_bytes_max - 3);
 
     w->holds_asides = true;
@@ -101,7 +104,7 @@ START_TEST(the_answer_is_the_same_wherever_it_was_decoded)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
-        struct world *w = strict_world(), *aside = strict_world();
+        struct world *w = world_new(), *aside = world_new();
 
         aside->settings.json_inline_bytes_max = 0;
         json_mem_use(&w->mem);
@@ -119,18 +122,18 @@ END_TEST
 
 START_TEST(a_task_that_ends_meanwhile_leaves_nothing)
 {
-    struct world *w = strict_world();
+    struct world *w = world_new();
     char *body = long_body(100000);
     struct heap_stats stats;
     struct task *t;
 
     w->holds_asides = true;
     t = begin_post(w, body);
-    ck_assert_int_eq(task_step(t, STEP_UNITS), TASK_WAIT);
+    step_into_line(t);
     task_end(&t);
     fake_run_asides(w);
     t = begin_post(w, body);
-    ck_assert_int_eq(task_step(t, STEP_UNITS), TASK_WAIT);
+    step_into_line(t);
     fake_run_asides(w);
     task_end(&t); /* it is decoded, and nobody has looked */
     fake_run_asides(w);
@@ -162,20 +165,17 @@ static bool post_with_refusal(struct world *w, const char *body, uint64_t nth)
 START_TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text)
 {
     enum { TASKS = 3 * BODIES_OPEN_MAX };
-    struct world *w = strict_world();
+    struct world *w = world_new();
     char *body = long_body(100000);
     struct task *t[TASKS];
-    size_t text_bytes;
 
     w->holds_asides = true;
     for (int i = 0; i < TASKS; i++) {
         t[i] = begin_post(w, body);
-        ck_assert_int_eq(task_step(t[i], STEP_UNITS), TASK_WAIT);
+        step_into_line(t[i]);
     }
-    text_bytes = w->mem.used_bytes;
     task_end(&t[TASKS - 1]); /* it has waited in vain */
     fake_run_asides(w);
-    ck_assert_uint_gt(w->mem.used_bytes, text_bytes); /* some are JSON now */
     for (int i = 0; i < BODIES_OPEN_MAX; i++)
         ck_assert_int_eq(task_step(t[i], 1), TASK_MORE);
     ck_assert_int_eq(task_step(t[BODIES_OPEN_MAX], 1), TASK_WAIT);
@@ -191,9 +191,145 @@ START_TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text)
 }
 END_TEST
 
+/* As many as may be open at a time: until they are done, all others wait. */
+static void fill_seats(struct world *w, struct task **t, const char *body)
+{
+    for (int i = 0; i < BODIES_OPEN_MAX; i++) {
+        t[i] = begin_post(w, body);
+        step_into_line(t[i]);
+    }
+}
+
+static void finish_one(struct world *w, struct task **t)
+{
+    forget_answer(w);
+    fake_run_asides(w);
+    run(w, *t, SLICE(""));
+    ck_assert_int_eq(w->status, 201);
+    task_end(t);
+    fake_run_asides(w);
+}
+
+START_TEST(short_ones_come_first_and_sometimes_the_oldest)
+{
+    enum { WAITING = 7 };
+    static const int order[WAITING] = {1, 2, 3, 0, 4, 5, 6}; /* by arrival */
+    struct world *w = world_new();
+    char *body = long_body(200000), *less = long_body(70000);
+    struct task *seats[BODIES_OPEN_MAX], *t[WAITING];
+
+    w->holds_asides = true;
+    fill_seats(w, seats, less);
+    for (int i = 0; i < WAITING; i++) {
+        t[i] = begin_post(w, i == 0 ? body : less);
+        step_into_line(t[i]);
+    }
+    for (int n = 0; n < BODIES_OPEN_MAX; n++)
+        finish_one(w, &seats[n]);
+    for (int n = 0; n < WAITING; n++) {
+        for (int m = n + BODIES_OPEN_MAX; m < WAITING; m++)
+            ck_assert_int_eq(task_step(t[order[m]], 1), TASK_WAIT);
+        finish_one(w, &t[order[n]]);
+    }
+    free(less);
+    free(body);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(who_ends_in_the_line_is_gone_at_once)
+{
+    struct world *w = world_new();
+    char *body = long_body(100000);
+    struct task *seats[BODIES_OPEN_MAX], *t;
+    size_t before;
+
+    w->holds_asides = true;
+    fill_seats(w, seats, body);
+    ask(w, "GET /livez", ""); /* so that there is a task to begin with */
+    before = w->mem.used_bytes;
+    t = begin_post(w, body);
+    step_into_line(t);
+    ck_assert_uint_gt(w->mem.used_bytes, before + 100000);
+    task_end(&t);
+    ck_assert_uint_le(w->mem.used_bytes, before);
+    for (int n = 0; n < BODIES_OPEN_MAX; n++)
+        finish_one(w, &seats[n]);
+    free(body);
+    world_free(w);
+}
+END_TEST
+
+/* A collect needs nothing of its body any more while it waits. */
+START_TEST(who_waits_for_something_else_keeps_no_seat)
+{
+    struct world *w = world_new();
+    struct request r = {.method = METHOD_POST, .grant = {.access = ACCESS_ADMIN}, .framed = true, .path = SLICE("/v1/gc/collect"), .has_body = true};
+    struct task *collects[BODIES_OPEN_MAX], *t;
+    char *body = long_body(100000);
+    enum task_turn turn;
+
+    w->settings.json_inline_bytes_max = 0;
+    for (int i = 0; i < BODIES_OPEN_MAX; i++) {
+        collects[i] = api_begin(w->api, &r);
+        task_feed(collects[i], SLICE("{\"generation\":0}"), true);
+        step_into_line(collects[i]); /* through it, and waiting for the collector */
+    }
+    t = begin_post(w, body);
+    while ((turn = task_step(t, STEP_UNITS)) == TASK_MORE)
+        ;
+    ck_assert_int_eq(turn, TASK_DONE);
+    task_end(&t);
+    for (int i = 0; i < BODIES_OPEN_MAX; i++) {
+        forget_answer(w);
+        run(w, collects[i], SLICE(""));
+        ck_assert_int_eq(w->status, 200);
+        task_end(&collects[i]);
+    }
+    free(body);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(who_finds_no_room_beside_others_waits_for_it)
+{
+    enum { TASKS = 3 };
+    struct world *w = world_new();
+    char *body = long_body(100000);
+    struct task *t[TASKS];
+
+    w->holds_asides = true;
+    w->mem.max_bytes = w->mem.peak_bytes = w->mem.used_bytes + 12 * MIB; /* one takes up to 8 */
+    for (int i = 0; i < TASKS; i++) {
+        t[i] = begin_post(w, body);
+        step_into_line(t[i]);
+    }
+    for (int i = 0; i < TASKS; i++)
+        finish_one(w, &t[i]);
+    ck_assert_uint_le(w->mem.peak_bytes, w->mem.max_bytes);
+    w->mem.max_bytes = 0;
+    free(body);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_full_account_refuses_no_change_of_settings)
+{
+    struct world *w = world_new();
+
+    w->settings.json_inline_bytes_max = 0;
+    ask(w, "GET /livez", ""); /* so that there is a task to begin with */
+    w->mem.max_bytes = w->mem.used_bytes + 10000;
+    must_refuse(w, "POST /v1/objects", "{}", 507, "heap-full");
+    must_say(w, "PATCH /v1/config", "{\"memory_bytes_max\":0}", 200, NULL);
+    must_say(w, "POST /v1/objects", "{}", 201, NULL);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(memory_that_is_refused_is_507_and_leaves_nothing)
 {
-    struct world *w = strict_world();
+    struct world *w = world_new();
     char *body = long_body(100000);
     uint64_t nth = 1;
 
@@ -207,7 +343,7 @@ END_TEST
 
 START_TEST(a_full_account_refuses_what_is_decoded_elsewhere_too)
 {
-    struct world *w = strict_world();
+    struct world *w = world_new();
     char *body = long_body(MIB - 10);
 
     w->mem.max_bytes = w->mem.used_bytes + 4 * MIB; /* the text has room, and its JSON has not */
@@ -226,6 +362,11 @@ int main(int argc, char **argv)
         TEST(the_answer_is_the_same_wherever_it_was_decoded),
         TEST(a_task_that_ends_meanwhile_leaves_nothing),
         TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text),
+        TEST(short_ones_come_first_and_sometimes_the_oldest),
+        TEST(who_ends_in_the_line_is_gone_at_once),
+        TEST(who_waits_for_something_else_keeps_no_seat),
+        TEST(who_finds_no_room_beside_others_waits_for_it),
+        TEST(a_full_account_refuses_no_change_of_settings),
         TEST(memory_that_is_refused_is_507_and_leaves_nothing),
         TEST(a_full_account_refuses_what_is_decoded_elsewhere_too),
     };

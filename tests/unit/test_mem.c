@@ -181,24 +181,6 @@ START_TEST(discarding_zeroes_the_whole_pages_inside_and_no_other_byte)
 }
 END_TEST
 
-START_TEST(blocks_pass_from_one_account_to_another_and_may_pass_its_cap)
-{
-    struct mem a, b;
-    char *block;
-
-    mem_init(&a, 0);
-    mem_init(&b, 10);
-    block = mem_alloc(&a, 100);
-    ck_assert_ptr_nonnull(block);
-    mem_pass(&a, &b, a.used_bytes, a.block_bytes);
-    ck_assert(a.used_bytes == 0 && a.block_bytes == 0);
-    ck_assert(b.used_bytes == 100 && b.block_bytes == 100 && b.peak_bytes == 100);
-    mem_free(&b, block, 100);
-    mem_fini(&a);
-    mem_fini(&b);
-}
-END_TEST
-
 START_TEST(a_leak_stops_the_process)
 {
     struct mem m;
@@ -231,7 +213,6 @@ int main(int argc, char **argv)
         TEST(mapped_pages_are_zeroed_aligned_and_charged),
         TEST(reserved_space_costs_nothing_and_reads_as_zero),
         TEST(discarding_zeroes_the_whole_pages_inside_and_no_other_byte),
-        TEST(blocks_pass_from_one_account_to_another_and_may_pass_its_cap),
         TEST(a_leak_stops_the_process, .aborts = true),
         TEST(giving_back_more_than_was_taken_stops_the_process, .aborts = true),
     };
