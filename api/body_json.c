@@ -24,7 +24,7 @@ struct body_json {
     bool open;                  /* from TEXT on; not if it was refused a place there */
     bool refusable;
     atomic_bool unwanted;       /* the task ended in TEXT */
-    struct body_json *next;     /* in the line */
+    struct body_json *next, **at; /* in the line */
     struct api *api;
     struct buf text;
     struct json_size size;      /* of what was looked through ... */
@@ -123,24 +123,23 @@ static void decoded(struct aside *aside)
 
 /* ---- the line ---- */
 
-static struct body_json **find_shortest(struct body_line *line)
+static struct body_json *find_shortest(const struct body_line *line)
 {
-    struct body_json **found = &line->first;
+    struct body_json *found = line->first, *b = found;
 
-    for (struct body_json **at = found; *at != NULL; at = &(*at)->next)
-        if ((*at)->text.len < (*found)->text.len)
-            found = at;
+    for (int i = 0; i < BODIES_LOOKED_AT_MAX && b != NULL; i++, b = b->next)
+        if (b->text.len < found->text.len)
+            found = b;
     return found;
 }
 
-static void leave_line(struct body_line *line, struct body_json **at)
+static void leave_line(struct body_line *line, struct body_json *b)
 {
-    struct body_json *b = *at;
-
-    *at = b->next;
-    if (line->last == &b->next)
-        line->last = at;
-    b->next = NULL;
+    *b->at = b->next;
+    if (b->next != NULL)
+        b->next->at = b->at;
+    else
+        line->last = b->at;
 }
 
 /* Is there room for its JSON? Asked for at once, so that it is there when it is needed. */
@@ -180,13 +179,13 @@ static void call_line(struct api *api)
 
     while (line->first != NULL && line->open < BODIES_OPEN_MAX) {
         bool oldest = (line->turn + 1) % BODIES_OLDEST_EVERY == 0;
-        struct body_json **at = oldest ? &line->first : find_shortest(line), *b = *at;
+        struct body_json *b = oldest ? line->first : find_shortest(line);
         bool room = find_room(b);
 
         if (!room && line->open > 0)
             return;
         line->turn++;
-        leave_line(line, at);
+        leave_line(line, b);
         if (room)
             open_body(b);
         else
@@ -199,6 +198,7 @@ static void join_line(struct body_json *b)
     struct body_line *line = &b->api->bodies;
 
     b->state = BODY_LINE;
+    b->at = line->last;
     *line->last = b;
     line->last = &b->next;
     call_line(b->api);
@@ -267,16 +267,6 @@ enum err body_json_get(const struct body_json *b, json_t **ret, struct why *why)
     return ERR_OK;
 }
 
-static void quit_line(struct body_json *b)
-{
-    struct body_line *line = &b->api->bodies;
-    struct body_json **at = &line->first;
-
-    while (*at != b)
-        at = &(*at)->next;
-    leave_line(line, at);
-}
-
 void body_json_end(struct body_json **pb)
 {
     struct body_json *b = *pb;
@@ -294,6 +284,6 @@ void body_json_end(struct body_json **pb)
         return;
     }
     if (b->state == BODY_LINE)
-        quit_line(b);
+        leave_line(&b->api->bodies, b);
     destroy(b);
 }

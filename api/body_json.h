@@ -20,6 +20,7 @@
 
 #define BODIES_OPEN_MAX 4
 #define BODIES_OLDEST_EVERY 4
+#define BODIES_LOOKED_AT_MAX 1024 /* of the line, for a short one */
 
 struct body_json;
 

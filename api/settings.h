@@ -15,7 +15,7 @@ struct json_t;
 struct settings {
     /* what a request may be */
     uint64_t json_body_bytes_max;      /* 1 MiB */
-    uint64_t json_inline_bytes_max;    /* 64 KiB: longer bodies are decoded on another thread */
+    uint64_t json_inline_bytes_max;    /* 16 KiB, 1.5 ms of many small lists: longer bodies are decoded on another thread */
     uint64_t json_depth_max;           /* 64 */
     uint64_t batch_line_bytes_max;     /* 64 KiB */
     uint64_t batch_ops_max;            /* 2^31: ops of one batch */

@@ -27,7 +27,7 @@
 #define WIRE_DEPTH_OBJECTS_MAX 1000    /* objects shown by one ?depth= */
 
 #define WIRE_JSON_BODY_BYTES_MAX (1u << 20)
-#define WIRE_JSON_INLINE_BYTES_MAX (64u << 10)
+#define WIRE_JSON_INLINE_BYTES_MAX (16u << 10)
 #define WIRE_JSON_DEPTH_MAX 64
 #define WIRE_BATCH_LINE_BYTES_MAX (64u << 10)
 #define WIRE_BYTES_BODY_MAX (64u << 20)

@@ -99,5 +99,40 @@ class AllBodiesAside(LongBodies):
         self.ok(self.c.patch("/v1/config", {"json_inline_bytes_max": 0}))
 
 
+class WhatTheyTake(HeapdTest):
+    """The memory of long bodies: never more than there is, and not for longer than they need it."""
+    options = ("--max-memory", "48M")
+    fresh = True
+
+    def begin(self):
+        super().begin()
+        with open(f"/proc/{self.daemon.process.pid}/maps") as maps:
+            if "libasan" in maps.read():
+                self.skipTest("sanitizers keep what was freed")
+
+    def memory(self, name):
+        with open(f"/proc/{self.daemon.process.pid}/status") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith(name))
+
+    def put_all(self, count, items, status):
+        """`count` lists at once, where none can be put."""
+        body = b'{"items":[' + b",".join([b"[]"] * items) + b"]}"
+        wires = [self.wire().ask("PUT", "/v1/roots/r", body) for _ in range(count)]
+        self.assertEqual({w.answer().status for w in wires}, {status})
+
+    def test_all_together_stay_below_the_cap_and_wait_for_each_other(self):
+        before = self.memory("VmRSS")
+        self.put_all(10, 100_000, 422)                              # 20 MB each
+        self.put_all(2, 340_000, 507)                               # 66 MB
+        self.assertLess(self.memory("VmHWM"), before + 48 * MIB)
+
+    def test_nothing_of_them_stays(self):
+        self.put_all(1, 10_000, 422)
+        before = self.memory("VmRSS")
+        for _ in range(5):
+            self.put_all(8, 100_000, 422)
+        self.assertTrue(eventually(lambda: self.memory("VmRSS") < before + 8 * MIB))
+
+
 if __name__ == "__main__":
     unittest.main()
