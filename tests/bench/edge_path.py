@@ -30,9 +30,10 @@ def compare(what, beside, bar, ours, theirs, note=""):
     busy = [median(said["rate"] * said["cpu_us"] / 1e6 for said in side) for side in (ours, theirs)]
     by_rate, by_cpu = paired(*rates), 1 / paired(*cpu)
     ratio, by = (by_rate, "rates") if min(busy) >= BUSY else (by_cpu, "CPU a request, for the client was the limit")
+    asked = " and ".join(f"{median(said['asked'] for said in side):.0%}" for side in (ours, theirs) if "asked" in side[0])
     each = ", ".join(f"{a / b:.2f}" for a, b in zip(*rates))
     said = (f"{len(ours)} pairs, ratios of rates {each}; CPU a request {median(cpu[0]):.2f} and {median(cpu[1]):.2f} us, "
-            f"ratio {by_cpu:.2f}; busy {busy[0]:.0%} and {busy[1]:.0%}: judged by {by}")
+            f"ratio {by_cpu:.2f}; busy {busy[0]:.0%} and {busy[1]:.0%}, wrk {asked}: judged by {by}")
     return Row(what, kilo(rates[0]), f"{beside} {kilo(rates[1])}", ratio, f"at least {bar:g}", ratio >= bar,
                note=f"{said}{'; ' if note else ''}{note}", measured={"heapd": ours, "beside": theirs})
 
