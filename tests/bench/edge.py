@@ -3,8 +3,8 @@ edge.py - heapd's door beside those of others; tests/bench/edge builds what this
 
 Every row is the median of pairs: heapd, the peer, heapd, the peer, asked by the same client with as many connections
 and the same bytes. Servers run on one core and clients on the other, each server as one process (edge_path.py says what
-that means for those that need a second). Where a server was not busy all the time, the client was the limit: then not
-the rates are compared but the CPU time that the servers took for a request.
+that means for those that need a second). Where a server was not busy all the time, or wrk was, the client was the limit:
+then not the rates are compared but the CPU time that the servers took for a request.
 """
 import argparse
 import signal
