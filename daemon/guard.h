@@ -1,5 +1,5 @@
 /*
- * guard.h - what a request must look like before anybody believes it: stricter than other parsers are.
+ * guard.h - what a request must look like before anybody believes it: stricter than the parser behind it.
  *
  * Owns:      the syntax that heapd refuses although llhttp would take it, the limits of a head, and the rules
  * of how a body is framed. Knows not: sockets, which hosts are ours (doors.h), what a request means.

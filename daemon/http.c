@@ -212,26 +212,12 @@ static struct slice request_line(struct slice head)
     return (struct slice){head.data, (size_t)(cr - head.data)};
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && is_blank(s.data[s.len - 1]))
-        s.len--;
-    while (s.len > 0 && is_blank(s.data[0]))
-        take(&s, 1);
-    return s;
-}
-
 static void finish_headers(struct http_head *head)
 {
     for (size_t i = 0; i < head->request.header_count; i++) {
         struct header *h = &head->headers[i];
 
-        h->value = trim(h->value);
+        h->value = slice_trim(h->value);
         guard_note_header(&head->facts, h);
     }
 }
