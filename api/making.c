@@ -5,7 +5,7 @@
  */
 #include "api/making.h"
 #include "heap/base/check.h"
-#include "heap/veil.h"
+#include "heap/staging.h"
 
 #define NODES_PER_UNIT 4 /* a value takes about 50 ns, an op of a batch 500 */
 
@@ -34,7 +34,7 @@ struct making {
     struct label label;
     struct scope_end *named; /* holds what the JSON names, from its check until it is made */
     struct scope_end *made;  /* holds the object, or those in the fields; NULL when somebody else does */
-    struct veil *veil;
+    struct staging *staging;
     struct decoded_fields fields; /* of a patch, with room for all of its members */
     size_t depth, depth_max;
     struct frame frames[];
@@ -249,11 +249,11 @@ static enum err begin_making(struct making *m, struct why *why)
     enum err e;
 
     m->phase = MAKE_IT;
-    if ((m->veil = veil_open(m->d.heap)) == NULL)
+    if ((m->staging = staging_open(m->d.heap)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory to make a large object");
-    veil_enter(m->veil);
+    staging_enter(m->staging);
     e = m->next.fields != NULL ? begin_fields(m, why) : begin_object(m, why);
-    veil_leave(m->veil);
+    staging_leave(m->staging);
     return e;
 }
 
@@ -285,11 +285,11 @@ static enum err finish(struct task *t, struct making *m, struct why *why)
 {
     enum err e;
 
-    veil_enter(m->veil);
+    staging_enter(m->staging);
     e = m->next.fields != NULL ? finish_fields(t, m, why) : finish_object(t, m, why);
-    veil_leave(m->veil);
+    staging_leave(m->staging);
     if (e == ERR_OK)
-        veil_lift(&m->veil);
+        staging_publish(&m->staging);
     return e;
 }
 
@@ -304,9 +304,9 @@ static enum err make_some(struct making *m, size_t nodes, struct why *why)
 {
     enum err e;
 
-    veil_enter(m->veil);
+    staging_enter(m->staging);
     e = walk(m, &nodes, why);
-    veil_leave(m->veil);
+    staging_leave(m->staging);
     if (m->depth == 0)
         m->phase = SETTLE_IT;
     return e;
@@ -338,7 +338,7 @@ static size_t making_bytes(size_t depth_max)
     return sizeof(struct making) + depth_max * sizeof(struct frame);
 }
 
-/* What is still held is let go of bit by bit, and what was made of it dies behind its veil. The task gets its JSON back:
+/* What is still held is let go of bit by bit, and what was made of it dies unpublished. The task gets its JSON back:
  * the handler may still be there. */
 static void making_destroy(struct task *t, void *ctx)
 {
@@ -346,7 +346,7 @@ static void making_destroy(struct task *t, void *ctx)
 
     api_end_scope(t->api, &m->named);
     api_end_scope(t->api, &m->made);
-    veil_forsake(&m->veil);
+    staging_abandon(&m->staging);
     mem_free(t->api->mem, m->fields.block, m->fields.block_bytes);
     t->long_json = m->source;
     mem_free(t->api->mem, m, making_bytes(m->depth_max));

@@ -9,7 +9,7 @@
  * decode.h makes a value in one piece: 50 ms for 1 MiB of small lists. Here it is looked through first, a piece each turn:
  * whatever can be refused but for memory is refused before anything is made, and the objects that it names are held
  * from then on, so that they live until links to them are there. Then the containers whose contents are many are made
- * and get them one by one; what is small is made in one piece, as ever. All of it is behind a veil (heap/veil.h) until
+ * and get them one by one; what is small is made in one piece, as ever. All of it is staged (heap/staging.h) until
  * `then` has put it where it belongs: nobody else sees it before, and nobody ever does if it is refused after all.
  */
 #pragma once

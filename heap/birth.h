@@ -21,12 +21,12 @@ ALWAYS_INLINE void object_begin(struct heap *h, slot_t slot, enum object_kind ki
     h->stats.live_bytes += bytes;
 }
 
-/* Everybody may know it now, unless it is born behind a veil: its contents are whole. Tells born. */
+/* Its contents are whole, and everybody may know it now, unless it is staged. Tells born. */
 ALWAYS_INLINE void object_born(struct heap *h, slot_t slot, enum object_kind kind)
 {
     h->stats.created++;
-    if (h->behind != NULL)
-        veil_add(h, slot);
+    if (h->entered != NULL)
+        staging_add(h, slot);
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
         if (h->watch[i]->born != NULL)
             h->watch[i]->born(h->watch[i]->ctx, slot, kind);

@@ -131,7 +131,7 @@ static bool release_contents(struct release *r, slot_t slot, struct object *o, s
 {
     struct heap *h = r->heap;
 
-    if (h->scans != NULL || o->has_weak || o->has_big)
+    if (h->scans != NULL || h->stagings != NULL || o->has_weak || o->has_big)
         ref_leave_tables(h, slot, o);
     if (object_is_inline(o))
         release_inline(r, o);
@@ -182,7 +182,7 @@ static struct release release_begin(struct heap *h, enum object_window w, uint32
     return (struct release){.heap = h,
                             .dead = h->windows.members[w],
                             .inward = inward,
-                            .harmless = h->scans != NULL ? 0 : NUMBERS | (inward ? 1u << WORD_LINK : 0),
+                            .harmless = h->scans != NULL || h->stagings != NULL ? 0 : NUMBERS | (inward ? 1u << WORD_LINK : 0),
                             .span = span_of(&h->pools, pool),
                             .cell_bytes = words * (uint32_t)sizeof(uint32_t) + OBJECT_TABLE_BYTES,
                             .values = words - OBJECT_HEADER_WORDS};

@@ -6,7 +6,6 @@
  * is refused, the cell goes back as it came: no id was used up, nothing was counted.
  */
 #include "heap/form.h"
-#include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/record.h"
@@ -147,28 +146,6 @@ bool heap_form_fits(const struct heap *h, const struct record_form *form, struct
 }
 
 /* ---- in slots ---- */
-
-enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value *values, uint32_t count, obj_id *ret,
-                             struct why *why)
-{
-    uint32_t words = OBJECT_HEADER_WORDS + (count > RECORD_OWN_WORDS_MIN ? count : RECORD_OWN_WORDS_MIN);
-    slot_t slot = pool_alloc(&h->pools, POOL_OBJECTS, words);
-    struct object *o;
-    enum err e;
-
-    if (slot == 0)
-        return why_set(why, ERR_NOMEM, "no memory for a record");
-    o = object_at(h, slot);
-    o->word[0] = WORD_ABSENT; /* for a record without fields */
-    if ((e = words_encode(h, values, count, o->word, why)) != ERR_OK) {
-        pool_free(&h->pools, slot);
-        return e;
-    }
-    object_begin(h, slot, KIND_RECORD, words, shape);
-    object_born(h, slot, KIND_RECORD);
-    *ret = slot_id_of(h, slot, o);
-    return ERR_OK;
-}
 
 enum err heap_new_of_form(struct heap *h, const struct record_form *form, const struct value *values, obj_id *ret,
                           struct why *why)

@@ -38,7 +38,4 @@ enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *f
 
 /* ---- inside heap/ ---- */
 
-/* A record of a shape that has slots, with one value for each of its fields. ERR_DANGLING, ERR_BAD_VALUE, ERR_NOMEM. */
-enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value *values, uint32_t count, obj_id *ret,
-                             struct why *why);
 uint64_t form_side_bytes(const struct heap *h);

@@ -15,7 +15,7 @@
 #include "heap/scope.h"
 #include "heap/shape.h"
 #include "heap/slot.h"
-#include "heap/veil.h"
+#include "heap/staging.h"
 #include "heap/weak.h"
 
 /* ---- beginning and end ---- */
@@ -79,7 +79,7 @@ void heap_destroy(struct heap **at)
         return;
     CHECK_IS(h, HEAP_MAGIC);
     CHECK(h->scopes == NULL && h->form_count == 0 && h->watch[0] == NULL);
-    veils_fini(h);
+    stagings_fini(h);
     if (h->roots != NULL)
         empty(h);
     names_destroy(&h->roots);
@@ -326,7 +326,7 @@ obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max)
             s |= 63;
         } else {
             s = bits_next(h->pools.used, s, end);
-            if (heap_is_alive(h, s) && (h->veils == NULL || !veil_hides(h, s))) {
+            if (heap_is_alive(h, s) && (h->stagings == NULL || !staging_hides(h, s))) {
                 *slot = s;
                 return heap_id(h, s);
             }
@@ -345,7 +345,6 @@ obj_id heap_next_object(const struct heap *h, slot_t *slot, size_t max)
 void heap_stats(const struct heap *h, struct heap_stats *ret)
 {
     *ret = h->stats;
-    ret->objects -= heap_veiled(h);
     ret->roots = names_count(h->roots);
     ret->weak_names = names_count(h->weak_names);
     ret->pool_free_bytes = pools_free_bytes(&h->pools);
@@ -357,7 +356,7 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
     ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
                       shape_side_bytes(h) + form_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) +
-                      map_bytes(h->weak_cells) + h->deferred_charged + veil_bytes(h);
+                      map_bytes(h->weak_cells) + h->deferred_charged + staging_bytes(h);
     ret->untouched_bytes += map_untouched_bytes(h->strings) + map_untouched_bytes(h->big_counts) +
                             map_untouched_bytes(h->weak_cells);
 }

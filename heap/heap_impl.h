@@ -8,7 +8,7 @@
 #include "heap/object.h"
 #include "heap/pool.h"
 #include "heap/slotset.h"
-#include "heap/veil_impl.h"
+#include "heap/staging_impl.h"
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
@@ -72,9 +72,9 @@ struct heap {
     /* scope.c */
     struct scope *scopes;
 
-    /* veil.c */
-    struct veil *veils;       /* all there are */
-    struct veil *behind;      /* the one that is entered */
+    /* staging.c */
+    struct staging *stagings; /* all the areas there are */
+    struct staging *entered;  /* the one that is entered */
 
     /* gc_door.c */
     const struct heap_watch *watch[HEAP_WATCHES_MAX];

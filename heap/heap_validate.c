@@ -142,18 +142,14 @@ static void compare_object(struct recount *r, slot_t slot)
           heap_id(r->heap, slot));
 }
 
-/* What is behind veils is counted too. */
 static void count_scopes(struct recount *r)
 {
     struct heap *h = r->heap;
-    struct veil *veils = h->veils;
 
-    h->veils = NULL;
     for (const struct scope *s = heap_next_scope(h, NULL); s != NULL; s = heap_next_scope(h, s))
         for (uint32_t i = 0; i < scope_end(s); i++)
-            if (scope_get(s, i) != 0)
-                count_one(r, heap_slot(h, scope_get(s, i)));
-    h->veils = veils;
+            if (scope_slot(s, i) != 0)
+                count_one(r, scope_slot(s, i));
 }
 
 static void count_holders(struct recount *r)
@@ -212,7 +208,7 @@ static void ask_the_parts(struct recount *r)
     claim(r, names_validate(h->roots) == 0, "roots: the table of names is inconsistent");
     claim(r, weak_validate(h) == 0, "weak references: cells or names are inconsistent");
     claim(r, map_validate(h->big_counts) == 0, "the table of big counts is inconsistent");
-    claim(r, veil_validate(h) == 0, "veils: what is behind them does not live");
+    claim(r, staging_validate(h) == 0, "staging: what has died is staged");
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
         if (h->watch[i]->validate != NULL)
             r->broken += h->watch[i]->validate(h->watch[i]->ctx, r->tell, r->ctx);

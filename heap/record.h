@@ -34,6 +34,10 @@ size_t record_next_some(const struct heap *h, slot_t record, uint64_t *position,
 /* An entry of its dictionary is about to be removed: an open scan that stands at it goes on behind it. */
 void record_pass_scans(struct heap *h, slot_t record, slot_t entry);
 
+/* A record of a shape that has slots, with one value for each of its fields. ERR_DANGLING, ERR_BAD_VALUE, ERR_NOMEM. */
+enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value *values, uint32_t count, obj_id *ret,
+                             struct why *why);
+
 /* Let go of everything in it, at most about `units` values; returns the units left; 0: call again. */
 size_t record_release(struct heap *h, slot_t record, size_t units);
 

@@ -9,7 +9,6 @@
 #include "heap/birth.h"
 #include "heap/record.h"
 #include "heap/dict.h"
-#include "heap/form.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/object.h"
@@ -403,9 +402,32 @@ static enum err give_birth(struct heap *h, uint32_t base, struct plan *p, slot_t
     return e;
 }
 
-/* The shape that records of this label had last, if it has these fields in this order; else 0. Its names are distinct, so
- * these are. */
-static uint32_t shape_alike(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
+enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value *values, uint32_t count, obj_id *ret,
+                             struct why *why)
+{
+    uint32_t words = OBJECT_HEADER_WORDS + (count > RECORD_OWN_WORDS_MIN ? count : RECORD_OWN_WORDS_MIN);
+    slot_t slot = pool_alloc(&h->pools, POOL_OBJECTS, words);
+    struct object *o;
+    enum err e;
+
+    CHECK(h->shapes[shape].field_count == count);
+    if (slot == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a record");
+    o = object_at(h, slot);
+    o->word[0] = WORD_ABSENT; /* for a record without fields */
+    if ((e = words_encode(h, values, count, o->word, why)) != ERR_OK) {
+        pool_free(&h->pools, slot);
+        return e;
+    }
+    object_begin(h, slot, KIND_RECORD, words, shape);
+    object_born(h, slot, KIND_RECORD);
+    *ret = slot_id_of(h, slot, o);
+    return ERR_OK;
+}
+
+/* An inline cache of one entry: the shape that records of this label had last, if it has these fields in this order; else
+ * 0. Its names are distinct, so these are. */
+static uint32_t recent_shape(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
 {
     uint32_t recent = h->shapes[base].recent;
     const struct shape *of = &h->shapes[base], *s = &h->shapes[recent];
@@ -434,14 +456,14 @@ enum err heap_new_record(struct heap *h, struct label label, const struct field 
                          struct why *why)
 {
     struct plan p;
-    uint32_t base, alike;
+    uint32_t base, recent;
     slot_t record = 0;
     enum err e;
 
     if ((e = shape_base(h, label, &base, why)))
         return e;
-    if ((alike = shape_alike(h, base, fields, count)) != 0)
-        return new_alike(h, alike, fields, count, ret, why);
+    if ((recent = recent_shape(h, base, fields, count)) != 0)
+        return new_alike(h, recent, fields, count, ret, why);
     shape_use(h, base);
     if ((e = plan_begin(h, h->shapes[base].recent, fields, count, &p, why)) == ERR_OK) {
         e = no_memory(give_birth(h, base, &p, &record), why);

@@ -82,7 +82,7 @@ static void close_scans_of(struct heap *h, slot_t slot)
 void ref_leave_tables(struct heap *h, slot_t slot, struct object *o)
 {
     close_scans_of(h, slot);
-    veil_note_death(h, slot);
+    staging_note_death(h, slot);
     if (o->has_weak)
         weak_died(h, slot);
     if (o->has_big) {

@@ -109,9 +109,14 @@ uint32_t scope_end(const struct scope *s)
     return s->end;
 }
 
+slot_t scope_slot(const struct scope *s, uint32_t number)
+{
+    return number < s->end ? *entry_at(s, number) : 0;
+}
+
 obj_id scope_get(const struct scope *s, uint32_t number)
 {
-    slot_t slot = number < s->end ? *entry_at(s, number) : 0;
+    slot_t slot = scope_slot(s, number);
 
     return slot != 0 ? heap_id(s->heap, slot) : 0;
 }

@@ -20,6 +20,7 @@ enum err scope_hold(struct scope *s, uint32_t number, obj_id id, struct why *why
 uint32_t scope_end(const struct scope *s); /* one past the highest entry */
 /* 0 if that entry is empty. */
 obj_id scope_get(const struct scope *s, uint32_t number);
+slot_t scope_slot(const struct scope *s, uint32_t number);
 /* True if some entry is `id`, looking at no more than `max` entries from *cursor on, which moves. */
 bool scope_find(const struct scope *s, obj_id id, uint32_t *cursor, size_t max);
 

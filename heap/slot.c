@@ -39,7 +39,7 @@ enum err slot_look(const struct heap *h, obj_id id, slot_t *ret)
         return ERR_NO_OBJECT; /* the id that the next object here will have */
     if (!slot_is_alive(h, slot, o))
         return ERR_COLLECTED;
-    if (h->veils != NULL && veil_hides(h, slot))
+    if (h->stagings != NULL && staging_hides(h, slot))
         return ERR_NO_OBJECT;
     *ret = slot;
     return ERR_OK;

@@ -37,14 +37,14 @@ ALWAYS_INLINE obj_id slot_id(const struct heap *h, slot_t slot)
 }
 
 /* The object of an id, where there is nothing to explain: it is alive, its pool not packed, nothing condemned, nothing
- * behind a veil. NULL: slot_look() tells. */
+ * staged. NULL: slot_look() tells. */
 ALWAYS_INLINE struct object *slot_plain(const struct heap *h, obj_id id)
 {
     slot_t slot = id & SLOT_MAX;
     struct object *o = (struct object *)pool_object_cell(&h->pools, slot);
 
     if (o == NULL || id >> SLOT_BITS != (uint64_t)h->pools.turn_base[pool_of(slot)] + object_turn(o) ||
-        o->state != STATE_LIVE || h->windows.dead != 0 || h->veils != NULL)
+        o->state != STATE_LIVE || h->windows.dead != 0 || h->stagings != NULL)
         return NULL;
     return o;
 }

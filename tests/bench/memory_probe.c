@@ -30,7 +30,7 @@ static uint32_t random_below(uint64_t *state, uint32_t below)
 /* A permutation, shuffled while it is made (Fisher and Yates, inside out). */
 static uint32_t *random_order(uint32_t count)
 {
-    uint32_t *order = malloc(count * sizeof *order);
+    uint32_t *order = calloc(count, sizeof *order);
     uint64_t state = SEED;
 
     CHECK(order != NULL);
@@ -48,7 +48,7 @@ static uint64_t fetch_pages(char *cells, size_t bytes)
     uint64_t began = thread_ns();
 
     for (size_t at = 0; at < bytes; at += PIECE_BYTES)
-        (void)madvise(cells + at, bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES, MADV_POPULATE_WRITE);
+        CHECK(madvise(cells + at, bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES, MADV_POPULATE_WRITE) == 0);
     return thread_ns() - began;
 }
 
