@@ -292,8 +292,8 @@ static enum task_turn run(struct task *t, size_t units)
     why_init(&why);
     if (task_body_is_bytes(t) && !end_payload(t))
         return fail(t, why_set(&why, ERR_NOMEM, "no memory for %zu bytes", t->payload_filled), &why);
-    if (is_long_json(t) && (t->long_json = body_json_begin(t->api, &t->body, !is_beyond_limit(t))) == NULL)
-        return fail(t, why_set(&why, ERR_NOMEM, "no memory to read this JSON"), &why);
+    if (is_long_json(t) && (e = body_json_begin(t->api, &t->body, !is_beyond_limit(t), &t->long_json, &why)))
+        return fail(t, e, &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
         return body_json_step(t->long_json, units) ? TASK_MORE : TASK_WAIT;
     e = handle(t, &why);

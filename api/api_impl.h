@@ -20,6 +20,7 @@ struct scope_end {
  * came first first. */
 struct body_line {
     size_t open;
+    size_t text_bytes; /* of all that are text still, in the line or before it */
     uint32_t turn; /* how many left the line */
     struct body_json *first, **last;
 };

@@ -73,13 +73,19 @@ static void charge(struct body_json *b, size_t bytes)
     b->charged_bytes = bytes;
 }
 
+static void drop_text(struct body_json *b)
+{
+    b->api->bodies.text_bytes -= b->text.len;
+    buf_fini(&b->text);
+}
+
 static void destroy(struct body_json *b)
 {
     struct mem *mem = b->api->mem;
 
     mem_fini(&b->mem);
     charge(b, 0);
-    buf_fini(&b->text);
+    drop_text(b);
     b->magic = 0;
     mem_free(mem, b, sizeof *b);
 }
@@ -116,7 +122,7 @@ static void decoded(struct aside *aside)
 
     b->state = BODY_READY;
     charge(b, b->mem.used_bytes);
-    buf_fini(&b->text);
+    drop_text(b);
     if (atomic_load(&b->unwanted))
         spend(b);
 }
@@ -168,7 +174,7 @@ static void refuse(struct body_json *b)
 {
     why_set(&b->why, ERR_NOMEM, "no memory for up to %zu bytes that %zu of JSON may take", json_size_bytes(&b->size),
             b->text.len);
-    buf_fini(&b->text);
+    drop_text(b);
     b->state = BODY_READY;
 }
 
@@ -206,12 +212,23 @@ static void join_line(struct body_json *b)
 
 /* ---- from task to task ---- */
 
-struct body_json *body_json_begin(struct api *api, struct buf *text, bool refusable)
+/* Those who wait for us have half of the room for all buffers (edge.c): one is let in whatever its length. */
+static bool line_is_full(const struct api *api, size_t len)
 {
-    struct body_json *b = mem_zalloc(api->mem, sizeof *b);
+    const struct body_line *line = &api->bodies;
 
-    if (b == NULL)
-        return NULL;
+    return line->text_bytes > 0 && line->text_bytes + len > api->settings->buffer_bytes_max / 2;
+}
+
+enum err body_json_begin(struct api *api, struct buf *text, bool refusable, struct body_json **ret, struct why *why)
+{
+    struct body_json *b;
+
+    if (refusable && line_is_full(api, text->len))
+        return why_limit(why, ERR_TOO_MANY, "buffer_bytes_max", api->settings->buffer_bytes_max,
+                         "too many long bodies of JSON wait to be decoded: ask again");
+    if ((b = mem_zalloc(api->mem, sizeof *b)) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to read this JSON");
     b->magic = BODY_JSON_MAGIC;
     b->api = api;
     b->refusable = refusable;
@@ -219,7 +236,9 @@ struct body_json *body_json_begin(struct api *api, struct buf *text, bool refusa
     buf_init(text, api->mem, text->max);
     b->depth_max = (size_t)api->settings->json_depth_max;
     json_region_init(&b->region, &b->mem);
-    return b;
+    api->bodies.text_bytes += b->text.len;
+    *ret = b;
+    return ERR_OK;
 }
 
 bool body_json_step(struct body_json *b, size_t units)

@@ -24,9 +24,9 @@
 
 struct body_json;
 
-/* Begin to decode what is in `text`, which is taken: it is empty afterwards. `refusable`: unless there is no room. NULL:
- * memory is refused, and nothing has changed. */
-struct body_json *body_json_begin(struct api *api, struct buf *text, bool refusable);
+/* Begin to decode what is in `text`, which is taken: it is empty afterwards. `refusable`: unless there is no room. ERR_NOMEM,
+ * and ERR_TOO_MANY when those that wait have half of buffer_bytes_max; then nothing has changed. */
+enum err body_json_begin(struct api *api, struct buf *text, bool refusable, struct body_json **ret, struct why *why);
 /* Work, about `units` of it; false: it waits for others. */
 bool body_json_step(struct body_json *b, size_t units);
 /* It is decoded, or refused. */

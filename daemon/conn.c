@@ -78,7 +78,7 @@ void conn_close(struct conn *c)
     list_remove(&c->queue);
     if (c->task != NULL)
         task_end(&c->task);
-    holders_note(&c->edge->holders, &c->holding, 0);
+    holders_note(&c->edge->holders, &c->holding, 0, false);
     uv_close(&c->uv.handle, on_closed);
 }
 
@@ -231,15 +231,26 @@ static enum progress next_request(struct conn *c)
     UNREACHABLE();
 }
 
-/* The next stretch of the body for the task. NEEDS_BYTES: there is none in hand. What has come whole is carried out;
- * what is still coming when its token is taken back is not, though it may have been coming for hours. */
+/* What has come whole is carried out; what is still coming when its token is taken back is not, though it may have been
+ * coming for hours. */
+static bool lacks_token(const struct conn *c)
+{
+    return c->now.body_open && c->task != NULL && !doors_still_open(c->edge->world.doors, c->now.token);
+}
+
+static enum progress refuse_token(struct conn *c)
+{
+    return refuse_with(c, ERR_UNAUTHORIZED, "the token has been taken back since this request began");
+}
+
+/* The next stretch of the body for the task. NEEDS_BYTES: there is none in hand. */
 static enum progress feed_task(struct conn *c)
 {
     struct slice body;
     struct why why;
 
-    if (!doors_still_open(c->edge->world.doors, c->now.token))
-        return refuse_with(c, ERR_UNAUTHORIZED, "the token has been taken back since this request began");
+    if (lacks_token(c))
+        return refuse_token(c);
     why_init(&why);
     switch (parse(c, &body, &why)) {
     case HTTP_NEEDS_MORE:
@@ -406,6 +417,11 @@ static size_t buffer_bytes(const struct conn *c)
     return c->inbox.cap + outbox_held(&c->out) + (c->task != NULL ? task_buffer_bytes(c->task) : 0);
 }
 
+static void note_buffers(struct conn *c)
+{
+    edge_note_buffers(c->edge, &c->holding, buffer_bytes(c), conn_waits_for_peer(c));
+}
+
 void conn_advance(struct conn *c)
 {
     enum progress p;
@@ -420,7 +436,7 @@ void conn_advance(struct conn *c)
     conn_write(c);
     conn_keep_input(c);
     settle(c, p);
-    edge_note_buffers(c->edge, &c->holding, buffer_bytes(c));
+    note_buffers(c);
     edge_breathe(c->edge, is_short);
 }
 
@@ -428,7 +444,7 @@ static void advance_later(struct conn *c)
 {
     conn_keep_input(c);
     conn_set_reading(c, false);
-    edge_note_buffers(c->edge, &c->holding, buffer_bytes(c));
+    note_buffers(c);
     if (c->state == CONN_OPEN && list_empty(&c->queue))
         edge_push_again(c->edge, &c->queue);
 }
@@ -514,8 +530,13 @@ void conn_look(struct conn *c, uint64_t now)
 {
     holding_look(&c->holding);
     if (c->out.lent > 0)
-        edge_note_buffers(c->edge, &c->holding, buffer_bytes(c)); /* an object may have let go of what is sent */
-    check_time(c, now);
+        note_buffers(c); /* an object may have let go of what is sent */
+    if (c->state == CONN_OPEN && lacks_token(c)) {
+        (void)refuse_token(c); /* its client may be silent */
+        conn_advance(c);
+    } else {
+        check_time(c, now);
+    }
 }
 
 /* ---- room ---- */
@@ -532,7 +553,7 @@ void conn_cut(struct conn *c)
     struct why why = {0};
 
     c->cut = true;
-    holders_note(&c->edge->holders, &c->holding, 0);
+    holders_note(&c->edge->holders, &c->holding, 0, false);
     why_limit(&why, ERR_TOO_MANY, "buffer_bytes_max", max,
               "all connections together have more than %llu bytes under way, and this one is slow", (unsigned long long)max);
     if (!reads || refuse(c, &why) == IS_OVER)

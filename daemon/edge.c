@@ -85,8 +85,8 @@ bool edge_step_waiting(struct edge *e)
 
 /* ---- buffers ---- */
 
-/* The slowest of those next in line, where there are some; who waits for us is not slow. With many holders each has little, and any of the
- * slow ones will do. */
+/* The slowest of those next in line, where there are some; who waits for us is not slow. With many holders each has
+ * little, and any of the slow ones will do. */
 static struct conn *slowest(struct edge *e)
 {
     struct holding *first = holders_first(&e->holders), *one = first;
@@ -103,9 +103,13 @@ static struct conn *slowest(struct edge *e)
     return found;
 }
 
+/* Half of the room is theirs who wait for their peers: what others hold that wait for us, which has a bound of its own
+ * (body_json.h), is no reason to cut anybody. */
 static bool is_over(const struct edge *e)
 {
-    return e->holders.bytes > e->world.settings->buffer_bytes_max && !holders_is_one(&e->holders);
+    uint64_t max = e->world.settings->buffer_bytes_max;
+
+    return e->holders.bytes > max && e->holders.for_peers > max / 2 && !holders_is_one(&e->holders);
 }
 
 /* Whoever is cut holds nothing any more, so this ends. What it says on its way must not bring it here again. */
@@ -119,9 +123,9 @@ static void make_room(struct edge *e)
     e->making_room = false;
 }
 
-void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes)
+void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes, bool for_peer)
 {
-    holders_note(&e->holders, holding, bytes);
+    holders_note(&e->holders, holding, bytes, for_peer);
     if (is_over(e) && !e->making_room)
         make_room(e);
 }

@@ -111,7 +111,7 @@ void edge_push_again(struct edge *e, struct list *queue_link);
 void edge_push_waiting(struct edge *e, struct list *queue_link);
 /* A connection holds so much now. If all together hold more than buffer_bytes_max, the slowest of those that wait for
  * their peers are cut: the caller may be one of them. One alone may hold more: it has limits of its own. */
-void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes);
+void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes, bool for_peer);
 /* Requests are about to be served; they have been. `is_short`: it was little, and nothing is left to do. */
 void edge_begin_turn(struct edge *e);
 void edge_breathe(struct edge *e, bool is_short);

@@ -5,17 +5,18 @@
 void holders_init(struct holders *h)
 {
     list_init(&h->line);
-    h->bytes = 0;
+    h->bytes = h->for_peers = 0;
 }
 
 void holding_init(struct holding *one)
 {
     list_init(&one->link);
     one->bytes = 0;
+    one->for_peer = false;
     one->moved = 0;
 }
 
-void holders_note(struct holders *h, struct holding *one, size_t bytes)
+void holders_note(struct holders *h, struct holding *one, size_t bytes, bool for_peer)
 {
     CHECK((one->bytes > 0) == !list_empty(&one->link) && h->bytes >= one->bytes);
     if (one->bytes == 0 && bytes > 0)
@@ -25,7 +26,10 @@ void holders_note(struct holders *h, struct holding *one, size_t bytes)
     if (bytes > one->bytes)
         one->moved += bytes - one->bytes;
     h->bytes += bytes - one->bytes;
+    h->for_peers -= one->for_peer ? one->bytes : 0;
+    h->for_peers += for_peer ? bytes : 0;
     one->bytes = bytes;
+    one->for_peer = for_peer;
 }
 
 struct holding *holders_first(const struct holders *h)

@@ -13,31 +13,34 @@
  * has sent 1 MB and stopped is slower at every look; and one for which 1 MB has just been made ready cannot have read
  * it yet, so what is newly held counts as moved once.
  *
- * Always true: bytes is the sum over the line, and who is in it holds more than nothing.
+ * Always true: bytes is the sum over the line, for_peers that over some of it, and who is in it holds more than nothing.
  */
 #pragma once
 #include "daemon/list.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOLDING_FREE_BYTES 4096u /* moved by everybody: who holds so little is hardly slow, nor worth a cut */
+#define HOLDING_FREE_BYTES 4096u /* moved by everybody: who holds so little is hardly slow */
 
 struct holders {
     struct list line;
     size_t bytes;
+    size_t for_peers; /* of them, what those hold that wait for their peers; the others wait for us */
 };
 
 /* One connection's part. */
 struct holding {
     struct list link;
     size_t bytes;
+    bool for_peer;
     uint64_t moved; /* of late */
 };
 
 void holders_init(struct holders *h);
 void holding_init(struct holding *one);
-/* It holds so much now. Who begins to hold stands last, who stops leaves the line. O(1). */
-void holders_note(struct holders *h, struct holding *one, size_t bytes);
+/* It holds so much now, and waits for its peer or for us. Who begins to hold stands last, who stops leaves the line. O(1). */
+void holders_note(struct holders *h, struct holding *one, size_t bytes, bool for_peer);
 /* Nobody else holds anything. */
 static inline bool holders_is_one(const struct holders *h)
 {

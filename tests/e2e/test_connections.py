@@ -279,6 +279,20 @@ class Buffers(Edge):
         self.assertEqual(self.c.get("/livez").status, 200)
         self.assertEqual(json.loads(batch.response("POST").read())["limit"]["name"], "buffer_bytes_max")
 
+    def test_long_json_that_waits_for_us_costs_nobody_else_the_connection(self):
+        batch = self.stream(query="?reply=summary")
+        batch.chunk(b'["new","A",{"a":1}]\n["new"')
+        body = '{"items":[' + ",".join(["[]"] * 60_000) + "]}"
+        crowd = [self.wire().send(self.raw("POST", "/v1/objects", f"Content-Length: {len(body)}") + body[:-1]) for _ in range(4)]
+        for w in crowd:
+            w.send("}")                                               # all are whole at once
+        more = [self.wire().send(self.raw("POST", "/v1/objects", f"Content-Length: {len(body)}") + body) for _ in range(20)]
+        said = [w.answer().status for w in crowd + more]
+        self.assertLessEqual(set(said), {201, 429})
+        self.assertIn(201, said)
+        batch.chunk(b',"A",{"a":2}]\n')
+        self.assertEqual(batch.end(), {"done": 2, "failed": 0})
+
     def test_who_holds_nothing_is_never_cut(self):
         idle = [self.wire() for _ in range(50)]
         for w in idle:

@@ -191,15 +191,6 @@ START_TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text)
 }
 END_TEST
 
-/* As many as may be open at a time: until they are done, all others wait. */
-static void fill_seats(struct world *w, struct task **t, const char *body)
-{
-    for (int i = 0; i < BODIES_OPEN_MAX; i++) {
-        t[i] = begin_post(w, body);
-        step_into_line(t[i]);
-    }
-}
-
 static void finish_one(struct world *w, struct task **t)
 {
     forget_answer(w);
@@ -208,6 +199,43 @@ static void finish_one(struct world *w, struct task **t)
     ck_assert_int_eq(w->status, 201);
     task_end(t);
     fake_run_asides(w);
+}
+
+/* What waits for us is no reason to cut others, so it has a bound of its own. */
+START_TEST(those_that_wait_as_text_have_half_of_the_room_for_buffers)
+{
+    struct world *w = world_new();
+    char *body = long_body(100000);
+    struct task *t[3];
+
+    w->holds_asides = true;
+    w->settings.buffer_bytes_max = 400100;
+    for (int i = 0; i < 2; i++) {
+        t[i] = begin_post(w, body);
+        step_into_line(t[i]);
+    }
+    t[2] = begin_post(w, body);
+    forget_answer(w);
+    run(w, t[2], SLICE(""));
+    ck_assert_int_eq(w->status, 429);
+    task_end(&t[2]);
+    for (int i = 0; i < 2; i++)
+        finish_one(w, &t[i]);
+    t[2] = begin_post(w, body);
+    step_into_line(t[2]);
+    finish_one(w, &t[2]);
+    free(body);
+    world_free(w);
+}
+END_TEST
+
+/* As many as may be open at a time: until they are done, all others wait. */
+static void fill_seats(struct world *w, struct task **t, const char *body)
+{
+    for (int i = 0; i < BODIES_OPEN_MAX; i++) {
+        t[i] = begin_post(w, body);
+        step_into_line(t[i]);
+    }
 }
 
 START_TEST(short_ones_come_first_and_sometimes_the_oldest)
@@ -362,6 +390,7 @@ int main(int argc, char **argv)
         TEST(the_answer_is_the_same_wherever_it_was_decoded),
         TEST(a_task_that_ends_meanwhile_leaves_nothing),
         TEST(only_a_few_are_json_at_a_time_and_the_others_wait_as_text),
+        TEST(those_that_wait_as_text_have_half_of_the_room_for_buffers),
         TEST(short_ones_come_first_and_sometimes_the_oldest),
         TEST(who_ends_in_the_line_is_gone_at_once),
         TEST(who_waits_for_something_else_keeps_no_seat),

@@ -23,7 +23,7 @@ static struct world *world_begin(void)
 
 static void note(struct world *w, size_t i, size_t bytes)
 {
-    holders_note(&w->holders, &w->one[i], bytes);
+    holders_note(&w->holders, &w->one[i], bytes, i % 2 == 0);
 }
 
 static bool is_slower(const struct world *w, size_t a, size_t b)
@@ -59,6 +59,7 @@ START_TEST(the_sum_follows_and_nobody_who_holds_nothing_is_in_line)
         note(w, i, i);
     line_is(w, "1234");
     ck_assert_uint_eq(w->holders.bytes, 10);
+    ck_assert_uint_eq(w->holders.for_peers, 6);
     note(w, 2, 0);
     note(w, 2, 7);
     note(w, 3, 1);
@@ -67,7 +68,7 @@ START_TEST(the_sum_follows_and_nobody_who_holds_nothing_is_in_line)
     for (size_t i = 0; i < MANY; i++)
         note(w, i, 0);
     line_is(w, "");
-    ck_assert_uint_eq(w->holders.bytes, 0);
+    ck_assert_uint_eq(w->holders.bytes + w->holders.for_peers, 0);
     ck_assert_ptr_null(holders_first(&w->holders));
 }
 END_TEST
