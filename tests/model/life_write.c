@@ -15,17 +15,16 @@ static bool edit(struct life *life, uint32_t record, const struct edits *e)
 }
 
 /* Plainly another value; weak ones may read as null before and after. */
-static bool differs(const struct naive_value *a, const struct naive_value *b)
+static bool differs(struct life *life, const struct naive_value *a, const struct naive_value *b)
 {
-    return a->kind != VALUE_WEAK && b->kind != VALUE_WEAK &&
-           (a->kind != b->kind || a->number != b->number || (a->kind == VALUE_LINK && a->target != b->target));
+    return a->kind != VALUE_WEAK && b->kind != VALUE_WEAK && !value_eq(real_value(life, a), real_value(life, b));
 }
 
 void set_field_to(struct life *life, uint32_t record, uint32_t name, struct naive_value v)
 {
     struct naive_object *o = naive_of(life, record);
     uint32_t p = naive_field(&life->naive, record, name);
-    bool is_change = p == o->part_count || differs(&o->parts[p].value, &v);
+    bool is_change = p == o->part_count || differs(life, &o->parts[p].value, &v);
     struct edits e = {.count = 0};
     obj_id id = o->id;
     uint64_t before = etag_of(life, id);
@@ -202,7 +201,7 @@ static void set_item_to(struct life *life, uint32_t list, uint32_t index, struct
     life_may_refuse(life);
     if (!judge_item(life, heap_set_item(life->heap, life_id(life, list), index, &item, NULL), list, index, &v, 1))
         return;
-    check_etag(life, life_id(life, list), before, differs(&naive_of(life, list)->parts[index].value, &v));
+    check_etag(life, life_id(life, list), before, differs(life, &naive_of(life, list)->parts[index].value, &v));
     naive_of(life, list)->parts[index].value = v;
     life_settle(life);
 }
