@@ -410,7 +410,7 @@ enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value 
     struct object *o;
     enum err e;
 
-    CHECK(h->shapes[shape].field_count == count);
+    INVARIANT(h->shapes[shape].field_count == count);
     if (slot == 0)
         return why_set(why, ERR_NOMEM, "no memory for a record");
     o = object_at(h, slot);
