@@ -95,7 +95,7 @@ static struct conn *slowest(struct edge *e)
     for (int i = 0; i < EDGE_JUDGED_MAX && (i == 0 || one != first); i++) {
         struct conn *c = conn_of_holding(one);
 
-        if (conn_waits_for_peer(c) && (found == NULL || holding_is_slower(one, &found->holding)))
+        if (conn_waits_for_peer(c) && one->bytes > HOLDING_FREE_BYTES && (found == NULL || holding_is_slower(one, &found->holding)))
             found = c;
         holders_pass_first(&e->holders);
         one = holders_first(&e->holders);

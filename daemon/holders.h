@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOLDING_FREE_BYTES 4096u /* moved by everybody: who holds so little is hardly slow */
+#define HOLDING_FREE_BYTES 4096u /* moved by everybody; and who holds no more is not worth a cut */
 
 struct holders {
     struct list line;
