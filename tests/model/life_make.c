@@ -181,6 +181,7 @@ static void new_fan(struct life *life)
         (void)push_to(life, list, link_to(record));
         hold_give(life, record);
     }
+    life_settle(life); /* what the list did not take, for want of memory, is dead: nobody may be asked to hold by it */
     hold_newborn(life, list);
 }
 
