@@ -8,7 +8,6 @@ taken. Times are CPU time, except how long others wait.
 """
 import argparse
 import json
-import re
 import signal
 import sys
 import threading
@@ -18,7 +17,8 @@ from pathlib import Path
 
 import collector_profile
 import table
-from peers import Failed, Heapd, Place, Row, in_turn, median
+from peers import Heapd, Place, Row, in_turn, median
+from rates import CONNECTIONS, wrk_p99_us
 
 COLUMNS = ("", "heapd", "CPython", "times better", "bar", "")
 CURVE_COLUMNS = ("", "heapd", "CPython", "times better", "longest slice", "")
@@ -27,7 +27,6 @@ ORDERS = ("creation", "random")
 ROUNDS = 3
 CURVE = (100_000, 1_000_000, 10_000_000, 30_000_000, 50_000_000)
 CURVE_CPYTHON_MAX = 10_000_000
-CONNECTIONS = 50
 SLICE_US = 500
 
 
@@ -191,14 +190,6 @@ class Collections:
     def __exit__(self, *error):
         self.stop.set()
         self.thread.join()
-
-
-def wrk_p99_us(place, url, seconds):
-    said = place.client("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url)
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", said).groups()
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise Failed(f"wrk {url}:\n{said}")
-    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
 
 
 def http_rows(place):

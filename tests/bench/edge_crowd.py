@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from peers import Heapd, Row, in_turn, median
+from rates import CONNECTIONS, wrk_p99_us
 
 IDLE_BYTES_MAX = 2048
 TIMES_MAX = 2
@@ -119,11 +120,11 @@ def large_list(heapd):
 
 
 def crowd_rows(place):
-    from edge_path import CONNECTIONS, object_in, p99_us
+    from edge_path import object_in
     idle_count, slow_count = place.size(10_000, 1_000), place.size(1_000, 100)
     with Heapd(place) as heapd:
         (path, _), large = object_in(heapd), large_list(heapd)
-        ask = partial(p99_us, place, heapd.url + path, place.size(3, 1))
+        ask = partial(wrk_p99_us, place, heapd.url + path, place.size(3, 1))
 
         def crowded():
             with Crowd(place, heapd, idle_count, slow_count, large):

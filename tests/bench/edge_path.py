@@ -6,11 +6,10 @@ keeps objects in a Map and answers the same documents, webdis answers a string o
 the same core, as it has to. Redis' SET has a value as long as heapd's body, and is asked by redis-benchmark.
 """
 import json
-import re
 from functools import partial
 
 from peers import Failed, Heapd, Nginx, Node, Redis, Row, Webdis, in_turn, median
-from rates import CONNECTIONS, DOCUMENT, POST_SCRIPT, kilo, paired, wrk
+from rates import CONNECTIONS, DOCUMENT, POST_SCRIPT, kilo, paired, wrk, wrk_p99_us
 
 PIPELINE = 16
 BUSY = 0.9  # of the time, and a server was the limit ...
@@ -132,14 +131,6 @@ class Batches:
         self.process.wait()
 
 
-def p99_us(place, url, seconds):
-    said = place.client("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", url)
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", said).groups()
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise Failed(f"wrk {url}:\n{said}")
-    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
-
-
 def stream_rows(place):
     pairs = place.size(5, 2)
     with Heapd(place) as heapd:
@@ -147,7 +138,7 @@ def stream_rows(place):
         with Nginx(place, size) as nginx, Batches(place, heapd) as batches:
             def p99(url):
                 batches.still_runs()
-                return p99_us(place, url, 1)
+                return wrk_p99_us(place, url, 1)
             ours, theirs = in_turn(pairs, partial(p99, heapd.url + path), partial(p99, nginx.url))
     mine, peer = median(ours) / 1e3, median(theirs) / 1e3
     return [Row("p99 of GETs while another client streams a batch", f"{mine:.2f} ms", f"nginx beside the same batch {peer:.2f} ms",

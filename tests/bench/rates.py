@@ -23,15 +23,24 @@ def children_cpu_seconds():
     return used.ru_utime + used.ru_stime
 
 
-def wrk(place, server, url, seconds, script=None):
-    """Requests a second, the server's CPU microseconds for each, and the part of the time that wrk itself was busy."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"] + (["-s", script] if script else []) + [url]
-    before, asked, began = server.cpu_seconds(), children_cpu_seconds(), time.monotonic()
-    said = place.client(*command)
-    cpu = server.cpu_seconds() - before
-    asked = (children_cpu_seconds() - asked) / (time.monotonic() - began)
+def wrk_said(place, url, seconds, *options):
+    said = place.client("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *options, url)
     if "Non-2xx" in said or "Socket errors" in said:
         raise Failed(f"wrk {url}:\n{said}")
+    return said
+
+
+def wrk_p99_us(place, url, seconds):
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", wrk_said(place, url, seconds, "--latency")).groups()
+    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
+
+def wrk(place, server, url, seconds, script=None):
+    """Requests a second, the server's CPU microseconds for each, and the part of the time that wrk itself was busy."""
+    before, asked, began = server.cpu_seconds(), children_cpu_seconds(), time.monotonic()
+    said = wrk_said(place, url, seconds, *(["-s", script] if script else []))
+    cpu = server.cpu_seconds() - before
+    asked = (children_cpu_seconds() - asked) / (time.monotonic() - began)
     requests = int(re.search(r"(\d+) requests in", said)[1])
     return {"rate": float(re.search(r"Requests/sec:\s*([\d.]+)", said)[1]), "cpu_us": cpu / requests * 1e6, "asked": asked}
 
