@@ -95,7 +95,7 @@ static struct conn *slowest(struct edge *e)
     for (int i = 0; i < EDGE_JUDGED_MAX && (i == 0 || one != first); i++) {
         struct conn *c = conn_of_holding(one);
 
-        if (conn_waits_for_peer(c) && one->bytes > HOLDING_FREE_BYTES && (found == NULL || holding_is_slower(one, &found->holding)))
+        if (conn_waits_for_peer(c) && (found == NULL || holding_is_slower(one, &found->holding)))
             found = c;
         holders_pass_first(&e->holders);
         one = holders_first(&e->holders);
@@ -103,13 +103,9 @@ static struct conn *slowest(struct edge *e)
     return found;
 }
 
-/* Half of the room is theirs who wait for their peers: what others hold that wait for us, which has a bound of its own
- * (body_json.h), is no reason to cut anybody. */
 static bool is_over(const struct edge *e)
 {
-    uint64_t max = e->world.settings->buffer_bytes_max;
-
-    return e->holders.bytes > max && e->holders.for_peers > max / 2 && !holders_is_one(&e->holders);
+    return holders_are_over(&e->holders, e->world.settings->buffer_bytes_max);
 }
 
 /* Whoever is cut holds nothing any more, so this ends. What it says on its way must not bring it here again. */

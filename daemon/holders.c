@@ -32,6 +32,13 @@ void holders_note(struct holders *h, struct holding *one, size_t bytes, bool for
     one->for_peer = for_peer;
 }
 
+bool holders_are_over(const struct holders *h, uint64_t max)
+{
+    bool one_alone = h->line.next == h->line.prev;
+
+    return h->bytes > max && h->for_peers > max / 2 && !one_alone;
+}
+
 struct holding *holders_first(const struct holders *h)
 {
     return list_empty(&h->line) ? NULL : LIST_OWNER(h->line.next, struct holding, link);

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOLDING_FREE_BYTES 4096u /* moved by everybody; and who holds no more is not worth a cut */
+#define HOLDING_FREE_BYTES 4096u /* moved by everybody: who holds so little is hardly slow */
 
 struct holders {
     struct list line;
@@ -41,11 +41,9 @@ void holders_init(struct holders *h);
 void holding_init(struct holding *one);
 /* It holds so much now, and waits for its peer or for us. Who begins to hold stands last, who stops leaves the line. O(1). */
 void holders_note(struct holders *h, struct holding *one, size_t bytes, bool for_peer);
-/* Nobody else holds anything. */
-static inline bool holders_is_one(const struct holders *h)
-{
-    return h->line.next == h->line.prev;
-}
+/* Somebody who waits for its peer has to go. Half of `max` is theirs: what those hold who wait for us, which has a bound of
+ * its own (body_json.h), is no reason to cut anybody; and one holder alone may have more. */
+bool holders_are_over(const struct holders *h, uint64_t max);
 /* NULL: nobody holds anything. */
 struct holding *holders_first(const struct holders *h);
 /* The first stands last from now on. */

@@ -78,13 +78,32 @@ START_TEST(all_come_to_the_front_in_turn)
     struct world *w = world_begin();
 
     note(w, 4, 10);
-    ck_assert(holders_is_one(&w->holders));
     note(w, 1, 10);
     note(w, 0, 10);
-    ck_assert(!holders_is_one(&w->holders));
     ck_assert_ptr_eq(holders_first(&w->holders), &w->one[4]);
     holders_pass_first(&w->holders);
     line_is(w, "104");
+}
+END_TEST
+
+/* The even ones wait for their peers. */
+START_TEST(they_are_over_by_what_waits_for_peers_and_never_one_alone)
+{
+    struct world *w = world_begin();
+
+    note(w, 0, 101);
+    ck_assert(!holders_are_over(&w->holders, 100));
+    note(w, 1, 1);
+    ck_assert(holders_are_over(&w->holders, 100));
+    ck_assert(!holders_are_over(&w->holders, 102));
+    note(w, 0, 50);
+    note(w, 1, 1000);
+    ck_assert(!holders_are_over(&w->holders, 100));
+    note(w, 2, 1);
+    ck_assert(holders_are_over(&w->holders, 100));
+    for (size_t i = 0; i < 3; i++)
+        note(w, i, 0);
+    ck_assert(!holders_are_over(&w->holders, 100));
 }
 END_TEST
 
@@ -146,6 +165,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(the_sum_follows_and_nobody_who_holds_nothing_is_in_line),
         TEST(all_come_to_the_front_in_turn),
+        TEST(they_are_over_by_what_waits_for_peers_and_never_one_alone),
         TEST(who_has_stopped_is_slower_than_who_goes_on_whoever_came_first),
         TEST(who_holds_more_must_move_more),
         TEST(who_has_just_come_is_not_slow_yet),
