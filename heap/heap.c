@@ -1,5 +1,6 @@
 /* heap.c - see heap.h: a heap's beginning and end, looking at objects, walking, statistics. */
 #include "heap/bytes.h"
+#include "heap/death.h"
 #include "heap/dict.h"
 #include "heap/form.h"
 #include "heap/base/num.h"
@@ -105,10 +106,15 @@ enum err heap_hold(struct heap *h, obj_id id, struct why *why)
 
 void heap_release(struct heap *h, obj_id id)
 {
-    slot_t slot;
+    struct object *o = slot_plain(h, id);
+    slot_t slot = id & SLOT_MAX;
 
-    CHECK(slot_look(h, id, &slot) == ERR_OK);
-    ref_drop(h, slot);
+    if (o == NULL) {
+        CHECK(slot_look(h, id, &slot) == ERR_OK);
+        o = object_at(h, slot);
+    }
+    if (ref_count_down(h, slot, o))
+        ref_die(h, slot, o);
 }
 
 /* ---- looking at one object ---- */
