@@ -81,6 +81,11 @@ bool op_scan(const struct decoder *d, struct slice line, struct op_room *room, s
  * is the OP_NEW or OP_LIST that would make the object, its name the class. */
 bool op_scan_object(const struct decoder *d, struct slice body, struct op_room *room, struct op *ret);
 
+/* Parts of it for who has no op: ret->fields, ret->items, or a value, of text that is that and nothing else. */
+bool op_scan_fields(const struct decoder *d, struct slice text, struct op_room *room, struct op *ret);
+bool op_scan_items(const struct decoder *d, struct slice text, struct op_room *room, struct op *ret);
+bool op_scan_value(const struct decoder *d, struct slice text, struct value *ret);
+
 /* ---- op_read.c ---- */
 
 /* ERR_BAD_REQUEST (no array, no verb, too many arguments or too few), and what the arguments may be refused for. It

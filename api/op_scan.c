@@ -306,6 +306,12 @@ static bool scan_generation(struct scan *s, struct op *op)
 
 /* ---- the line ---- */
 
+/* An empty text may be nowhere. */
+static struct scan scan_of(const struct decoder *d, struct slice text, struct op_room *room)
+{
+    return (struct scan){text.data, slice_from(text, text.len).data, d, room};
+}
+
 static bool scan_args(struct scan *s, struct op *op)
 {
     static scanner *const scanner_of[OP_PARTS] = {
@@ -326,7 +332,7 @@ static bool scan_args(struct scan *s, struct op *op)
 
 bool op_scan(const struct decoder *d, struct slice line, struct op_room *room, struct op *ret)
 {
-    struct scan s = {line.data, line.data + line.len, d, room};
+    struct scan s = scan_of(d, line, room);
     struct slice verb;
 
     *ret = (struct op){.generation = GC_GENERATIONS - 1};
@@ -363,7 +369,7 @@ static bool scan_member(struct scan *s, unsigned *seen, struct op *op)
 
 bool op_scan_object(const struct decoder *d, struct slice body, struct op_room *room, struct op *ret)
 {
-    struct scan s = {body.data, slice_from(body, body.len).data, d, room}; /* an empty one may be nowhere */
+    struct scan s = scan_of(d, body, room);
     unsigned seen = 0;
 
     *ret = (struct op){.verb = OP_NEW};
@@ -379,4 +385,29 @@ bool op_scan_object(const struct decoder *d, struct slice body, struct op_room *
         return false;
     skip_blanks(&s);
     return s.at == s.end;
+}
+
+/* ---- parts ---- */
+
+bool op_scan_fields(const struct decoder *d, struct slice text, struct op_room *room, struct op *ret)
+{
+    struct scan s = scan_of(d, text, room);
+
+    *ret = (struct op){.verb = OP_NEW};
+    return scan_fields(&s, ret) && s.at == s.end;
+}
+
+bool op_scan_items(const struct decoder *d, struct slice text, struct op_room *room, struct op *ret)
+{
+    struct scan s = scan_of(d, text, room);
+
+    *ret = (struct op){.verb = OP_LIST};
+    return scan_items(&s, ret) && s.at == s.end;
+}
+
+bool op_scan_value(const struct decoder *d, struct slice text, struct value *ret)
+{
+    struct scan s = scan_of(d, text, NULL);
+
+    return scan_value(&s, ret) && s.at == s.end;
 }

@@ -122,8 +122,12 @@ enum err heap_new_bytes(struct heap *h, struct label label, struct payload **pay
     slot = object_birth(h, KIND_BYTES, OBJECT_HEADER_WORDS + BYTES_OWN_WORDS, base);
     if (slot == 0)
         return why_set(why, ERR_NOMEM, "no memory for a bytes object");
-    set_payload(h, slot, *payload);
-    *payload = NULL;
+    set_payload(h, slot, payload_hold(*payload));
+    if (journal_is_on(h->journal) && (e = journal_born(h, slot, *payload, why)) != ERR_OK) {
+        object_unbirth(h, slot);
+        return e;
+    }
+    payload_release(payload);
     object_born(h, slot, KIND_BYTES);
     *ret = heap_id(h, slot);
     return ERR_OK;
@@ -150,10 +154,11 @@ enum err heap_get_bytes(const struct heap *h, obj_id id, struct payload **ret, s
 
 enum err heap_set_bytes(struct heap *h, obj_id id, struct payload **payload, struct why *why)
 {
+    struct change c = {.kind = CHANGE_BYTES, .id = id, .payload = *payload};
     slot_t slot;
     enum err e = find_bytes(h, id, &slot, why);
 
-    if (e != ERR_OK)
+    if (e != ERR_OK || (e = journal_note(h->journal, &c, NULL, why)) != ERR_OK)
         return e;
     object_changing(h, slot);
     set_payload(h, slot, *payload);

@@ -24,6 +24,8 @@ void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
     h->windows.open &= ~(1u << w);
     h->windows.dead |= 1u << w;
     h->released[w] = h->told_pool[w] = 0;
+    if (journal_is_on(h->journal))
+        journal_condemned(h, h->windows.members[w], h->windows.pools[w]);
     h->weak_deaths++; /* what weakly refers to the set reads null from now on: etags must differ */
     h->stats.objects -= members;
     h->stats.tracked -= members;

@@ -49,6 +49,8 @@ static inline void ref_announce_death(struct heap *h, slot_t slot, struct object
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
         if (h->watch[i]->dying != NULL)
             h->watch[i]->dying(h->watch[i]->ctx, slot);
+    if (journal_is_on(h->journal))
+        journal_died(h->journal, slot);
     if (h->scans != NULL || h->stagings != NULL || o->has_weak || o->has_big)
         ref_leave_tables(h, slot, o);
 }

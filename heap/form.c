@@ -155,6 +155,14 @@ enum err heap_new_of_form(struct heap *h, const struct record_form *form, const 
     return record_new_of_shape(h, form->shape, values, form->count, ret, why);
 }
 
+static enum err note_set(struct heap *h, obj_id id, slot_t name, const struct value *v, struct why *why)
+{
+    struct field set = {.name = string_slice(h, name), .value = *v};
+    struct change c = {.kind = CHANGE_FIELDS, .id = id, .fields = &set, .field_count = 1};
+
+    return journal_note(h->journal, &c, NULL, why);
+}
+
 enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *form, size_t place,
                           const struct value *v, struct why *why)
 {
@@ -175,6 +183,10 @@ enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *f
         return set_by_name(h, id, form, place, v, why);
     if ((e = word_encode(h, v, &word, why)) != ERR_OK)
         return e;
+    if (journal_is_on(h->journal) && (e = note_set(h, id, form->names[place], v, why)) != ERR_OK) {
+        word_release(h, word);
+        return e;
+    }
     if (h->changes_are_watched || h->windows.open != 0)
         object_changing(h, slot);
     at = o->layout == LAYOUT_INLINE ? &o->word[place] : &record_values(h, slot, &room)[place];

@@ -202,10 +202,11 @@ void heap_drop_ref(struct heap *h, slot_t slot)
 
 /* ---- windows ---- */
 
-void heap_open_window(struct heap *h, enum object_window w, const uint64_t *members)
+void heap_open_window(struct heap *h, enum object_window w, const uint64_t *members, const uint64_t *pools)
 {
     CHECK(((h->windows.open | h->windows.dead) >> w & 1) == 0);
     h->windows.members[w] = members;
+    h->windows.pools[w] = pools;
     h->windows.open |= 1u << w;
 }
 

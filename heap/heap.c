@@ -80,6 +80,7 @@ void heap_destroy(struct heap **at)
         return;
     CHECK_IS(h, HEAP_MAGIC);
     CHECK(h->scopes == NULL && h->form_count == 0 && h->watch[0] == NULL);
+    journal_fini(h);
     stagings_fini(h);
     if (h->roots != NULL)
         empty(h);
@@ -362,7 +363,7 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     ret->committed_bytes = (h->pools.pool_pages + h->pools.dirty_pages) * MEM_PAGE_BYTES;
     ret->side_bytes = sizeof *h + h->pools.charged_tables + names_bytes(h->roots) + names_bytes(h->weak_names) +
                       shape_side_bytes(h) + form_side_bytes(h) + map_bytes(h->strings) + map_bytes(h->big_counts) +
-                      map_bytes(h->weak_cells) + h->deferred_charged + staging_bytes(h);
+                      map_bytes(h->weak_cells) + h->deferred_charged + staging_bytes(h) + journal_bytes(h);
     ret->untouched_bytes += map_untouched_bytes(h->strings) + map_untouched_bytes(h->big_counts) +
                             map_untouched_bytes(h->weak_cells);
 }

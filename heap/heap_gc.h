@@ -115,9 +115,9 @@ void heap_drop_ref(struct heap *h, slot_t slot);
 
 /* ---- windows ---- */
 
-/* From now on, until it is closed or condemned, changes of its members' counts are told. `members` (window.h) stay the
- * collector's, who adds and removes; none is left when its slot becomes free. */
-void heap_open_window(struct heap *h, enum object_window w, const uint64_t *members);
+/* From now on, until it is closed or condemned, changes of its members' counts are told. `members` and the `pools` that may
+ * have some (window.h) stay the collector's, who adds and removes; none is left when its slot becomes free. */
+void heap_open_window(struct heap *h, enum object_window w, const uint64_t *members, const uint64_t *pools);
 /* It has no members any more. */
 void heap_close_window(struct heap *h, enum object_window w);
 

@@ -5,6 +5,7 @@
 #include "heap/base/map.h"
 #include "heap/heap.h"
 #include "heap/heap_gc.h"
+#include "heap/journal.h"
 #include "heap/object.h"
 #include "heap/pool.h"
 #include "heap/slotset.h"
@@ -75,6 +76,9 @@ struct heap {
     /* staging.c */
     struct staging *stagings; /* all the areas there are */
     struct staging *entered;  /* the one that is entered */
+
+    struct journal *journal;  /* journal.c; NULL: nobody is told */
+    slot_t unburied;          /* restore.c: the dead that have not let go of what they had */
 
     /* gc_door.c */
     const struct heap_watch *watch[HEAP_WATCHES_MAX];

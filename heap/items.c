@@ -63,6 +63,8 @@ enum err heap_new_list(struct heap *h, struct label label, const struct value *i
         return why_set(why, ERR_NOMEM, "no memory for a list");
     for (size_t i = 0; i < count && e == ERR_OK; i++)
         e = names(&items[i], heap_id(h, list)) ? no_object_yet(items[i].id, why) : push_value(h, list, &items[i], why);
+    if (e == ERR_OK && journal_is_on(h->journal))
+        e = journal_born(h, list, NULL, why);
     if (e != ERR_OK) {
         object_unbirth(h, list);
         return e;
@@ -74,14 +76,18 @@ enum err heap_new_list(struct heap *h, struct label label, const struct value *i
 
 enum err heap_push_item(struct heap *h, obj_id id, const struct value *v, uint64_t *ret_index, struct why *why)
 {
+    struct change c = {.kind = CHANGE_PUSH, .id = id, .value = v};
+    size_t mark = 0;
     slot_t list;
-    enum err e = find_list(h, id, &list, why);
+    enum err e;
 
-    if (e != ERR_OK)
+    if ((e = find_list(h, id, &list, why)) || (e = journal_note(h->journal, &c, &mark, why)))
         return e;
     object_changing(h, list);
     if ((e = push_value(h, list, v, why)) == ERR_OK && ret_index != NULL)
         *ret_index = list_length(h, list) - 1;
+    if (e != ERR_OK)
+        journal_cut(h->journal, mark);
     return e;
 }
 
@@ -97,12 +103,17 @@ enum err heap_get_item(const struct heap *h, obj_id id, uint64_t index, struct v
 
 enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct value *v, struct why *why)
 {
+    struct change c = {.kind = CHANGE_PUT, .id = id, .index = index, .value = v};
     slot_t list;
     word_t word;
     enum err e;
 
     if ((e = find_item(h, id, index, &list, why)) || (e = word_encode(h, v, &word, why)))
         return e;
+    if ((e = journal_note(h->journal, &c, NULL, why)) != ERR_OK) {
+        word_release(h, word);
+        return e;
+    }
     object_changing(h, list);
     word_release(h, list_set(h, list, (uint32_t)index, word));
     return ERR_OK;
@@ -110,10 +121,11 @@ enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct v
 
 enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why *why)
 {
+    struct change c = {.kind = CHANGE_CUT, .id = id, .index = index};
     slot_t list;
-    enum err e = find_item(h, id, index, &list, why);
+    enum err e;
 
-    if (e != ERR_OK)
+    if ((e = find_item(h, id, index, &list, why)) || (e = journal_note(h->journal, &c, NULL, why)))
         return e;
     object_changing(h, list);
     word_release(h, list_delete(h, list, (uint32_t)index));

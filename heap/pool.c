@@ -8,8 +8,6 @@ _Static_assert(sizeof(struct pool) <= 32, "a pool header stays small");
 
 /* ---- the tables, charged as they are touched ---- */
 
-/* What a number costs for good. Its used bits do not: they go with the last pool of their page. */
-#define NUMBER_BYTES (sizeof(uint64_t) + sizeof(struct pool) + sizeof(uint32_t))
 #define BITS_SHIFT 5 /* a page has the used bits of 32 numbers */
 
 _Static_assert((POOL_WORDS * sizeof(uint64_t)) << BITS_SHIFT == MEM_PAGE_BYTES, "a page of used bits");
@@ -168,32 +166,38 @@ void move_in(struct pools *p, uint32_t n, uint16_t arena, uint16_t page)
 #define POPULATE_POOLS 4u
 #define POPULATE_WORDS_MAX 8u
 
-static uint32_t create_pool(struct pools *p, enum pool_kind kind, uint32_t words)
+bool begin_pool(struct pools *p, uint32_t n, enum pool_kind kind, uint32_t words)
 {
     uint16_t arena, page;
+
+    if (!gain_bits(p, n))
+        return false;
+    if (!take_pages(p, words, &arena, &page)) {
+        lose_bits(p, n);
+        return false;
+    }
+    p->pool[n] = (struct pool){.words = (uint16_t)words, .kind = (uint8_t)kind, .level = LEVEL_NONE};
+    move_in(p, n, arena, page);
+    return true;
+}
+
+static uint32_t create_pool(struct pools *p, enum pool_kind kind, uint32_t words)
+{
     uint32_t n = take_number(p);
 
     if (n == 0)
         return 0;
-    if (!gain_bits(p, n)) {
+    if (!begin_pool(p, n, kind, words)) {
         return_number(p, n);
         return 0;
     }
-    if (!take_pages(p, words, &arena, &page)) {
-        lose_bits(p, n);
-        return_number(p, n);
-        return 0;
-    }
-    p->pool[n] = (struct pool){.words = (uint16_t)words, .kind = (uint8_t)kind, .level = LEVEL_NONE};
-    move_in(p, n, arena, page);
     if (p->class[kind][words].pools++ >= POPULATE_POOLS && words <= POPULATE_WORDS_MAX)
         mem_populate(pool_cell(p, n << POOL_SHIFT), (size_t)words * MEM_PAGE_BYTES);
     return n;
 }
 
-/* All cells are free or retired: the pages go back, and the number waits for its next life, in which turns
- * go on where they stood. A number whose turns have run out is not used again. */
-static void destroy_pool(struct pools *p, uint32_t n)
+/* In the number's next life turns go on where they stood. */
+void end_pool(struct pools *p, uint32_t n)
 {
     struct pool pool = p->pool[n];
     struct pool_class *class = class_of(p, &pool);
@@ -216,10 +220,21 @@ static void destroy_pool(struct pools *p, uint32_t n)
     lose_bits(p, n);
     if (pool.kind == POOL_OBJECTS)
         p->turn_base[n] += pool.turn_max;
+    p->pool[n] = (struct pool){.words = 0};
+}
+
+void offer_number(struct pools *p, uint32_t n)
+{
     if (p->turn_base[n] + UINT16_MAX <= TURN_MAX)
         return_number(p, n);
-    else
-        p->pool[n] = (struct pool){.words = 0};
+}
+
+/* All cells are free or retired: the pages go back, and the number waits for its next life. */
+static void destroy_pool(struct pools *p, uint32_t n)
+{
+    end_pool(p, n);
+    if (n >= p->restore_end) /* else it waits for a life that it has had */
+        offer_number(p, n);
 }
 
 /* The fullest pool of a class that has a free cell, or a new one; 0: no memory. It becomes current. */
@@ -278,7 +293,7 @@ bool pool_find_free(struct pools *p, enum pool_kind kind, uint32_t words)
 static void settle(struct pools *p, uint32_t n)
 {
     struct pool *pool = &p->pool[n];
-    bool current = class_of(p, pool)->current == n;
+    bool current = class_of(p, pool)->current == n || n < p->restore_end;
 
     if (pool->used == pool->retired && (!current || pool->retired > 0)) {
         destroy_pool(p, n);

@@ -137,6 +137,7 @@ struct pools {
     uint32_t idle_kind;    /* whose are let go next */
     uint32_t decay_ms;     /* how long memory waits to be used again before it goes back */
     bool purge_all_due;    /* it does not wait */
+    uint32_t restore_end;  /* numbers below it are for pools that are put back, and those stay when they run empty */
 
     /* packing */
     uint32_t pack_levels;  /* pools on levels below this are sparse */
@@ -192,6 +193,19 @@ void pools_set_pack(struct pools *p, uint32_t used_pct);
 size_t pools_pack(struct pools *p, size_t units);
 uint64_t pools_pack_at_ms(const struct pools *p); /* like pools_purge_at_ms() */
 void pools_tell_time(struct pools *p, uint64_t now_ms);
+
+/* ---- put back as they were (restore.h) ----
+ *
+ * Between pools_restore_begin(), with nothing in use yet, and _end(), pools of objects come where they were: their numbers and
+ * places are in ids. Numbers below `end` are for them; what else is made meanwhile has numbers above it. */
+bool pools_restore_begin(struct pools *p, uint32_t end); /* false: memory is refused */
+/* Pool n, empty, its cells with turn `turn` of a life that has turns from `turn_base` on. An earlier life of the number must
+ * have run empty; there may have been none (words 0: there is none now either). ERR_BAD_VALUE, ERR_NOMEM. */
+enum err pools_restore(struct pools *p, uint32_t n, uint32_t words, uint32_t turn_base, uint32_t turn);
+/* The cell, which is free, is handed out. */
+void pools_restore_cell(struct pools *p, slot_t slot);
+/* Pools that are empty go, numbers that were not used are free. */
+void pools_restore_end(struct pools *p);
 
 uint64_t pools_free_bytes(const struct pools *p); /* free cells inside pools; O(size classes) */
 uint64_t pools_packed_bytes(const struct pools *p); /* storage of packed pools: cells, and rows of pages; the same */

@@ -1,5 +1,5 @@
 /*
- * pool_impl.h - what pool.c, arena.c and pack.c tell each other.
+ * pool_impl.h - what pool.c, arena.c, pack.c and pool_restore.c tell each other.
  */
 #pragma once
 #include "heap/pool.h"
@@ -18,6 +18,16 @@ size_t purge_piece(struct pools *p);
 size_t arenas_validate(const struct pools *p, uint64_t *ret_free_pages, uint64_t *ret_dirty_pages);
 
 /* ---- pool.c ---- */
+
+/* What a number costs for good. Its used bits do not: they go with the last pool of their page. */
+#define NUMBER_BYTES (sizeof(uint64_t) + sizeof(struct pool) + sizeof(uint32_t))
+
+/* Number n, in no use, is a pool from now on, of no class yet. False: memory is refused. */
+bool begin_pool(struct pools *p, uint32_t n, enum pool_kind kind, uint32_t words);
+/* All cells of a pool are free or retired: it goes, and its number is in no use. */
+void end_pool(struct pools *p, uint32_t n);
+/* A number in no use may be taken again, unless its turns have run out. */
+void offer_number(struct pools *p, uint32_t n);
 
 static inline struct pool_class *class_of(struct pools *p, const struct pool *pool)
 {

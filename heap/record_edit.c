@@ -365,14 +365,19 @@ static enum err no_memory(enum err e, struct why *why)
 
 enum err heap_edit_record(struct heap *h, obj_id id, const struct field *edits, size_t count, struct why *why)
 {
+    struct change c = {.kind = CHANGE_FIELDS, .id = id, .fields = edits, .field_count = count};
     struct plan p;
     slot_t record;
+    size_t mark = 0;
     enum err e;
 
     if ((e = record_find(h, id, &record, why)) || (e = plan_begin(h, 0, edits, count, &p, why)))
         return e;
-    object_changing(h, record);
-    e = edit(h, record, &p);
+    if ((e = journal_note(h->journal, &c, &mark, why)) == ERR_OK) {
+        object_changing(h, record);
+        if ((e = edit(h, record, &p)) != ERR_OK)
+            journal_cut(h->journal, mark);
+    }
     plan_end(h, &p, true); /* last: it may kill objects, this one among them */
     return no_memory(e, why);
 }
@@ -420,6 +425,10 @@ enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value 
         return e;
     }
     object_begin(h, slot, KIND_RECORD, words, shape);
+    if (journal_is_on(h->journal) && (e = journal_born(h, slot, NULL, why)) != ERR_OK) {
+        object_unbirth(h, slot);
+        return e;
+    }
     object_born(h, slot, KIND_RECORD);
     *ret = slot_id_of(h, slot, o);
     return ERR_OK;
@@ -472,6 +481,10 @@ enum err heap_new_record(struct heap *h, struct label label, const struct field 
     shape_unuse(h, base);
     if (e != ERR_OK)
         return e;
+    if (journal_is_on(h->journal) && (e = journal_born(h, record, NULL, why)) != ERR_OK) {
+        object_unbirth(h, record);
+        return e;
+    }
     object_born(h, record, KIND_RECORD);
     *ret = heap_id(h, record);
     return ERR_OK;

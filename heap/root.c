@@ -13,14 +13,18 @@ static enum err no_root(struct slice name, struct why *why)
 
 enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why)
 {
+    struct change c = {.kind = CHANGE_ROOT, .name = name, .id = id};
     uint32_t n = names_find(h->roots, name);
     bool is_new = n == 0;
     slot_t target, old;
+    size_t mark = 0;
     enum err e;
 
     if ((e = slot_find_target(h, id, &target, why)) || (e = ref_take(h, target, why)))
         return e;
-    if (is_new && (e = names_add(h->roots, name, &n, why)) != ERR_OK) {
+    if ((e = journal_note(h->journal, &c, &mark, why)) == ERR_OK && is_new && (e = names_add(h->roots, name, &n, why)) != ERR_OK)
+        journal_cut(h->journal, mark);
+    if (e != ERR_OK) {
         ref_drop(h, target);
         return e;
     }
@@ -46,10 +50,14 @@ enum err root_get(const struct heap *h, struct slice name, obj_id *ret, struct w
 enum err root_delete(struct heap *h, struct slice name, struct why *why)
 {
     uint32_t n = names_find(h->roots, name);
+    struct change c = {.kind = CHANGE_UNROOT, .name = name};
     slot_t target;
+    enum err e;
 
     if (n == 0)
         return no_root(name, why);
+    if ((e = journal_note(h->journal, &c, NULL, why)) != ERR_OK)
+        return e;
     target = names_at(h->roots, n)->target;
     names_remove(h->roots, n);
     ref_drop(h, target);

@@ -14,6 +14,7 @@
 
 #define NO_LEASE UINT64_MAX
 #define NOT_WAITING UINT32_MAX
+#define AGAIN_MS 1000 /* a session whose end could not be noted for want of memory lives on for so long */
 
 struct session {
     session_id id;
@@ -354,10 +355,20 @@ static uint64_t lease_end(const struct session *s, uint64_t now_ms)
     return s->ttl_s > 0 ? now_ms + (uint64_t)(s->ttl_s * 1000) : NO_LEASE;
 }
 
+static void begin_lease(struct session_set *ss, struct session *s, session_id id, uint64_t now_ms)
+{
+    add_session(ss, s, id);
+    CHECK(map_add(ss->by_token, token_hash(ss, (struct slice){s->token, sizeof s->token}), s->number));
+    s->ends_at_ms = lease_end(s, now_ms);
+    sift_up(ss, ss->waiting_count++, (struct waiting){s->ends_at_ms, s});
+}
+
 enum err session_open(struct session_set *ss, double ttl_s, struct slice label, struct slice token, uint64_t now_ms,
                       session_id *ret, struct why *why)
 {
+    struct change c = {.kind = CHANGE_SESSION, .session = ss->last_id + 1, .ttl_s = ttl_s, .name = label, .token = token};
     struct session *s;
+    enum err e;
 
     CHECK(token.len == SESSION_TOKEN_BYTES);
     if (!(ttl_s >= 1 && ttl_s <= SESSION_TTL_S_MAX))
@@ -372,12 +383,34 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
         return why_limit(why, ERR_TOO_MANY, "session_ids_max", UINT32_MAX, "all session numbers have been used");
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory for a session");
-    add_session(ss, s, ++ss->last_id);
-    CHECK(map_add(ss->by_token, token_hash(ss, token), s->number));
-    s->ends_at_ms = lease_end(s, now_ms);
-    sift_up(ss, ss->waiting_count++, (struct waiting){s->ends_at_ms, s});
+    if ((e = journal_note(ss->heap->journal, &c, NULL, why)) != ERR_OK) {
+        free_session(ss, s);
+        return e;
+    }
+    begin_lease(ss, s, ++ss->last_id, now_ms);
     *ret = s->id;
     return ERR_OK;
+}
+
+enum err session_restore(struct session_set *ss, session_id id, double ttl_s, struct slice label, struct slice token,
+                         uint64_t now_ms, struct why *why)
+{
+    struct session *s;
+
+    if (id == 0 || !(ttl_s >= 1 && ttl_s <= SESSION_TTL_S_MAX) || label.len > SESSION_LABEL_BYTES_MAX ||
+        token.len != SESSION_TOKEN_BYTES || find(ss, id) != NULL)
+        return why_set(why, ERR_BAD_VALUE, "session %u is not as it was written", id);
+    if ((s = new_session(ss, ttl_s, label, token)) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory for a session");
+    begin_lease(ss, s, id, now_ms);
+    session_raise_ids(ss, id);
+    return ERR_OK;
+}
+
+void session_raise_ids(struct session_set *ss, session_id last)
+{
+    if (last > ss->last_id)
+        ss->last_id = last;
 }
 
 /* In time that does not tell how much of the token was right. */
@@ -496,8 +529,10 @@ static enum err find_hold(const struct session_set *ss, session_id session, obj_
 
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
 {
+    struct change c = {.kind = CHANGE_HOLD, .session = session, .id = id};
     struct session *s;
     uint32_t entry = MAP_NONE;
+    size_t mark = 0;
     slot_t slot;
     enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
 
@@ -505,15 +540,20 @@ enum err session_hold(struct session_set *ss, session_id session, obj_id id, str
         return e;
     if (map_count(s->holds) >= ss->holds_max)
         return why_limit(why, ERR_LIMIT, "holds_per_session_max", ss->holds_max, "the session holds too many objects");
+    if ((e = journal_note(ss->heap->journal, &c, &mark, why)) != ERR_OK)
+        return e;
     if (!add_hold(ss, s, slot))
-        return why_set(why, ERR_NOMEM, "no memory for a hold");
-    if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
+        e = why_set(why, ERR_NOMEM, "no memory for a hold");
+    else if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
         remove_hold(ss, s, map_find(s->holds, slot));
+    if (e != ERR_OK)
+        journal_cut(ss->heap->journal, mark);
     return e;
 }
 
 enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why)
 {
+    struct change c = {.kind = CHANGE_DROP, .session = session, .id = id};
     struct session *s;
     uint32_t entry = MAP_NONE;
     slot_t slot;
@@ -523,6 +563,8 @@ enum err session_drop(struct session_set *ss, session_id session, obj_id id, str
         return e;
     if (entry == MAP_NONE)
         return why_set(why, ERR_NOT_HELD, "session %u does not hold object %llu", session, (unsigned long long)id);
+    if ((e = journal_note(ss->heap->journal, &c, NULL, why)) != ERR_OK)
+        return e;
     remove_hold(ss, s, entry);
     ref_drop(ss->heap, slot);
     return ERR_OK;
@@ -570,13 +612,19 @@ static void begin_ending(struct session_set *ss, struct session *s)
     ss->ending = s;
 }
 
+static enum err note_end(struct session_set *ss, session_id id, struct why *why)
+{
+    return journal_note(ss->heap->journal, &(struct change){.kind = CHANGE_SESSION_END, .session = id}, NULL, why);
+}
+
 /* Session 0 stays; another takes its holds away to be released. */
 static enum err empty_default(struct session_set *ss, struct session *s, struct why *why)
 {
     struct session *gone = mem_zalloc(ss->heap->mem, sizeof *gone);
     struct map *empty = gone != NULL ? map_create(ss->heap->mem, ss->heap->seed) : NULL;
 
-    if (empty == NULL) {
+    if (empty == NULL || note_end(ss, 0, why) != ERR_OK) {
+        map_destroy(&empty);
         mem_free(ss->heap->mem, gone, sizeof *gone);
         return why_set(why, ERR_NOMEM, "no memory to empty the session");
     }
@@ -591,13 +639,15 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
 enum err session_end(struct session_set *ss, session_id id, struct why *why)
 {
     struct session *s = find(ss, id);
+    enum err e;
 
     if (s == NULL)
         return no_session(id, why);
     if (id == 0)
         return empty_default(ss, s, why);
-    begin_ending(ss, s);
-    return ERR_OK;
+    if ((e = note_end(ss, id, why)) == ERR_OK)
+        begin_ending(ss, s);
+    return e;
 }
 
 size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
@@ -609,6 +659,8 @@ size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
 
         if (s->running > 0)
             s->ends_at_ms = lease_end(s, now_ms);
+        else if (s->ends_at_ms <= now_ms && note_end(ss, s->id, NULL) != ERR_OK)
+            s->ends_at_ms = now_ms + AGAIN_MS;
         if (s->ends_at_ms > now_ms)
             sift_down(ss, 0, (struct waiting){s->ends_at_ms, s});
         else

@@ -40,6 +40,12 @@ void session_set_destroy(struct session_set **ss);
 enum err session_open(struct session_set *ss, double ttl_s, struct slice label, struct slice token,
                       uint64_t now_ms, session_id *ret, struct why *why);
 
+/* Put back one that was open when the heap was last written, with a full lease. Ids go on above all there ever were: this one,
+ * and `last`. ERR_BAD_VALUE, ERR_NOMEM. */
+enum err session_restore(struct session_set *ss, session_id id, double ttl_s, struct slice label, struct slice token,
+                         uint64_t now_ms, struct why *why);
+void session_raise_ids(struct session_set *ss, session_id last);
+
 /* The session of a token, renewed; compared in constant time. ERR_SESSION_ENDED if there is none. */
 enum err session_by_token(struct session_set *ss, struct slice token, uint64_t now_ms, session_id *ret,
                           struct why *why);

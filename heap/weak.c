@@ -197,16 +197,21 @@ static enum err no_name(struct slice name, struct why *why)
 
 enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why)
 {
+    struct change c = {.kind = CHANGE_WEAK, .name = name, .id = id};
     uint32_t number = names_find(h->weak_names, name);
     bool is_new = number == 0;
     slot_t object, cell;
+    size_t mark = 0;
     enum err e = slot_find_target(h, id, &object, why);
 
     if (e != ERR_OK)
         return e;
     if ((cell = weak_cell_take(h, object)) == 0)
         return why_set(why, ERR_NOMEM, "no memory for a weak reference");
-    if (is_new && (e = names_add(h->weak_names, name, &number, why)) != ERR_OK) {
+    if ((e = journal_note(h->journal, &c, &mark, why)) == ERR_OK && is_new &&
+        (e = names_add(h->weak_names, name, &number, why)) != ERR_OK)
+        journal_cut(h->journal, mark);
+    if (e != ERR_OK) {
         weak_cell_release(h, cell);
         return e;
     }
@@ -243,10 +248,14 @@ enum err weak_get(const struct heap *h, struct slice name, obj_id *ret, struct w
 
 enum err weak_delete(struct heap *h, struct slice name, struct why *why)
 {
+    struct change c = {.kind = CHANGE_UNWEAK, .name = name};
     uint32_t number = names_find(h->weak_names, name);
+    enum err e;
 
     if (number == 0)
         return no_name(name, why);
+    if ((e = journal_note(h->journal, &c, NULL, why)) != ERR_OK)
+        return e;
     detach(h, number);
     names_remove(h->weak_names, number);
     return ERR_OK;

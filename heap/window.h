@@ -14,6 +14,7 @@ enum object_window { WINDOW_YOUNG, WINDOW_FULL, WINDOWS };
 
 struct windows {
     const uint64_t *members[WINDOWS]; /* by slot, a bit: in the window, and not reached */
+    const uint64_t *pools[WINDOWS];   /* by pool, a bit: it may have members */
     uint32_t open;                    /* bit w: changes of its members' counts are told */
     uint32_t dead;                    /* bit w: its members are condemned */
 };

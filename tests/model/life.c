@@ -109,6 +109,7 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     naive_init(&life->naive);
     mem_init(&life->mem, 0);
     CHECK(heap_create(&life->mem, UINT64_C(0x5eed) + roll(life, 256), &life->heap) == ERR_OK);
+    journal_begin(life);
     CHECK(gc_create(life->heap, &life->gc) == ERR_OK);
     CHECK(session_set_create(life->heap, &life->sessions) == ERR_OK);
     wear_slots(life);
@@ -129,6 +130,7 @@ void life_end(struct life **at)
     life->op_name = "end";
     hold_end(life);
     form_end(life);
+    journal_end(life);
     heap_remove_watch(life->heap, &life->watch);
     if (sessions_first)
         session_set_destroy(&life->sessions);

@@ -185,4 +185,5 @@ void life_rest(struct life *life)
     hold_compare(life);
     gc_compare(life);
     check_rules(life);
+    journal_compare(life);
 }

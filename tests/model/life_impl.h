@@ -10,6 +10,7 @@
  *     life_hold.c   roots, sessions, scopes, weak names, references of the life's own
  *     life_gc.c     collections asked for, freezing, saving, pacing
  *     life_check.c  everything compared
+ *     life_journal.c another heap made of what this one has told
  */
 #pragma once
 #include "gc/gc.h"
@@ -77,6 +78,7 @@ struct life {
     uint64_t worn_ids; /* made and dropped without the naive heap */
     obj_id worn[LIFE_WORN]; /* some of them; 0: fewer */
     struct life_forms *forms;
+    struct life_journal *journal; /* NULL: a life without one */
 
     uint64_t now_ms;  /* of the sessions */
     uint64_t heap_ms; /* of the heap */
@@ -200,6 +202,11 @@ void gc_compare(struct life *life);
 /* life_form.c */
 void form_begin(struct life *life);
 void form_end(struct life *life);
+
+/* life_journal.c */
+void journal_begin(struct life *life);
+void journal_compare(struct life *life); /* at rest */
+void journal_end(struct life *life);
 
 /* life_tidy.c */
 void tidy_a_little(struct life *life);

@@ -122,6 +122,7 @@ END_TEST
 
 /* Of a window: enough for the few slots of these tests. */
 static uint64_t members[64 * POOL_CELLS / 64];
+static const uint64_t member_pools[] = {UINT64_MAX};
 
 START_TEST(counts_are_told_for_members_of_a_window_only)
 {
@@ -133,7 +134,7 @@ START_TEST(counts_are_told_for_members_of_a_window_only)
     hold(&w, id);
     let_go(&w, id);
     ck_assert(d.gained == 0 && d.lost == 0);
-    heap_open_window(w.heap, WINDOW_FULL, members);
+    heap_open_window(w.heap, WINDOW_FULL, members, member_pools);
     bits_add(members, slot_of(other));
     hold(&w, id);
     let_go(&w, id); /* no member */
@@ -196,7 +197,7 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_CEL
 /* `count` slots of one pool join the young window, which is condemned. */
 static void condemn(struct world *w, const slot_t slots[], size_t count, uint64_t cells[POOL_CELLS / 64])
 {
-    heap_open_window(w->heap, WINDOW_YOUNG, members);
+    heap_open_window(w->heap, WINDOW_YOUNG, members, member_pools);
     for (size_t i = 0; i < count; i++) {
         MUST(pool_of(slots[i]) == pool_of(slots[0]) && slots[i] < ARRAY_LEN(members) * 64);
         bits_add(members, slots[i]);
@@ -300,7 +301,7 @@ START_TEST(no_more_can_be_condemned_than_live)
 {
     struct world w = world_new();
 
-    heap_open_window(w.heap, WINDOW_YOUNG, members);
+    heap_open_window(w.heap, WINDOW_YOUNG, members, member_pools);
     heap_condemn_window(w.heap, WINDOW_YOUNG, 1);
 }
 END_TEST

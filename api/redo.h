@@ -1,0 +1,109 @@
+/*
+ * redo.h - changes of the heap as text: what is written so that a heap can be put back, and how that is done.
+ *
+ * Owns:      the language. A line is a JSON array, a verb and what it takes:
+ *
+ *     ["new",ID,"CLASS","SITE",{fields} or [items] or null]    an object with its contents; null: bytes, which follow
+ *     ["set",ID,"NAME",value]  ["unset",ID,"NAME"]             a field
+ *     ["push",ID,value]  ["put",ID,INDEX,value]  ["cut",ID,INDEX]    an item
+ *     ["bytes",ID]                                             the contents of a bytes object, which stand elsewhere
+ *     ["root","NAME",ID]  ["unroot","NAME"]  ["weak","NAME",ID]  ["unweak","NAME"]
+ *     ["session",NUMBER,TTL,"LABEL","TOKEN"]  ["end",NUMBER]  ["hold",NUMBER,ID]  ["drop",NUMBER,ID]
+ *     ["pool",NUMBER,WORDS,TURN]                               objects in the cells of a pool follow (heap/restore.h)
+ *     ["dead",POOL,[place,..]]  ["dead",POOL,"HEX"]            some died, which place by place or as 1,024 bits; lines in a
+ *                                                              row died together
+ *
+ * Values are those of the API, with {"$ref":ID} and {"$weak":ID}; a field name as a key has its leading $ doubled, as a
+ * string it is plain. Numbers and text read back exactly as they were.
+ * Knows not: where the text is kept, and in what portions it becomes durable.
+ */
+#pragma once
+#include "api/api.h"
+#include "api/decode.h"
+#include "heap/journal.h"
+
+/* ---- writing: redo_write.c ---- */
+
+#define REDO_CHUNK_BYTES (256u << 10) /* a longer stretch of text is continued in the next */
+
+/* A stretch of whole lines. */
+struct redo_chunk {
+    struct redo_chunk *next;
+    struct buf text;
+};
+
+/* Bytes that a line speaks of. */
+struct redo_bytes {
+    obj_id id;
+    struct payload *payload; /* one reference */
+    size_t at;               /* where the line stands */
+};
+
+/* Changes in the order in which they happened. */
+struct redo {
+    struct heap *heap;
+    struct mem *mem;
+    struct redo_chunk *first, *last;
+    size_t before_last;      /* bytes of text in the chunks before the last */
+    struct redo_bytes *bytes;
+    size_t bytes_count, bytes_room;
+    size_t payload_bytes;    /* in them */
+};
+
+void redo_init(struct redo *r, struct heap *heap, struct mem *mem);
+void redo_fini(struct redo *r);
+size_t redo_text_bytes(const struct redo *r);
+/* How the heap tells it: heap_set_journal(). ctx is the redo. */
+enum err redo_note(void *ctx, const struct change *c, struct why *why);
+size_t redo_mark(void *ctx);
+void redo_cut(void *ctx, size_t mark);
+
+/* ---- a line taken apart: redo_line.c ---- */
+
+enum redo_verb {
+    REDO_NEW, REDO_SET, REDO_UNSET, REDO_PUSH, REDO_PUT, REDO_CUT, REDO_BYTES, REDO_ROOT, REDO_UNROOT, REDO_WEAK, REDO_UNWEAK,
+    REDO_SESSION, REDO_END, REDO_HOLD, REDO_DROP, REDO_POOL, REDO_DEAD, REDO_VERBS
+};
+
+#define REDO_ARGS_MAX 4
+
+struct redo_line {
+    enum redo_verb verb;
+    struct slice arg[REDO_ARGS_MAX]; /* as they stand there, JSON; as many as the verb takes */
+};
+
+const char *redo_verb_name(enum redo_verb verb);
+/* ERR_BAD_VALUE: it is no such line. What is in the arguments is not looked at but for where they end. */
+enum err redo_split(struct slice line, struct redo_line *ret, struct why *why);
+/* The elements or members of a JSON array or object one after another: false at the end, or when what follows is none
+ * (*rest is then not empty). Begin with *rest the text between its brackets. *ret_name is what stands before the colon. */
+bool redo_next_part(struct slice *rest, struct slice *ret_name, struct slice *ret_value);
+/* The text between the brackets; false: it has none of that kind ('[' or '{'). */
+bool redo_open(struct slice json, char bracket, struct slice *ret);
+/* An integer argument, from 0 to max. */
+bool redo_number(struct slice json, uint64_t max, uint64_t *ret);
+/* Which places of a pool a "dead" line names, as POOL_CELLS bits. */
+bool redo_cells(struct slice json, uint64_t *ret);
+
+/* ---- putting a heap back: redo_read.c ---- */
+
+struct redo_reader {
+    struct heap *heap;
+    struct session_set *sessions;
+    struct mem *mem;
+    uint64_t now_ms;   /* when leases begin */
+    /* The bytes that stand elsewhere, one reference; ERR_NOMEM, ERR_BAD_VALUE. */
+    enum err (*get_bytes)(void *ctx, obj_id id, struct payload **ret, struct why *why);
+    void *ctx;
+    bool unburied;     /* the last line told a death */
+};
+
+/* Do what a line says, to a heap that is being put back. ERR_BAD_VALUE: that cannot be, or is no line. ERR_NOMEM. */
+enum err redo_apply(struct redo_reader *r, struct slice line, struct why *why);
+/* No more lines. */
+void redo_end(struct redo_reader *r);
+
+/* Objects that were kept as they are: first all of them, each without contents, then the contents of each, perhaps in
+ * several stretches. `value` is what "new" takes. */
+enum err redo_put_object(struct redo_reader *r, obj_id id, struct slice class, struct slice site, char first_of_value, struct why *why);
+enum err redo_put_contents(struct redo_reader *r, obj_id id, struct slice value, struct why *why);
