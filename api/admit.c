@@ -96,6 +96,18 @@ static enum err check_accept(const struct task *t, struct why *why)
     return why_set(why, ERR_NOT_ACCEPTABLE, "this is answered as %s, and Accept takes none of it", types);
 }
 
+/* What tunes or explains is let in whatever becomes of the disk. */
+static enum err check_store(const struct task *t, struct why *why)
+{
+    const struct api_world *w = &t->api->world;
+    bool changes;
+
+    if (w->admits == NULL || t->route == NULL || t->route->access == ACCESS_OPEN)
+        return ERR_OK;
+    changes = t->route->method != METHOD_GET && t->route->access != ACCESS_ADMIN;
+    return w->admits(w->ctx, changes, why);
+}
+
 enum err task_refuse_length(const struct task *t, struct why *why)
 {
     return why_limit(why, ERR_TOO_LARGE, t->body_limit, t->body_max, "the body has more than %zu bytes",
@@ -157,7 +169,7 @@ enum err task_admit(struct task *t, const struct request *r, struct why *why)
     if ((e = task_read_request(t, r, &path, why)))
         return e;
     found = find_route(t, path, why);
-    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_instance(t, why)) ||
+    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_store(t, why)) || (e = check_instance(t, why)) ||
            (e = check_accept(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)));
     return e;
 }

@@ -76,6 +76,11 @@ struct api_world {
     bool (*ready)(void *ctx, struct slice *ret_why_not);  /* /readyz */
     void (*process)(void *ctx, struct api_process *ret);  /* for /metrics */
     void (*run_aside)(void *ctx, struct aside *a);        /* tasks that wait look again when it is done */
+    /* May a request begin that only reads, or one that may change something? ERR_NOT_READY: what was kept is being put
+     * back; ERR_DISK_FULL, ERR_STORE. NULL: always. */
+    enum err (*admits)(void *ctx, bool changes, struct why *why);
+    /* So much is on its way to the disk that whoever makes more of it waits, and looks again later. NULL: never. */
+    bool (*behind)(void *ctx);
 };
 
 /* `heap`, `gc`, `sessions`, `settings`, `mem` outlive the api. `instance` names this life of the ids (text

@@ -71,6 +71,12 @@ static inline void api_stress(struct api *api)
 }
 #endif
 
+/* Whoever changes much waits for the disk. */
+static inline bool api_is_behind(const struct api *api)
+{
+    return api->world.behind != NULL && api->world.behind(api->world.ctx);
+}
+
 static inline uint64_t api_now_ms(const struct api *api)
 {
     return api->world.now_ms(api->world.ctx);

@@ -189,6 +189,8 @@ static enum task_turn run_ops(struct batch *b, size_t *units)
     while (*units > 0 && b->state == BATCH_OPS) {
         if (t->reply.body.len > t->api->settings->backlog_bytes_max)
             return TASK_ROOM;
+        if (api_is_behind(t->api))
+            return TASK_WAIT;
         if (t->body.failed) {
             why_set(&b->why, ERR_NOMEM, "no memory to read on");
             fail_op(b, t->reply.body.len);

@@ -62,14 +62,25 @@ void api_apply_settings(struct api *api)
 
 /* ---- handlers ---- */
 
+static void write_value(struct out *o, const struct setting *s, uint64_t value)
+{
+    char text[SETTING_TEXT_MAX];
+
+    out_raw(o, slice_of(setting_text(s, value, text)));
+}
+
 /* {"value","default","min","max","unit","about"} */
 static void write_in_full(const struct api *api, struct out *o, const struct setting *s)
 {
     out_open_object(o);
-    out_member_u64(o, "value", setting_get(api->settings, s));
-    out_member_u64(o, "default", s->fallback);
-    out_member_u64(o, "min", s->min);
-    out_member_u64(o, "max", s->max);
+    out_key(o, "value");
+    write_value(o, s, setting_get(api->settings, s));
+    out_key(o, "default");
+    write_value(o, s, s->fallback);
+    if (s->kind == SETTING_NUMBER) {
+        out_member_u64(o, "min", s->min);
+        out_member_u64(o, "max", s->max);
+    }
     out_member_text(o, "unit", s->unit);
     out_member_text(o, "about", s->about);
     out_close_object(o);
@@ -88,7 +99,7 @@ enum err get_config(struct api *api, struct task *task, struct why *why)
         if (verbose)
             write_in_full(api, o, s);
         else
-            out_u64(o, setting_get(api->settings, s));
+            write_value(o, s, setting_get(api->settings, s));
     }
     out_close_object(o);
     return reply_end(task, why);

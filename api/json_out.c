@@ -226,6 +226,11 @@ void out_null(struct out *o)
     put_word(o, SLICE("null"));
 }
 
+void out_raw(struct out *o, struct slice json)
+{
+    put_word(o, json);
+}
+
 static void write_link(struct out *o, struct slice opening, obj_id id)
 {
     char *at = begin_value(o, opening.len + NUM_TEXT_MAX + sizeof "}");

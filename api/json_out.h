@@ -38,6 +38,7 @@ void out_real(struct out *o, double v); /* finite */
 void out_bool(struct out *o, bool v);
 void out_null(struct out *o);
 void out_string(struct out *o, struct slice text); /* UTF-8 */
+void out_raw(struct out *o, struct slice json); /* a value that is JSON already */
 void out_ref(struct out *o, obj_id id);  /* {"$ref":id} */
 void out_weak(struct out *o, obj_id id); /* {"$weak":id} */
 

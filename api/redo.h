@@ -24,7 +24,7 @@
 
 /* ---- writing: redo_write.c ---- */
 
-#define REDO_CHUNK_BYTES (256u << 10) /* a longer stretch of text is continued in the next */
+#define REDO_CHUNK_BYTES (64u << 10) /* a longer stretch of text is continued in the next */
 
 /* A stretch of whole lines. */
 struct redo_chunk {

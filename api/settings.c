@@ -8,9 +8,11 @@
 #include "api/settings.h"
 #include "api/wire.h"
 #include "heap/base/check.h"
+#include "heap/base/num.h"
 #include "heap/session.h"
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 
 #define KIB            UINT64_C(1024)
 #define MIB            (1024 * KIB)
@@ -20,7 +22,7 @@
 
 /* clang-format off */
 #define ROW(member, unit, fallback, min, max, about) \
-    {#member, unit, about, offsetof(struct settings, member), fallback, min, max, SETTING_LIVE}
+    {#member, unit, about, offsetof(struct settings, member), fallback, min, max, SETTING_LIVE, SETTING_NUMBER}
 
 static const struct setting table[] = {
     ROW(json_body_bytes_max, "bytes", WIRE_JSON_BODY_BYTES_MAX, 1 * KIB, 1 * GIB,
@@ -84,6 +86,9 @@ static const struct setting table[] = {
         "Pages that have been free for so long go back to the system; 0: at once."),
     ROW(pack_used_pct, "count", 25, 0, 90,
         "Pools of which less than this percentage is used are packed together; 0: none."),
+
+    {"durability", "mode", "With --data: commit (no answer before what it shows is on disk), interval:MS, or off.",
+     offsetof(struct settings, durability), DURABILITY_COMMIT, 0, INT64_MAX, SETTING_LIVE, SETTING_DURABILITY},
 };
 /* clang-format on */
 
@@ -123,6 +128,32 @@ const struct setting *setting_named(struct slice name)
     return NULL;
 }
 
+const char *setting_text(const struct setting *which, uint64_t value, char *out)
+{
+    if (which->kind == SETTING_NUMBER)
+        snprintf(out, SETTING_TEXT_MAX, "%" PRIu64, value);
+    else if (value == DURABILITY_COMMIT || value == DURABILITY_OFF)
+        snprintf(out, SETTING_TEXT_MAX, "\"%s\"", value == DURABILITY_OFF ? "off" : "commit");
+    else
+        snprintf(out, SETTING_TEXT_MAX, "\"interval:%" PRIu64 "\"", value);
+    return out;
+}
+
+static enum err read_durability(const json_t *value, uint64_t *ret, struct why *why)
+{
+    static const char interval[] = "interval:";
+    struct slice text = {json_string_value(value), json_string_length(value)};
+
+    if (text.len > sizeof interval - 1 && memcmp(text.data, interval, sizeof interval - 1) == 0 &&
+        parse_u64(slice_from(text, sizeof interval - 1), DURABILITY_MS_MAX, ret) && *ret > 0)
+        return ERR_OK;
+    if (!slice_is(text, "commit") && !slice_is(text, "off"))
+        return why_set(why, ERR_BAD_VALUE, "durability is \"commit\", \"interval:MS\" with MS from 1 to %u, or \"off\"",
+                       DURABILITY_MS_MAX);
+    *ret = slice_is(text, "off") ? DURABILITY_OFF : DURABILITY_COMMIT;
+    return ERR_OK;
+}
+
 static enum err read_value(const struct setting *which, const json_t *value, uint64_t *ret, struct why *why)
 {
     json_int_t n = json_integer_value(value);
@@ -131,6 +162,8 @@ static enum err read_value(const struct setting *which, const json_t *value, uin
         *ret = which->fallback;
         return ERR_OK;
     }
+    if (which->kind == SETTING_DURABILITY)
+        return read_durability(value, ret, why);
     if (!json_is_integer(value) || n < 0 || (uint64_t)n < which->min || (uint64_t)n > which->max)
         return why_set(why, ERR_BAD_VALUE, "%s is an integer from %" PRIu64 " to %" PRIu64 " (%s)",
                        which->name, which->min, which->max, which->unit);

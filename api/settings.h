@@ -46,11 +46,19 @@ struct settings {
     uint64_t holds_per_session_max;    /* 100,000,000 */
     uint64_t purge_decay_ms;           /* 10 s until free pages go back to the system */
     uint64_t pack_used_pct;            /* 25: pools less full are packed */
+    /* what survives, with --data */
+    uint64_t durability;               /* DURABILITY_COMMIT, _OFF, or every so many ms */
 };
+
+#define DURABILITY_COMMIT 0           /* no answer before what it shows is on disk */
+#define DURABILITY_OFF INT64_MAX      /* whenever it suits */
+#define DURABILITY_MS_MAX 3600000u
+#define SETTING_TEXT_MAX 48
 
 void settings_defaults(struct settings *s);
 
 enum setting_live { SETTING_LIVE, SETTING_AT_START };
+enum setting_kind { SETTING_NUMBER, SETTING_DURABILITY /* "commit", "interval:MS", "off" */ };
 
 struct setting {
     const char *name;
@@ -59,6 +67,7 @@ struct setting {
     size_t offset;                     /* in struct settings */
     uint64_t fallback, min, max;       /* the default; the range, both ends included */
     enum setting_live live;
+    enum setting_kind kind;
 };
 
 /* The table: entry i, or NULL past the end. */
@@ -66,6 +75,8 @@ const struct setting *setting_at(size_t i);
 /* By its name; NULL if there is none. */
 const struct setting *setting_named(struct slice name);
 uint64_t setting_get(const struct settings *s, const struct setting *which);
+/* A value as JSON, NUL-terminated, at most SETTING_TEXT_MAX bytes with the NUL. */
+const char *setting_text(const struct setting *which, uint64_t value, char *out);
 
 /* Set one by name from a decoded JSON value; null sets its default. ERR_BAD_VALUE (unknown name, not an
  * integer in the range, or not changeable while running if `live_only`). */

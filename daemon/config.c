@@ -29,7 +29,7 @@ static const char usage[] =
     "  --config FILE        settings, one `name = JSON value` a line, names as in /v1/config\n"
     "  --token-file FILE    who may do what, one `LABEL read|write|admin TOKEN` a line; read again on SIGHUP\n"
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"
-    "  --data DIR           not yet: what survives a restart\n"
+    "  --data DIR           keep the heap here, so that it survives a restart (default: nothing survives)\n"
     "  --print-config       print every setting with its default, as a file for --config\n"
     "  --version, --help\n"
     "\n"
@@ -277,9 +277,14 @@ static void print_settings(void)
     const struct setting *s;
 
     puts("# heapd --config: one `name = JSON value` a line. These are the defaults.");
-    for (size_t i = 0; (s = setting_at(i)) != NULL; i++)
-        printf("\n# %s\n# %" PRIu64 " to %" PRIu64 " (%s)\n%s = %" PRIu64 "\n", s->about, s->min, s->max, s->unit,
-               s->name, s->fallback);
+    for (size_t i = 0; (s = setting_at(i)) != NULL; i++) {
+        char text[SETTING_TEXT_MAX];
+
+        printf("\n# %s\n", s->about);
+        if (s->kind == SETTING_NUMBER)
+            printf("# %" PRIu64 " to %" PRIu64 " (%s)\n", s->min, s->max, s->unit);
+        printf("%s = %s\n", s->name, setting_text(s, s->fallback, text));
+    }
 }
 
 /* ---- the command line ---- */
@@ -326,7 +331,8 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
         c->plaintext = true;
         return CONFIG_RUN;
     case KEY_DATA:
-        return say(CONFIG_REFUSED, "--data is not there yet: in this version nothing survives a restart");
+        c->data_dir = optarg;
+        return CONFIG_RUN;
     case KEY_TOKENS:
         c->token_file = argument;
         return CONFIG_RUN;

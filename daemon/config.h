@@ -34,6 +34,7 @@ struct config {
     size_t allow_host_count;
     const char *allow_hosts[CONFIG_ALLOW_HOSTS_MAX]; /* as given on the command line */
     const char *token_file; /* NULL: none; as given on the command line */
+    const char *data_dir;   /* the same */
     bool plaintext;
     struct settings settings;
 };

@@ -38,6 +38,11 @@ struct conn *conn_of_all(struct list *all_link)
     return conn_of(LIST_OWNER(all_link, struct conn, all));
 }
 
+struct conn *conn_of_parked(struct list *parked_link)
+{
+    return conn_of(LIST_OWNER(parked_link, struct conn, parked));
+}
+
 struct conn *conn_of_holding(struct holding *holding)
 {
     return conn_of(LIST_OWNER(holding, struct conn, holding));
@@ -76,6 +81,7 @@ void conn_close(struct conn *c)
         return;
     c->state = CONN_CLOSING;
     list_remove(&c->queue);
+    conn_hold_nothing(c);
     if (c->task != NULL)
         task_end(&c->task);
     holders_note(&c->edge->holders, &c->holding, 0, false);
@@ -332,6 +338,8 @@ static enum progress serve(struct conn *c)
             p = IS_OVER;
         else if (!has_room(c))
             p = NEEDS_READER;
+        else if (c->task == NULL && edge_is_behind(c->edge))
+            p = NEEDS_COLLECTOR;
         else
             p = c->task != NULL ? serve_task(c) : next_request(c);
     }
@@ -357,6 +365,8 @@ static enum conn_patience patience_of(const struct conn *c)
         return WAITS_FOR_CLOSE;
     if (c->writing)
         return WAITS_FOR_READER;
+    if (c->held[0].commit != 0)
+        return WAITS_FOR_NOTHING; /* but the disk */
     if (c->now.body_open)
         return c->reading ? WAITS_FOR_BODY : WAITS_FOR_NOTHING;
     if (c->task != NULL || c->last)
@@ -433,6 +443,7 @@ void conn_advance(struct conn *c)
     list_remove(&c->queue);
     p = serve(c);
     is_short = p == NEEDS_BYTES && c->out.bytes < CONN_SHORT_BYTES;
+    conn_hold_answers(c);
     conn_write(c);
     conn_keep_input(c);
     settle(c, p);

@@ -44,11 +44,14 @@ struct exchange {
     uint64_t token;      /* by which it was let in; 0: none */
 };
 
+#define CONN_HELD 2 /* commits that answers wait for: the one under way, and the next */
+
 struct conn {
     uint32_t magic;
     enum conn_state state;
     struct edge *edge;
     struct list all, queue; /* edge->all; edge->again or edge->waiting */
+    struct list parked;     /* edge->parked */
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -78,6 +81,11 @@ struct conn {
     struct task *task; /* of the present request; NULL between them */
     struct exchange now;
     struct outbox out;
+    size_t free_bytes;  /* of it, those that may leave; then those that wait ... */
+    struct held {
+        uint64_t commit; /* ... for this one; 0: none do */
+        size_t bytes;
+    } held[CONN_HELD];  /* in the order of commits */
 };
 
 #define CONN_MAGIC             0xc0440001u
@@ -87,6 +95,11 @@ struct conn {
 #define CONN_LINGER_BYTES_MAX  (128u << 20)
 #define CONN_DISCARD_BYTES_MAX (64u << 10) /* of a body that nobody wants, to keep the connection */
 #define CONN_WRITE_BYTES_MAX   (64u << 10) /* of one queued write: its end shows that the peer reads */
+
+/* A commit is on disk: what waited for it leaves. */
+void conn_unpark(struct conn *c);
+/* What waits will not come to pass: say so in its place. */
+void conn_fail_parked(struct conn *c, const struct why *why);
 
 /* Go on with whatever can go on, for one turn. */
 void conn_advance(struct conn *c);
@@ -106,6 +119,7 @@ void conn_cut(struct conn *c);
 struct conn *conn_of(void *data);
 struct conn *conn_of_queue(struct list *queue_link);
 struct conn *conn_of_all(struct list *all_link);
+struct conn *conn_of_parked(struct list *parked_link);
 struct conn *conn_of_holding(struct holding *holding);
 
 /* Answer what is wrong, and nothing after it. */
@@ -128,6 +142,15 @@ void conn_keep_input(struct conn *c);
 void conn_write(struct conn *c);
 /* The peer neither sends nor reads. What it has asked for in whole is carried out all the same. */
 void conn_lose_peer(struct conn *c);
+
+/* ---- conn_hold.c: answers that a commit has to come before ---- */
+
+/* What has been added to the outbox since the last call waits for the commit that has it. Once after each turn of serving. */
+void conn_hold_answers(struct conn *c);
+/* So many bytes of the outbox have been sent. */
+void conn_held_sent(struct conn *c, size_t n);
+/* It ends: nothing waits any more. */
+void conn_hold_nothing(struct conn *c);
 
 /* ---- conn_answer.c ---- */
 

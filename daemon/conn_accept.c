@@ -53,6 +53,7 @@ static struct conn *create(struct edge *e, bool unix_socket)
     c->unix_socket = unix_socket;
     list_init(&c->all);
     list_init(&c->queue);
+    list_init(&c->parked);
     http_init(&c->http);
     outbox_init(&c->out, &e->pool);
     buf_init(&c->inbox, e->world.mem, INBOX_BYTES_MAX);

@@ -28,6 +28,7 @@ static void add_head(struct conn *c, const struct reply *r, enum http_framing fr
         .keep_alive = !c->last,
         .framing = framing,
         .length = length,
+        .durable = edge_promises(c->edge),
         .date = edge_date(c->edge),
         .instance = slice_of(c->edge->world.instance),
     };

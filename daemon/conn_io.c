@@ -108,6 +108,7 @@ void conn_set_reading(struct conn *c, bool on)
 static void note_sent(struct conn *c, size_t n)
 {
     outbox_sent(&c->out, n);
+    conn_held_sent(c, n);
     holding_moved(&c->holding, n);
 }
 
@@ -138,7 +139,8 @@ static size_t gather(const struct conn *c, uv_buf_t bufs[WRITE_PIECES_MAX], size
 static void queue_write(struct conn *c)
 {
     uv_buf_t bufs[WRITE_PIECES_MAX];
-    size_t n = gather(c, bufs, CONN_WRITE_BYTES_MAX, &c->write_bytes);
+    size_t most = c->free_bytes < CONN_WRITE_BYTES_MAX ? c->free_bytes : CONN_WRITE_BYTES_MAX;
+    size_t n = gather(c, bufs, most, &c->write_bytes);
 
     c->write.data = c;
     c->writing = uv_write(&c->write, &c->uv.stream, bufs, (unsigned)n, on_written) == 0;
@@ -152,14 +154,14 @@ void conn_write(struct conn *c)
     size_t bytes, n;
     int sent;
 
-    if (c->writing || c->out.bytes == 0 || c->peer_gone)
+    if (c->writing || c->free_bytes == 0 || c->peer_gone)
         return;
-    n = gather(c, bufs, TRY_BYTES_MAX, &bytes);
+    n = gather(c, bufs, c->free_bytes < TRY_BYTES_MAX ? c->free_bytes : TRY_BYTES_MAX, &bytes);
     sent = uv_try_write(&c->uv.stream, bufs, (unsigned)n);
     if (sent > 0)
         note_sent(c, (size_t)sent);
     else if (sent < 0 && sent != UV_EAGAIN)
         conn_lose_peer(c);
-    if (c->out.bytes > 0 && !c->peer_gone)
+    if (c->free_bytes > 0 && !c->peer_gone)
         queue_write(c);
 }

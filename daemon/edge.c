@@ -65,6 +65,57 @@ void edge_wake_waiting(struct edge *e)
     e->woken = true;
 }
 
+/* ---- answers that wait for the disk ---- */
+
+void edge_park(struct edge *e, struct list *parked_link)
+{
+    list_push(&e->parked, parked_link);
+    e->parked_count++;
+}
+
+void edge_unpark(struct edge *e, struct list *parked_link)
+{
+    list_remove(parked_link);
+    e->parked_count--;
+}
+
+size_t edge_parked(const struct edge *e)
+{
+    return e->parked_count;
+}
+
+/* Those that wait for a later one park again. */
+void edge_note_durable(struct edge *e, uint64_t commit)
+{
+    struct list line;
+
+    CHECK(commit > e->durable);
+    e->durable = commit;
+    list_init(&line);
+    list_splice(&line, &e->parked);
+    while (!list_empty(&line)) {
+        struct conn *c = conn_of_parked(line.next);
+
+        edge_unpark(e, line.next);
+        conn_unpark(c);
+    }
+    edge_wake_waiting(e);
+}
+
+void edge_fail_parked(struct edge *e, const struct why *why)
+{
+    struct list line;
+
+    list_init(&line);
+    list_splice(&line, &e->parked);
+    while (!list_empty(&line)) {
+        struct conn *c = conn_of_parked(line.next);
+
+        edge_unpark(e, line.next);
+        conn_fail_parked(c, why);
+    }
+}
+
 bool edge_step_waiting(struct edge *e)
 {
     if (list_empty(&e->asking) && e->woken) {
@@ -285,6 +336,7 @@ enum err edge_create(const struct edge_world *world, struct edge **ret)
     list_init(&e->again);
     list_init(&e->waiting);
     list_init(&e->asking);
+    list_init(&e->parked);
     holders_init(&e->holders);
     outbox_pool_init(&e->pool, world->mem);
     http_head_init(&e->head);
@@ -312,7 +364,7 @@ void edge_destroy(struct edge **pe)
         return;
     CHECK_IS(e, EDGE_MAGIC);
     CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting) &&
-          list_empty(&e->asking) && e->holders.bytes == 0);
+          list_empty(&e->asking) && list_empty(&e->parked) && e->holders.bytes == 0);
     outbox_pool_fini(&e->pool);
     peers_fini(&e->peers);
     e->magic = 0;

@@ -31,6 +31,15 @@
 #define EDGE_TURNED_AWAY_MAX                                                                                 \
     64 /* connections beyond connections_max that are told so; more wait unaccepted */
 
+/* What has to be on disk before an answer leaves; all zeroes: nothing has. Commits have ascending numbers. */
+struct edge_durability {
+    void *ctx;
+    /* The commit that will have the heap as it is now; 0: it is on disk, or that is not promised. */
+    uint64_t (*wanted)(void *ctx);
+    bool (*promised)(void *ctx); /* what Heapd-Durable says */
+    bool (*behind)(void *ctx);   /* so much is on its way that no request begins */
+};
+
 /* What the edge stands on; all of it outlives the edge. */
 struct edge_world {
     uv_loop_t *loop;
@@ -43,6 +52,7 @@ struct edge_world {
     void (*on_room)(
         void *ctx); /* a connection has left, or it is time to try again after edge_accept() refused */
     void *on_room_ctx;
+    struct edge_durability durability;
 };
 
 struct edge {
@@ -52,6 +62,9 @@ struct edge {
     struct list again;   /* have more to do */
     struct list waiting; /* for the collector, or for another task */
     struct list asking;  /* of them, those whose turn it is to look again */
+    struct list parked;  /* have answers that a commit has to come before */
+    size_t parked_count;
+    uint64_t durable;    /* the last commit that is on disk */
     bool looking;        /* some of `asking` look again just now */
     bool woken;          /* something has happened since the last of `waiting` looked */
     size_t count;        /* of all */
@@ -92,6 +105,13 @@ void edge_wake_waiting(struct edge *e);
 /* ... some of them now. True if there are more. */
 bool edge_step_waiting(struct edge *e);
 
+/* Commits up to this one are on disk: answers that waited for it leave. */
+void edge_note_durable(struct edge *e, uint64_t commit);
+/* How many connections have answers that wait. */
+size_t edge_parked(const struct edge *e);
+/* None of those answers will ever be true: each is told so instead, and nothing follows. */
+void edge_fail_parked(struct edge *e, const struct why *why);
+
 /* How long requests have been served since the last call; 0 if none was. */
 uint64_t edge_take_turn_us(struct edge *e);
 /* Have `fn` called between two connections when that is EDGE_BREATH_US or more: with thousands of them, a time round
@@ -109,6 +129,23 @@ size_t edge_count(const struct edge *e);
 /* Put a connection into `again` or `waiting`; its link is on no list. */
 void edge_push_again(struct edge *e, struct list *queue_link);
 void edge_push_waiting(struct edge *e, struct list *queue_link);
+/* Its answers wait for a commit; its link is on no list. */
+void edge_park(struct edge *e, struct list *parked_link);
+void edge_unpark(struct edge *e, struct list *parked_link);
+/* The commit that what is answered now has to wait for; 0: none. */
+static inline uint64_t edge_wanted_commit(const struct edge *e)
+{
+    return e->world.durability.wanted != NULL ? e->world.durability.wanted(e->world.durability.ctx) : 0;
+}
+static inline bool edge_promises(const struct edge *e)
+{
+    return e->world.durability.promised != NULL && e->world.durability.promised(e->world.durability.ctx);
+}
+/* So much waits for the disk that no request begins. */
+static inline bool edge_is_behind(const struct edge *e)
+{
+    return e->world.durability.behind != NULL && e->world.durability.behind(e->world.durability.ctx);
+}
 /* A connection holds so much now. If all together hold more than buffer_bytes_max, the slowest of those that wait for
  * their peers are cut: the caller may be one of them. One alone may hold more: it has limits of its own. */
 void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes, bool for_peer);

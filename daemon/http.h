@@ -79,6 +79,7 @@ enum http_framing {
 
 /* What belongs to the connection and not to the reply. */
 struct http_answer {
+    bool durable; /* of a write: it is on disk when this leaves */
     bool http_1_1;   /* as the request was */
     bool keep_alive; /* the connection goes on */
     enum http_framing framing;

@@ -160,7 +160,7 @@ static void put_framing(struct pen *p, const struct reply *r, const struct http_
     put(p, SLICE("\r\n"));
 }
 
-static void put_what_api_says(struct pen *p, const struct reply *r)
+static void put_what_api_says(struct pen *p, const struct reply *r, const struct http_answer *a)
 {
     if (r->has_etag)
         put_etag(p, r->etag);
@@ -180,7 +180,7 @@ static void put_what_api_says(struct pen *p, const struct reply *r)
         put(p, SLICE("\r\n"));
     }
     if (r->write)
-        put(p, SLICE("Heapd-Durable: 0\r\n"));
+        put(p, a->durable ? SLICE("Heapd-Durable: 1\r\n") : SLICE("Heapd-Durable: 0\r\n"));
 }
 
 /* HTTP/1.1 goes on unless it is said otherwise, HTTP/1.0 ends. */
@@ -205,7 +205,7 @@ size_t http_write_head(char out[HTTP_WRITE_HEAD_MAX], const struct reply *r, con
     put(&p, a->instance);
     put(&p, SLICE("\r\n"));
     put_framing(&p, r, a);
-    put_what_api_says(&p, r);
+    put_what_api_says(&p, r, a);
     put_connection(&p, a);
     put(&p, SLICE("\r\n"));
     return (size_t)(p.at - out);

@@ -5,10 +5,13 @@
  * so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
  * only state that is not on the stack of main(); api/json_mem.h has it.
  */
+#include "api/config.h"
 #include "api/json_mem.h"
 #include "daemon/collector.h"
 #include "daemon/config.h"
+#include "daemon/keeper.h"
 #include "daemon/log.h"
+#include "daemon/recovery.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/tokens.h"
@@ -32,8 +35,12 @@ struct heapd {
     struct api *api;
     struct server *server;
     struct collector *collector;
+    struct store *store; /* these three: with --data */
+    struct keeper *keeper;
+    struct recovery *recovery;
+    bool failed;         /* what was to be durable may not be */
     struct signals signals;
-    char instance[2 * INSTANCE_BYTES + 1];
+    char instance[ENGINE_INSTANCE_MAX];
 };
 
 static void give_jansson(struct mem *mem)
@@ -69,11 +76,31 @@ static enum err make_heap(struct heapd *d)
     return session_set_create(d->heap, &d->sessions);
 }
 
+static void on_store_failed(void *ctx);
+
+static enum err make_keeper(struct heapd *d)
+{
+    struct keeper_world kw = {
+        .loop = &d->loop,
+        .mem = &d->mem,
+        .heap = d->heap,
+        .sessions = d->sessions,
+        .settings = &d->config.settings,
+        .store = d->store,
+        .on_failed = on_store_failed,
+        .ctx = d,
+    };
+
+    return d->store == NULL ? ERR_OK : keeper_create(&kw, &d->keeper);
+}
+
 static enum err make_service(struct heapd *d)
 {
     struct settings *settings = &d->config.settings;
     enum err e;
 
+    if ((e = make_keeper(d)) != ERR_OK)
+        return e;
     session_set_limits(d->sessions, (uint32_t)settings->sessions_max,
                        (uint32_t)settings->holds_per_session_max);
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
@@ -88,11 +115,15 @@ static enum err make_service(struct heapd *d)
         .config = &d->config,
         .tokens = d->config.token_file == NULL ? NULL : &d->tokens,
         .instance = d->instance,
+        .durability = d->keeper != NULL ? keeper_durability(d->keeper) : (struct edge_durability){0},
     };
 
-    if ((e = server_create(&sw, &d->server)))
-        return e;
+    return server_create(&sw, &d->server);
+}
 
+/* Not while a heap is being put back. */
+static enum err make_collector(struct heapd *d)
+{
     struct collector_world cw = {
         .loop = &d->loop,
         .mem = &d->edge_mem,
@@ -100,12 +131,109 @@ static enum err make_service(struct heapd *d)
         .heap = d->heap,
         .gc = d->gc,
         .sessions = d->sessions,
-        .settings = settings,
+        .settings = &d->config.settings,
         .edge = server_edge(d->server),
         .pauses = &d->world.pauses,
     };
 
     return collector_create(&cw, &d->collector);
+}
+
+/* ---- what survives ---- */
+
+/* The ids of the last life go on, unless some of them may have been given to what was lost. */
+static enum err take_instance(struct heapd *d, struct why *why)
+{
+    const struct engine_facts *f = store_facts(d->store);
+
+    if (f->instance[0] != '\0' && !f->lossy) {
+        memcpy(d->instance, f->instance, sizeof(d->instance));
+        return ERR_OK;
+    }
+    if (f->lossy)
+        log_line(LOG_WARN, "durability was not `commit`, and it did not end well: what was answered last may be missing, so "
+                           "this is a new instance");
+    return store_set_instance(d->store, d->instance, why);
+}
+
+/* False if it cannot be had; it has been said why. */
+static bool open_store(struct heapd *d)
+{
+    struct why why = {0};
+
+    if (d->config.data_dir == NULL)
+        return true;
+    if (store_open(&engine_sqlite, d->config.data_dir, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
+        return true;
+    log_line(LOG_ERROR, "%s", why.text);
+    return false;
+}
+
+static void on_store_failed(void *ctx)
+{
+    struct heapd *d = ctx;
+
+    d->failed = true;
+    server_stop(d->server);
+}
+
+/* What was kept is there: what changes from now on is kept. */
+static void on_loaded(void *ctx)
+{
+    struct heapd *d = ctx;
+    struct why why = {0};
+
+    if (keeper_start(d->keeper, server_edge(d->server), &why) == ERR_OK)
+        return;
+    log_line(LOG_ERROR, "%s", why.text);
+    on_store_failed(d);
+}
+
+static void on_recovered(void *ctx, enum err e, const char *sentence)
+{
+    struct heapd *d = ctx;
+
+    if (e != ERR_OK) {
+        log_line(LOG_ERROR, "%s cannot be put back: %s", d->config.data_dir, sentence);
+        on_store_failed(d);
+        return;
+    }
+    d->world.recovery = NULL;
+    d->world.keeper = d->keeper;
+    api_apply_settings(d->api);
+    if (make_collector(d) != ERR_OK)
+        on_store_failed(d);
+}
+
+/* Limits are for what comes, not for what was there. */
+static void lift_limits(struct heapd *d)
+{
+    d->mem.max_bytes = 0;
+    session_set_limits(d->sessions, UINT32_MAX - 1, UINT32_MAX - 1);
+}
+
+static bool begin_recovery(struct heapd *d)
+{
+    struct recovery_world rw = {
+        .loop = &d->loop,
+        .mem = &d->mem,
+        .heap = d->heap,
+        .gc = d->gc,
+        .sessions = d->sessions,
+        .store = d->store,
+        .on_loaded = on_loaded,
+        .on_done = on_recovered,
+        .ctx = d,
+    };
+    struct why why = {0};
+
+    lift_limits(d);
+    if (recovery_create(&rw, &d->recovery, &why) == ERR_OK) {
+        d->world.recovery = d->recovery;
+        return true;
+    }
+    log_line(LOG_ERROR, "%s", why.text);
+    return false;
 }
 
 /* ---- tokens ---- */
@@ -176,7 +304,8 @@ static void say_what_to_expect(const struct heapd *d)
     uint64_t files = world_raise_file_limit(), connections = d->config.settings.connections_max;
 
     log_line(LOG_INFO, "heapd %s, pid %d, instance %s", HEAPD_VERSION, (int)getpid(), d->instance);
-    log_line(LOG_INFO, "no --data: nothing survives a restart");
+    if (d->store == NULL)
+        log_line(LOG_INFO, "no --data: nothing survives a restart");
     if (files < connections)
         log_line(LOG_WARN, "connections_max is %llu, but the system allows %llu open files",
                  (unsigned long long)connections, (unsigned long long)files);
@@ -187,7 +316,7 @@ static bool serve(struct heapd *d)
 {
     struct why why = {0};
 
-    if (!read_tokens(d))
+    if (!read_tokens(d) || !open_store(d))
         return false;
     if (make_heap(d) != ERR_OK || make_service(d) != ERR_OK) {
         log_line(LOG_ERROR, "there is not enough memory to start");
@@ -199,15 +328,25 @@ static bool serve(struct heapd *d)
     }
     d->world.server = d->server;
     say_what_to_expect(d);
+    if (!(d->store != NULL ? begin_recovery(d) : make_collector(d) == ERR_OK))
+        return false;
     server_say_ready(d->server);
     uv_run(&d->loop, UV_RUN_DEFAULT);
-    return true;
+    return !d->failed && (d->keeper == NULL || keeper_finish(d->keeper));
 }
 
 /* ---- ending ---- */
 
 static void close_handles(struct heapd *d)
 {
+    struct why why = {0};
+
+    if (d->store != NULL)
+        (void)store_stop(d->store, NULL, &why); /* if that was not the end of it already */
+    if (d->recovery != NULL)
+        recovery_close(d->recovery);
+    if (d->keeper != NULL)
+        keeper_close(d->keeper);
     if (d->collector != NULL)
         collector_close(d->collector);
     if (d->server != NULL)
@@ -222,7 +361,10 @@ static void end(struct heapd *d)
     close_handles(d);
     collector_destroy(&d->collector);
     server_destroy(&d->server);
+    recovery_destroy(&d->recovery);
     api_destroy(&d->api);
+    keeper_destroy(&d->keeper);
+    store_destroy(&d->store);
     session_set_destroy(&d->sessions);
     if (d->gc != NULL)
         gc_destroy(&d->gc);

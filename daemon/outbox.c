@@ -242,6 +242,43 @@ void outbox_end_answer(struct outbox *o)
     o->answers++;
 }
 
+/* The pieces behind `piece` go. */
+static void drop_behind(struct outbox *o, struct piece *piece)
+{
+    struct outbox rest = {.pool = o->pool, .first = piece->next, .last = o->last};
+
+    piece->next = NULL;
+    o->last = piece;
+    for (struct piece *p = rest.first; p != NULL; p = p->next) {
+        rest.answers += p->answers;
+        rest.held += held_by(p);
+        rest.lent += p->kind == PIECE_PAYLOAD;
+    }
+    o->answers -= rest.answers;
+    o->held -= rest.held;
+    o->lent -= rest.lent;
+    outbox_fini(&rest);
+}
+
+void outbox_keep(struct outbox *o, size_t n)
+{
+    struct piece *p = o->first;
+    size_t before = 0;
+
+    CHECK(n <= o->bytes);
+    while (p != NULL && before + (p->len - p->from) < n) {
+        before += p->len - p->from;
+        p = p->next;
+    }
+    o->bytes = n;
+    if (p == NULL)
+        return;
+    drop_behind(o, p);
+    p->len = p->from + (n - before);
+    if (n == 0)
+        drop_first(o);
+}
+
 /* ---- sending ---- */
 
 size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size_t bytes_max,

@@ -60,6 +60,9 @@ void outbox_lend(struct outbox *o, struct payload *p, size_t from, size_t len);
 /* All that belongs to one answer has been added. */
 void outbox_end_answer(struct outbox *o);
 
+/* Throw away all but the first n bytes; what goes is of whole answers, or of one that will not end. */
+void outbox_keep(struct outbox *o, size_t n);
+
 /* Up to `max` stretches of what is to be sent first, together at most `bytes_max` and at least 1 byte if
  * there is any; *ret_bytes is their length. */
 size_t outbox_gather(const struct outbox *o, struct iovec *iov, size_t max, size_t bytes_max,

@@ -7,6 +7,7 @@
 #pragma once
 #include "api/api.h"
 #include "daemon/config.h"
+#include "daemon/edge.h"
 #include "daemon/doors.h"
 #include <uv.h>
 
@@ -20,6 +21,7 @@ struct server_world {
     const struct config *config;
     const struct tokens *tokens; /* NULL: whoever comes in may do everything */
     const char *instance;
+    struct edge_durability durability;
 };
 
 /* ERR_NOMEM. */

@@ -137,10 +137,21 @@ static void settings_changed(void *ctx)
     (void)ctx;
 }
 
+static struct slice progress(struct world *w)
+{
+    int len = snprintf(w->progress, sizeof(w->progress), "recovering: %u %% of the heap is back", recovery_pct(w->recovery));
+
+    return (struct slice){w->progress, (size_t)len};
+}
+
 static bool ready(void *ctx, struct slice *ret_why_not)
 {
     struct world *w = world_of(ctx);
 
+    if (w->recovery != NULL) {
+        *ret_why_not = progress(w);
+        return false;
+    }
     if (w->server == NULL) {
         *ret_why_not = SLICE("it is about to start");
         return false;
@@ -160,6 +171,25 @@ static void process(void *ctx, struct api_process *ret)
         .connections = w->server == NULL ? 0 : server_connections(w->server),
         .virtual_bytes = read_statm().virtual,
     };
+}
+
+static enum err admits(void *ctx, bool changes, struct why *why)
+{
+    struct world *w = world_of(ctx);
+
+    if (w->recovery != NULL) {
+        struct slice text = progress(w);
+
+        return why_set(why, ERR_NOT_READY, "%.*s", (int)text.len, text.data);
+    }
+    return changes && w->keeper != NULL ? keeper_admits(w->keeper, why) : ERR_OK;
+}
+
+static bool behind(void *ctx)
+{
+    const struct world *w = world_of(ctx);
+
+    return w->keeper != NULL && keeper_is_behind(w->keeper);
 }
 
 static void run_aside(void *ctx, struct aside *a)
@@ -194,5 +224,7 @@ struct api_world world_for_api(struct world *w)
         .ready = ready,
         .process = process,
         .run_aside = run_aside,
+        .admits = admits,
+        .behind = behind,
     };
 }

@@ -4,7 +4,9 @@
 #pragma once
 #include "api/api.h"
 #include "daemon/asides.h"
+#include "daemon/keeper.h"
 #include "daemon/pauses.h"
+#include "daemon/recovery.h"
 #include "daemon/server.h"
 #include <uv.h>
 
@@ -12,10 +14,13 @@ struct world {
     uint32_t magic;
     uv_loop_t *loop;
     struct server *server;       /* set once there is one */
+    const struct keeper *keeper; /* the same; NULL: nothing survives */
+    const struct recovery *recovery; /* while what was kept is being put back */
     const struct mem *edge_mem;  /* of connections */
     double start_unix_s;
     struct asides asides;
     struct pauses pauses; /* of the collector */
+    char progress[48];    /* of the recovery, told */
 };
 
 void world_init(struct world *w, uv_loop_t *loop, const struct mem *edge_mem);

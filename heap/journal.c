@@ -179,6 +179,11 @@ static void forget_dead(struct slotset *dead)
     (void)slotset_trim(dead, SIZE_MAX);
 }
 
+bool heap_journal_is_settled(const struct heap *h)
+{
+    return h->journal == NULL || h->journal->dead.count == 0;
+}
+
 /* All or none: a part of those that died together would be told to be dead while the others still link to them. */
 enum err heap_settle_journal(struct heap *h)
 {

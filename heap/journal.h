@@ -68,6 +68,7 @@ struct heap_journal {
 enum err heap_set_journal(struct heap *h, const struct heap_journal *to);
 /* Tell the deaths that have not been told. ERR_NOMEM: none of them was. O(pools with deaths). */
 enum err heap_settle_journal(struct heap *h);
+bool heap_journal_is_settled(const struct heap *h);
 
 /* ---- inside heap/ ---- */
 

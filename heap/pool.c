@@ -293,9 +293,9 @@ bool pool_find_free(struct pools *p, enum pool_kind kind, uint32_t words)
 static void settle(struct pools *p, uint32_t n)
 {
     struct pool *pool = &p->pool[n];
-    bool current = class_of(p, pool)->current == n || n < p->restore_end;
+    bool current = class_of(p, pool)->current == n, stays = n < p->restore_end;
 
-    if (pool->used == pool->retired && (!current || pool->retired > 0)) {
+    if (!stays && pool->used == pool->retired && (!current || pool->retired > 0)) {
         destroy_pool(p, n);
         return;
     }

@@ -56,7 +56,9 @@ static struct object *find_cell(const struct heap *h, obj_id id, enum heap_kind 
         return NULL;
     o = object_at(h, slot);
     turn -= h->pools.turn_base[n];
-    if (o->state != STATE_FREE || turn < object_turn(o) || turn > OBJECT_TURN_MAX)
+    if (o->state != STATE_FREE || turn > OBJECT_TURN_MAX)
+        return NULL;
+    if (turn < object_turn(o) && object_turn(o) != h->pools.pool[n].turn_max) /* a cell that nobody has had since its pool came back */
         return NULL;
     object_set_turn(o, (uint32_t)turn);
     return o;
@@ -127,6 +129,28 @@ void heap_restore_bury(struct heap *h)
 
 /* ---- the end ---- */
 
+/* Turns of this pool have run out, of which cells is not known: those that may be it are never used again. */
+static void retire_worn(struct heap *h, uint32_t n)
+{
+    for (slot_t slot = n << POOL_SHIFT; slot < (n + 1) << POOL_SHIFT; slot++) {
+        struct object *o = object_at(h, slot);
+
+        if (o->state != STATE_FREE || object_turn(o) < OBJECT_TURN_MAX)
+            continue;
+        o->state = STATE_RETIRED;
+        pools_restore_cell(&h->pools, slot);
+        pool_retire(&h->pools, slot);
+    }
+}
+
+static void end_pools(struct heap *h)
+{
+    for (uint32_t n = 1; n < h->pools.restore_end; n++)
+        if (pool_is_objects(&h->pools, n) && h->pools.pool[n].turn_max > OBJECT_TURN_MAX)
+            retire_worn(h, n);
+    pools_restore_end(&h->pools);
+}
+
 size_t heap_restore_end(struct heap *h, slot_t *cursor, size_t units)
 {
     while (units > 0) {
@@ -139,6 +163,6 @@ size_t heap_restore_end(struct heap *h, slot_t *cursor, size_t units)
         units--;
     }
     if (units > 0)
-        pools_restore_end(&h->pools);
+        end_pools(h);
     return units;
 }

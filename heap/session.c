@@ -407,6 +407,11 @@ enum err session_restore(struct session_set *ss, session_id id, double ttl_s, st
     return ERR_OK;
 }
 
+session_id session_last_id(const struct session_set *ss)
+{
+    return ss->last_id;
+}
+
 void session_raise_ids(struct session_set *ss, session_id last)
 {
     if (last > ss->last_id)

@@ -45,6 +45,7 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
 enum err session_restore(struct session_set *ss, session_id id, double ttl_s, struct slice label, struct slice token,
                          uint64_t now_ms, struct why *why);
 void session_raise_ids(struct session_set *ss, session_id last);
+session_id session_last_id(const struct session_set *ss);
 
 /* The session of a token, renewed; compared in constant time. ERR_SESSION_ENDED if there is none. */
 enum err session_by_token(struct session_set *ss, struct slice token, uint64_t now_ms, session_id *ret,

@@ -42,6 +42,8 @@
     X(NOT_READY)         /* starting or draining */                                                          \
     X(VERSION)           /* HTTP version */                                                                  \
     X(NOMEM)             /* memory is refused: the account's limit, or the system's */                       \
+    X(STORE)             /* what was to be durable may not be: a write failed, or what was kept has rotted */      \
+    X(DISK_FULL)                                                                                             \
     X(LIMIT)             /* a named limit of the heap (see why.limit_name) */
 
 enum err {

@@ -110,7 +110,7 @@ static void fake_run_aside(void *ctx, struct aside *a)
 
 static void open_world(struct world *w)
 {
-    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process, fake_run_aside};
+    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process, fake_run_aside, NULL, NULL};
 
     *w = (struct world){.now_ms = 1000};
     mem_init(&w->mem, 0);

@@ -129,7 +129,7 @@ static inline struct world *world_new(void)
 
     struct api_world fake = {
         w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process,
-        fake_run_aside};
+        fake_run_aside, NULL, NULL};
 
     ck_assert_int_eq(api_create(&w->mem, w->heap, w->gc, w->sessions, &w->settings, fake, "i1", &w->api),
                      ERR_OK);
