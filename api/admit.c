@@ -1,6 +1,6 @@
 /*
  * admit.c - see admit.h. What is asked is looked at in this order: its form, where it goes, who asks, whether the
- * answer could be read, in which session, what body comes with it.
+ * answer could be read, in which session, what body comes with it, whether it may be a retry.
  */
 #include "api/admit.h"
 #include "api/accept.h"
@@ -161,6 +161,14 @@ static enum err check_body(struct task *t, const struct request *r, struct why *
     return ERR_OK;
 }
 
+/* Other methods may be tried again as they are: what PUT and DELETE do twice is done once. */
+static enum err check_key(struct task *t, const struct request *r, struct why *why)
+{
+    if (t->headers.idempotency_key.data == NULL || t->method != METHOD_POST)
+        return ERR_OK;
+    return keyed_admit(t, r, why);
+}
+
 enum err task_admit(struct task *t, const struct request *r, struct why *why)
 {
     struct slice path;
@@ -170,6 +178,7 @@ enum err task_admit(struct task *t, const struct request *r, struct why *why)
         return e;
     found = find_route(t, path, why);
     (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_store(t, why)) || (e = check_instance(t, why)) ||
-           (e = check_accept(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)));
+           (e = check_accept(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)) ||
+           (e = check_key(t, r, why)));
     return e;
 }

@@ -51,6 +51,11 @@ static const struct problem problems[ERR_COUNT_] = {
     [ERR_BUSY] = { 409, "busy", "Busy with the same thing",
         "Another request is doing what this one asks for.",
         "Try again when it is done." },
+    [ERR_NOT_KEPT] = { 409, "answer-not-kept", "Done before, and the answer was not kept",
+        "The first request with this Idempotency-Key was carried out, and its answer was too long to be kept. "
+        "Nothing was done now.",
+        "Look at what was made: the header Location leads to it. To get answers again, keep them short "
+        "(a batch: ?reply=summary), or raise idempotency_answer_bytes_max in /v1/config." },
     [ERR_COLLECTED] = { 410, "collected", "The object was collected",
         "This id was an object once. Nothing reached it any more, so it is dead; its id is never used "
         "again.",

@@ -3,7 +3,7 @@
  *
  *   HEAD --whole body is in (a stream: at once)--> RUN --handler--> ENDED
  *     |                                              '--it left work--> WORK --work says DONE--> ENDED
- *     '--refused--> DISCARD --the body is over, or the connection shall close--> ENDED
+ *     '--refused, or a retry--> DISCARD --the body is over, or the connection shall close--> ENDED
  *
  * A request runs in a session, which is not over while it does. Before an answer is whole, the request reaps
  * a bounded number of deaths, so that whoever makes garbage pays for it.
@@ -13,11 +13,21 @@
 #include "api/task.h"
 #include "heap/base/check.h"
 #include "heap/weak.h"
+#include <sodium.h>
 
 #define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken, if no line is longer */
 #define PAYLOAD_BYTES_MIN      4096u        /* of a body of bytes that is longer: its first room */
 
 /* ---- life ---- */
+
+static struct idempotency *new_idempotency(struct mem *mem, const struct api_world *world)
+{
+    uint64_t seed;
+
+    CHECK(sodium_init() >= 0); /* finds the fastest way to hash on this machine */
+    world->random_bytes(world->ctx, &seed, sizeof seed);
+    return idem_create(mem, seed);
+}
 
 enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct session_set *sessions,
                     struct settings *settings, struct api_world world, const char *instance, struct api **ret)
@@ -36,6 +46,11 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
     api->world = world;
     memcpy(api->instance, instance, strlen(instance) + 1);
     api->bodies.last = &api->bodies.first;
+    api->idempotency = new_idempotency(mem, &world);
+    if (api->idempotency == NULL) {
+        mem_free(mem, api, sizeof *api);
+        return ERR_NOMEM;
+    }
     router_init(&api->router);
     buf_init(&api->openapi, mem, SIZE_MAX);
     api_apply_settings(api);
@@ -54,6 +69,7 @@ void api_destroy(struct api **papi)
     while (api->ending != NULL)
         api_step(api, 1000);
     task_drain_free(api);
+    idem_destroy(&api->idempotency);
     buf_fini(&api->openapi);
     api->magic = 0;
     mem_free(api->mem, api, sizeof *api);
@@ -185,6 +201,8 @@ void task_feed(struct task *t, struct slice bytes, bool last)
     CHECK(!t->body_whole);
     t->body_whole = last;
     t->body_seen += bytes.len;
+    if (t->keyed != NULL)
+        keyed_feed(t, bytes);
     if (t->state == TASK_DISCARD || t->state == TASK_ENDED)
         return;
     if (task_is_stream(t))
@@ -198,8 +216,11 @@ void task_feed(struct task *t, struct slice bytes, bool last)
 static enum task_turn finish(struct task *t)
 {
     struct api *api = t->api;
-    unsigned class = (unsigned)t->reply.status / 100;
+    unsigned class;
 
+    if (t->keyed != NULL)
+        keyed_finish(t);
+    class = (unsigned)t->reply.status / 100;
     CHECK(class >= 1 && class < ARRAY_LEN(api->counters.answers[0]));
     api->counters.answers[t->route != NULL ? route_number(t->route) : ROUTES_MAX][class]++;
     if (class == 2 && t->route != NULL)
@@ -316,14 +337,26 @@ void api_stress(struct api *api)
 }
 #endif
 
+/* The head is there, and the body too, unless the handler takes it as it comes. */
+static enum task_turn begin(struct task *t, size_t units)
+{
+    struct why why;
+    enum err e;
+
+    why_init(&why);
+    t->state = TASK_RUN;
+    if (t->keyed != NULL && !task_is_stream(t) && (e = keyed_begin(t, &why)))
+        return fail(t, e, &why);
+    return t->state == TASK_RUN ? run(t, units) : finish(t);
+}
+
 static enum task_turn step_state(struct task *t, size_t units)
 {
     switch (t->state) {
     case TASK_HEAD:
         if (!t->body_whole && !task_is_stream(t))
             return TASK_INPUT;
-        t->state = TASK_RUN;
-        return run(t, units);
+        return begin(t, units);
     case TASK_RUN:
         return run(t, units);
     case TASK_WORK:
@@ -370,6 +403,8 @@ void task_end(struct task **pt)
         return;
     CHECK_IS(t, TASK_MAGIC);
     end_work(t);
+    if (t->keyed != NULL)
+        keyed_forget(t);
     body_json_end(&t->long_json);
     if (t->session_begun)
         session_end_request(t->api->sessions, t->session, api_now_ms(t->api));
@@ -427,16 +462,20 @@ static size_t forget_notices(struct api *api, size_t units)
 
 size_t api_step(struct api *api, size_t units)
 {
+    uint64_t now_ms = api_now_ms(api);
+
     CHECK_IS(api, API_MAGIC);
     units = close_scopes(api, units);
     units = forget_notices(api, units);
-    if (units > 0)
-        units -= session_expire(api->sessions, api_now_ms(api), units);
+    units -= idem_expire(api->idempotency, now_ms, units);
+    units -= session_expire(api->sessions, now_ms, units);
     return units > 0 ? session_release(api->sessions, units) : 0;
 }
 
 bool api_has_work(const struct api *api)
 {
-    return api->ending != NULL || weak_notice_waits(api->heap) ||
-           session_has_work(api->sessions, api_now_ms(api));
+    uint64_t now_ms = api_now_ms(api);
+
+    return api->ending != NULL || weak_notice_waits(api->heap) || idem_has_work(api->idempotency, now_ms) ||
+           session_has_work(api->sessions, now_ms);
 }

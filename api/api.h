@@ -122,8 +122,8 @@ size_t task_buffer_bytes(const struct task *t);
  * nothing (a batch: the ops read so far). What it held is let go. *t is set to NULL. */
 void task_end(struct task **t);
 
-/* Bounded housekeeping between requests: scopes and sessions that end, leases that are over. Returns the
- * units left over; 0 means there is more. */
+/* Bounded housekeeping between requests: scopes and sessions that end, leases that are over, answers that nobody asks
+ * for again. Returns the units left over; 0 means there is more. */
 size_t api_step(struct api *api, size_t units);
 /* There is some to do now. O(1). */
 bool api_has_work(const struct api *api);

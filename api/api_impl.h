@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "api/api.h"
+#include "api/idempotency.h"
 #include "api/route.h"
 #include "heap/scope.h"
 
@@ -30,6 +31,7 @@ struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
     uint64_t answers[ROUTES_MAX + 1][6];
     uint64_t batch_ops;
+    uint64_t replays; /* retries that got the first answer */
     uint64_t tasks_open;
 };
 
@@ -47,6 +49,7 @@ struct api {
     size_t free_task_count;
     struct scope_end *ending; /* scopes that close */
     struct body_line bodies;
+    struct idempotency *idempotency; /* what retries are answered */
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

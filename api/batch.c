@@ -6,7 +6,8 @@
  *
  * A batch is a scope: what it makes is held under the number of its op until the end, so "@n" always means a
  * live object. It yields when it has had its turn, when a collection becomes due, when nobody reads its
- * answers, and where it waits. A batch that is cut off keeps what its ops have done.
+ * answers, and where it waits. A batch that is cut off keeps what its ops have done, and if it came with a key, also
+ * what it would have answered had it ended there.
  */
 #include "api/batch.h"
 #include "api/answer.h"
@@ -267,15 +268,38 @@ static enum err batch_step(struct task *t, void *ctx, size_t units, enum task_tu
         before = b->state;
         *turn = part_of[before](b, &units);
     } while (b->state != before && units > 0);
-    if (*turn != TASK_DONE && (b->op > 0 || b->failed))
-        t->reply.streaming = true;
+    if (*turn != TASK_DONE && (b->op > 0 || b->failed) && t->keyed == NULL)
+        t->reply.streaming = true; /* what may be asked for again stays together */
     return ERR_OK;
+}
+
+/* What was done under a key stays done: a retry is told of it, wherever the batch stands when it ends. */
+static void keep_answer(struct batch *b)
+{
+    if (b->state == BATCH_OPS || b->state == BATCH_COLLECT) {
+        why_set(&b->why, ERR_BAD_REQUEST, "the request was cut off before this line");
+        fail_op(b, b->task->reply.body.len);
+    }
+    if (b->state == BATCH_CLOSE)
+        write_summary(b);
+    keyed_keep(b->task);
+}
+
+/* Where nothing was done, the answer is kept as any other, unless it may go well later. */
+static void settle_key(struct batch *b)
+{
+    if (b->op > 0)
+        keep_answer(b);
+    else if (b->failed && !keyed_is_final(problem_of(b->why.err)->status))
+        keyed_forget(b->task);
 }
 
 static void batch_destroy(struct task *t, void *ctx)
 {
     struct batch *b = ctx;
 
+    if (t->keyed != NULL)
+        settle_key(b);
     batch_forms_fini(t->api->heap, &b->forms);
     api_end_scope(t->api, &b->made);
     mem_free(t->api->mem, b, sizeof *b);

@@ -3,8 +3,9 @@
  *
  * Bytes are reported so that sums add up, with the rest of each sum named:
  *
- *     committed = in_use + pool_free + dirty                        the pages of pools
- *     accounted = committed + large + side + gc + sessions + other  all memory asked for, on this account
+ *     committed = in_use + pool_free + dirty     the pages of pools
+ *     accounted = committed + large + side + gc + sessions + idempotency + other
+ *                                                all memory asked for, on this account
  *     rss       = accounted - untouched + connections + allocator + program + rest
  *
  * `live`, `doomed` and `shared` say whose the bytes are that are in_use or large, but for `packing`, by which the
@@ -24,6 +25,7 @@
 struct bytes {
     struct heap_stats heap;
     struct api_memory process;
+    struct idem_stats idempotency;
     uint64_t accounted, gc, sessions, untouched, allocator;
 };
 
@@ -38,7 +40,8 @@ static void add_up(const struct api *api, struct bytes *b)
     b->accounted = api->mem->used_bytes;
     b->gc = gc.side_bytes;
     b->sessions = session_set_bytes(api->sessions, &sessions_untouched);
-    b->untouched = b->heap.untouched_bytes + sessions_untouched;
+    idem_stats(api->idempotency, &b->idempotency);
+    b->untouched = b->heap.untouched_bytes + sessions_untouched + b->idempotency.untouched_bytes;
     blocks = api->mem->block_bytes + b->process.blocks_bytes;
     b->allocator = b->process.blocks_resident_bytes > blocks ? b->process.blocks_resident_bytes - blocks : 0;
 }
@@ -46,7 +49,8 @@ static void add_up(const struct api *api, struct bytes *b)
 static void write_bytes(struct out *o, const struct bytes *b)
 {
     const struct heap_stats *s = &b->heap;
-    uint64_t named = s->committed_bytes + s->large_bytes + s->side_bytes + b->gc + b->sessions;
+    uint64_t named = s->committed_bytes + s->large_bytes + s->side_bytes + b->gc + b->sessions +
+                     b->idempotency.bytes;
     uint64_t resident = b->accounted - b->untouched + b->process.connection_bytes + b->allocator +
                         b->process.program_bytes;
 
@@ -64,6 +68,7 @@ static void write_bytes(struct out *o, const struct bytes *b)
     out_member_u64(o, "side", s->side_bytes);
     out_member_u64(o, "gc", b->gc);
     out_member_u64(o, "sessions", b->sessions);
+    out_member_u64(o, "idempotency", b->idempotency.bytes);
     out_member_i64(o, "other", (int64_t)(b->accounted - named));
     out_member_u64(o, "accounted", b->accounted);
     out_member_u64(o, "untouched", b->untouched);

@@ -266,6 +266,7 @@ static void write_answers(struct metrics *m, const uint64_t answers[], const cha
 static void write_requests(struct metrics *m, const struct api *api)
 {
     const struct api_counters *c = &api->counters;
+    struct idem_stats kept;
     const struct route *r;
 
     family(m, COUNTER, "heapd_http_requests", "Requests answered, by route and class of status.");
@@ -273,6 +274,10 @@ static void write_requests(struct metrics *m, const struct api *api)
         write_answers(m, c->answers[i], method_name(r->method), r->pattern);
     write_answers(m, c->answers[ROUTES_MAX], "", "");
     counter(m, "heapd_batch_ops", "Operations of batches done.", c->batch_ops);
+    idem_stats(api->idempotency, &kept);
+    gauge(m, "heapd_idempotency_keys", "Answers kept for retries.", kept.kept);
+    counter(m, "heapd_idempotency_replays", "Retries that got the first answer.", c->replays);
+    counter(m, "heapd_idempotency_evicted", "Answers dropped for newer ones before their time.", kept.evicted);
     gauge(m, "heapd_http_requests_open", "Requests not yet answered.", c->tasks_open);
 }
 

@@ -122,6 +122,12 @@ static void write_query_parameters(struct out *o, const char *query)
         write_parameter(o, name, "query", false, "string");
 }
 
+static void write_header_parameters(struct out *o, enum method method)
+{
+    if (method == METHOD_POST)
+        write_parameter(o, WIRE_HEADER_IDEMPOTENCY_KEY, "header", false, "string");
+}
+
 static void write_content(struct out *o, const char *const types[], size_t count)
 {
     open_member(o, "content");
@@ -230,6 +236,7 @@ static void write_operation(struct out *o, const struct route *r)
     out_open_array(o);
     write_path_parameters(o, r->pattern);
     write_query_parameters(o, r->query);
+    write_header_parameters(o, r->method);
     out_close_array(o);
     write_body(o, r->body);
     write_responses(o, r->answers, route_types(r));

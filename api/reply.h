@@ -17,6 +17,7 @@ struct reply {
     uint64_t etag;                    /* sent as "%016x" in quotes */
     bool write;                       /* a write: Heapd-Durable is sent */
     bool close;                       /* the connection must not be used again */
+    bool replayed;                    /* an earlier answer, to a retry: Idempotent-Replayed is sent */
     unsigned retry_after_s;           /* 0: none */
     const char *challenge;            /* static: how to say who asks (WWW-Authenticate); NULL: none */
     struct buf body;                  /* what can be sent now; a streaming task refills it */

@@ -6,6 +6,7 @@
  * Whoever acts on a setting reads the member each time, so a change is live without being told.
  */
 #include "api/settings.h"
+#include "api/idempotency.h"
 #include "api/wire.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
@@ -45,6 +46,13 @@ static const struct setting table[] = {
         "A request with more header fields than this is refused."),
     ROW(chunk_extension_bytes_max, "bytes", 4 * KIB, 0, 1 * MIB,
         "Chunk extensions of one body together are refused over this length."),
+
+    ROW(idempotency_keys_max, "count", 100000, 1, IDEM_KEYS_MAX,
+        "Answers kept for retries, one an Idempotency-Key; the oldest goes first."),
+    ROW(idempotency_keep_ms, "ms", DAY_MS, 1, 30 * DAY_MS,
+        "An answer is kept for retries so long."),
+    ROW(idempotency_answer_bytes_max, "bytes", 4 * KIB, 0, 1 * MIB,
+        "Of a longer answer only that there was one is kept; a retry is told so."),
 
     ROW(connections_max, "count", 20000, 1, 1000000,
         "Connections beyond this many are turned away."),

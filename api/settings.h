@@ -24,6 +24,10 @@ struct settings {
     uint64_t header_bytes_max;         /* 16 KiB */
     uint64_t header_fields_max;        /* 64 */
     uint64_t chunk_extension_bytes_max;/* 4 KiB a body */
+    /* retries */
+    uint64_t idempotency_keys_max;         /* 100,000 */
+    uint64_t idempotency_keep_ms;          /* 24 h */
+    uint64_t idempotency_answer_bytes_max; /* 4 KiB */
     /* connections */
     uint64_t connections_max;          /* 20,000 */
     uint64_t connections_per_peer_max; /* 0: no limit; of one IPv4 address or IPv6 /64 */

@@ -81,7 +81,7 @@ void task_free(struct task **pt)
     struct api *api = t->api;
 
     CHECK_IS(t, TASK_MAGIC);
-    CHECK(t->work == NULL && !t->session_begun);
+    CHECK(t->work == NULL && t->keyed == NULL && !t->session_begun);
     *pt = NULL;
     payload_release(&t->payload);
     payload_release(&t->reply.payload);
@@ -171,6 +171,7 @@ static const struct wanted wanted[] = {
     WANTED("Accept", accept),
     WANTED("Content-Type", content_type),
     WANTED("Content-Encoding", content_encoding),
+    WANTED(WIRE_HEADER_IDEMPOTENCY_KEY, idempotency_key),
 };
 
 static struct slice *wanted_header(struct task_headers *headers, struct slice name)

@@ -17,6 +17,7 @@
 #include "api/body_json.h"
 #include "api/decode.h"
 #include "api/json_out.h"
+#include "api/keyed.h"
 #include "api/wire.h"
 #include <jansson.h>
 
@@ -29,7 +30,7 @@ enum task_state { TASK_HEAD, TASK_RUN, TASK_WORK, TASK_DISCARD, TASK_ENDED };
 /* Headers that handlers look at; empty (data NULL) when the request has none. */
 struct task_headers {
     struct slice session, site, if_instance, if_match, if_none_match, if_range, range, accept, content_type,
-        content_encoding;
+        content_encoding, idempotency_key;
 };
 
 struct task_param {
@@ -72,6 +73,7 @@ struct task {
     struct payload *payload; /* a body of bytes, for the heap; NULL before its first, and once the handler took it */
     size_t payload_filled;   /* with what has come; the rest is room */
 
+    struct keyed *keyed;     /* of a request with a key, until it is known what a retry is answered; NULL: none */
     const struct task_work *work;
     void *work_ctx;
     struct out out; /* into reply.body */

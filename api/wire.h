@@ -13,6 +13,8 @@
 #define WIRE_HEADER_INSTANCE "Heapd-Instance"
 #define WIRE_HEADER_IF_INSTANCE "If-Heapd-Instance"
 #define WIRE_HEADER_DURABLE "Heapd-Durable"
+#define WIRE_HEADER_IDEMPOTENCY_KEY "Idempotency-Key"
+#define WIRE_HEADER_REPLAYED "Idempotent-Replayed" /* as Stripe calls it, and those who follow it */
 
 #define WIRE_TYPE_JSON "application/json"
 #define WIRE_TYPE_PROBLEM "application/problem+json"

@@ -4,6 +4,7 @@
  * Text is put down byte by byte into room that is known to suffice: printf would cost more than the rest of a
  * small request. No header carries text that a client has chosen, so nothing can be smuggled into one.
  */
+#include "api/wire.h"
 #include "daemon/clock.h"
 #include "daemon/http.h"
 #include "heap/base/check.h"
@@ -181,6 +182,8 @@ static void put_what_api_says(struct pen *p, const struct reply *r, const struct
     }
     if (r->write)
         put(p, a->durable ? SLICE("Heapd-Durable: 1\r\n") : SLICE("Heapd-Durable: 0\r\n"));
+    if (r->replayed)
+        put_header(p, WIRE_HEADER_REPLAYED, "true");
 }
 
 /* HTTP/1.1 goes on unless it is said otherwise, HTTP/1.0 ends. */

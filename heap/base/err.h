@@ -24,6 +24,7 @@
     X(NOT_HELD)          /* the session does not hold this object */                                         \
     X(SESSION_ENDED)                                                                                         \
     X(BUSY)                                                                                                  \
+    X(NOT_KEPT)          /* done before, and what it was answered is lost */                                 \
     X(COLLECTED)         /* this id was an object once; it is dead */                                        \
     X(LENGTH_REQUIRED)                                                                                       \
     X(CHANGED)           /* If-Match, or `is` in a batch */                                                  \

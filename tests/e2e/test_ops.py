@@ -21,7 +21,7 @@ ROUTES = """
     GET /v1/heap; GET /v1/heap/pools; GET /v1/heap/classes; POST /v1/heap/purge; POST /v1/heap/validate;
     GET PATCH /v1/config; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
 PROBLEMS = """bad-json bad-request no-such-object no-such-name not-held session-ended busy collected changed other-instance
-    bad-value dangling wrong-kind not-ready heap-full""".split()
+    bad-value dangling wrong-kind not-ready heap-full answer-not-kept""".split()
 
 
 class Operation(HeapdTest):

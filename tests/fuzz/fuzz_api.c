@@ -117,6 +117,9 @@ static void open_world(struct world *w)
     json_mem_use(&w->mem);
     settings_defaults(&w->settings);
     w->settings.json_inline_bytes_max = 64; /* so that long bodies need not be long */
+    w->settings.idempotency_keys_max = 3;   /* nor keys many, answers long, times far away */
+    w->settings.idempotency_answer_bytes_max = 200;
+    w->settings.idempotency_keep_ms = 60000;
     CHECK(heap_create(&w->mem, 7, &w->heap) == ERR_OK && gc_create(w->heap, &w->gc) == ERR_OK);
     CHECK(session_set_create(w->heap, &w->sessions) == ERR_OK);
     CHECK(api_create(&w->mem, w->heap, w->gc, w->sessions, &w->settings, fake, "fuzz", &w->api) == ERR_OK);

@@ -276,12 +276,13 @@ START_TEST(a_reply_says_what_api_found)
                       .write = true,
                       .location = "/v1/objects/7",
                       .allow = "GET, HEAD",
+                      .replayed = true,
                       .retry_after_s = 2};
 
     writes(&r, &a,
            START("201 Created") "Content-Type: t/u\r\nContent-Length: 3\r\nETag: \"ffffffffffffffff\"\r\n"
                                 "Location: /v1/objects/7\r\nAllow: GET, HEAD\r\nRetry-After: 2\r\n"
-                                "Heapd-Durable: 0\r\n\r\n");
+                                "Heapd-Durable: 0\r\nIdempotent-Replayed: true\r\n\r\n");
 }
 END_TEST
 
@@ -352,6 +353,7 @@ START_TEST(the_fullest_head_fits)
                       .content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
                       .has_etag = true,
                       .write = true,
+                      .replayed = true,
                       .retry_after_s = UINT32_MAX,
                       .accept_ranges = true,
                       .has_range = true,
