@@ -153,7 +153,7 @@ static void run(void *data)
             fold_some(s);
             uv_mutex_lock(&s->lock);
         } else {
-            (void)uv_cond_timedwait(&s->work, &s->lock, s->more ? STORE_IDLE_MS * 1000000ull / 4 : 60ull * 1000000000);
+            (void)uv_cond_timedwait(&s->work, &s->lock, s->more ? STORE_IDLE_MS * 1000000ull / 2 : 60ull * 1000000000);
         }
     }
     uv_mutex_unlock(&s->lock);

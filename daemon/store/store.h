@@ -18,7 +18,7 @@
 #define STORE_LOG_BYTES (16u << 20)
 #define STORE_LOG_BYTES_MAX (256u << 20) /* with more, a commit is not begun before some has been folded */
 #define STORE_FOLD_BYTES (64u << 10)     /* of changes in one piece */
-#define STORE_IDLE_MS 2000
+#define STORE_IDLE_MS 500
 
 struct store;
 

@@ -1,0 +1,78 @@
+"""
+store_test.py - what tests of --data need: a directory, and heapds that begin and end in it, well or not.
+"""
+import signal
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from heapd_test import Client, Daemon, HeapdTest, eventually
+
+
+class StoreTest(HeapdTest):
+    fresh = True
+
+    def begin(self):
+        self.place = tempfile.TemporaryDirectory()
+        self.addCleanup(self.place.cleanup)
+        self.data = Path(self.place.name) / "data"
+        self.start()
+
+    def start(self, *options):
+        self.daemon = Daemon("--data", str(self.data), *self.options, *options)
+        self.c = Client(self.daemon)
+        self.wait_ready()
+
+    def wait_ready(self):
+        self.assertTrue(eventually(lambda: self.c.get("/readyz").status == 200))
+
+    def kill(self):
+        """As a machine that loses its power does to a process; the system lives on."""
+        self.c.close()
+        self.daemon.process.send_signal(signal.SIGKILL)
+        self.assertEqual(self.daemon.finish(), -signal.SIGKILL)
+
+    def stop(self):
+        self.c.close()
+        self.daemon.terminate()
+        self.assertEqual(self.daemon.finish(), 0, self.daemon.last_words)
+
+    def again(self, *options, well=False):
+        """Another heapd with the same data."""
+        if well:
+            self.stop()
+        else:
+            self.kill()
+        self.start(*options)
+        self.validate_clean()
+
+    def sql(self, query, *args):
+        with closing(sqlite3.connect(self.data / "heap.db", timeout=10)) as db:
+            return db.execute(query, args).fetchall()
+
+    def fold(self):
+        """Until all that was committed is in the tables: it happens when nothing else does."""
+        self.assertTrue(eventually(lambda: self.sql("SELECT count(*) FROM log") == [(0,)]))
+
+    def everything(self):
+        """All that must survive, as it is shown."""
+        docs = {}
+        for doc in self.pages("/v1/objects", limit=1000):
+            doc.pop("generation"), doc.pop("bytes")
+            if "length" in doc:
+                doc["content"] = self.c.get(f"/v1/objects/{doc['id']}/bytes").raw
+            if doc.pop("more", False):
+                kind = "fields" if "fields" in doc else "items"
+                doc[kind] = self.pages(f"/v1/objects/{doc['id']}/{kind}", limit=1000)
+            docs[doc["id"]] = doc
+        sessions = {s["id"]: (s["label"], s["ttl"], sorted(h["id"] for h in self.pages(f"/v1/sessions/{s['id']}/holds")))
+                    for s in self.pages("/v1/sessions")}
+        roots = {r["name"]: r["$ref"] for r in self.pages("/v1/roots")}
+        weak = {w["name"]: w.get("$ref") for w in self.pages("/v1/weak")}
+        return {"objects": docs, "sessions": sessions, "roots": roots, "weak": weak}
+
+    def assert_same(self, was):
+        now = self.everything()
+        for kind in was:
+            self.assertEqual(now[kind], was[kind])
