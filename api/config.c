@@ -54,7 +54,7 @@ void api_apply_settings(struct api *api)
 {
     const struct settings *s = api->settings;
 
-    api->mem->max_bytes = s->memory_bytes_max;
+    mem_set_max(api->mem, s->memory_bytes_max);
     session_set_limits(api->sessions, (uint32_t)s->sessions_max, (uint32_t)s->holds_per_session_max);
     heap_set_tidy(api->heap, &(struct heap_tidy){.purge_decay_ms = (uint32_t)s->purge_decay_ms,
                                                  .pack_used_pct = (uint32_t)s->pack_used_pct});

@@ -336,11 +336,37 @@ static enum err apply_patch(struct task *t, const struct decoded_fields *edits, 
     return reply_document(t, 200, id, 0, why);
 }
 
+/* It takes away, and adds nothing. */
+static bool only_unsets(json_t *patch)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(patch, name, value) {
+        if (!json_is_null(value))
+            return false;
+    }
+    return true;
+}
+
+static enum err patch_at_once(struct task *t, json_t *patch, struct why *why)
+{
+    size_t reach = mem_reach(t->api->mem, only_unsets(patch) ? REACH_LET_GO : REACH_GROW);
+    struct decoder d = task_decoder(t);
+    struct decoded_fields edits;
+    enum err e = decode_fields(&d, patch, true, &edits, why);
+
+    if (e == ERR_OK) {
+        e = apply_patch(t, &edits, why);
+        fields_fini(&d, &edits);
+    }
+    mem_reach(t->api->mem, reach);
+    return e;
+}
+
 /* PATCH /v1/objects/{id} {"left":{"$ref":9},"val":null}  ->  200 the document */
 enum err patch_object(struct api *api, struct task *t, struct why *why)
 {
-    struct decoder d = task_decoder(t);
-    struct decoded_fields edits;
     json_auto_t *body = NULL;
     obj_id id;
     enum err e;
@@ -353,11 +379,7 @@ enum err patch_object(struct api *api, struct task *t, struct why *why)
                        "a patch is an object: the fields to set, null for those to remove");
     if (is_made_in_pieces(t, body))
         return make_fields_then(t, body, apply_patch, why);
-    if ((e = decode_fields(&d, body, true, &edits, why)))
-        return e;
-    e = apply_patch(t, &edits, why);
-    fields_fini(&d, &edits);
-    return e;
+    return patch_at_once(t, body, why);
 }
 
 /* ---- holds ---- */

@@ -192,7 +192,7 @@ enum err delete_field(struct api *api, struct task *t, struct why *why)
     enum err e;
 
     if ((e = path_field(t, &id, &name, why)) || (e = task_if_match(t, id, why)) ||
-        (e = heap_unset_field(api->heap, id, name, why)))
+        (e = unset_field(api, id, name, why)))
         return e;
     return reply_empty(t, 204);
 }

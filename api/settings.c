@@ -75,7 +75,9 @@ static const struct setting table[] = {
         "The longest slice of work between requests: collecting, ending leases, tidying memory."),
 
     ROW(memory_bytes_max, "bytes", 0, 0, INT64_MAX,
-        "What the heap and its tables may take; 0: no limit."),
+        "What all that heapd allocates may take, and what a collection will need; then nothing grows. 0: no limit."),
+    ROW(memory_collect_pct, "count", 90, 0, 100,
+        "At this percentage of memory_bytes_max a full collection starts by itself, and free memory goes back; 0: never."),
     ROW(sessions_max, "count", SESSIONS_MAX_DEFAULT, 1, 10000000,
         "Open sessions at a time, the default one not counted."),
     ROW(holds_per_session_max, "count", 100000000, 1, UINT32_MAX,

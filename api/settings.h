@@ -42,6 +42,7 @@ struct settings {
     uint64_t pause_budget_us;          /* 500: the cap of all that is done between two requests */
     /* heap */
     uint64_t memory_bytes_max;         /* 0: no limit; --max-memory */
+    uint64_t memory_collect_pct;       /* 90: of it, then a collection starts by itself */
     uint64_t sessions_max;             /* 100,000 */
     uint64_t holds_per_session_max;    /* 100,000,000 */
     uint64_t purge_decay_ms;           /* 10 s until free pages go back to the system */
