@@ -11,7 +11,7 @@
 void conn_lose_peer(struct conn *c)
 {
     c->peer_done = c->peer_gone = true;
-    outbox_mute(&c->out);
+    outbox_mute(&c->out, c->writing ? c->write_bytes : 0);
 }
 
 /* ---- bytes in ---- */

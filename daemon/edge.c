@@ -103,9 +103,25 @@ static struct conn *slowest(struct edge *e)
     return found;
 }
 
+bool edge_lacks_memory(const struct edge *e)
+{
+    return e->buffers_max < e->world.settings->buffer_bytes_max;
+}
+
 static bool is_over(const struct edge *e)
 {
-    return holders_are_over(&e->holders, e->world.settings->buffer_bytes_max);
+    return holders_are_over(&e->holders, edge_lacks_memory(e) ? e->buffers_max : e->world.settings->buffer_bytes_max);
+}
+
+uint64_t edge_buffer_bytes(const struct edge *e)
+{
+    return e->holders.bytes;
+}
+
+void edge_set_room(struct edge *e, uint64_t buffers_max, bool accepts)
+{
+    e->buffers_max = buffers_max;
+    e->accepts = accepts;
 }
 
 /* Whoever is cut holds nothing any more, so this ends. What it says on its way must not bring it here again. */
@@ -237,7 +253,7 @@ void edge_leave(struct edge *e, struct list *all_link)
 
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
 {
-    bool room = e->count < e->world.settings->connections_max + EDGE_TURNED_AWAY_MAX;
+    bool room = e->accepts && e->count < e->world.settings->connections_max + EDGE_TURNED_AWAY_MAX;
 
     if (room && conn_accept(e, listener, unix_socket))
         return true;
@@ -286,6 +302,7 @@ enum err edge_create(const struct edge_world *world, struct edge **ret)
     list_init(&e->waiting);
     list_init(&e->asking);
     holders_init(&e->holders);
+    edge_set_room(e, UINT64_MAX, true);
     outbox_pool_init(&e->pool, world->mem);
     http_head_init(&e->head);
     CHECK(uv_idle_init(world->loop, &e->idle) == 0 && uv_timer_init(world->loop, &e->tick) == 0 &&

@@ -1,8 +1,8 @@
 /*
  * main.c - heapd from the first line to the last: what is made, in which order, and unmade in reverse.
  *
- * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not,
- * so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
+ * Two accounts of memory, of what clients store and of what connections need, and one limit for both (budget.h): it is
+ * divided so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
  * only state that is not on the stack of main(); api/json_mem.h has it.
  */
 #include "api/json_mem.h"

@@ -17,6 +17,7 @@ ELSEWHERE = {                                   # where the others are met
     "test_garbage": "memory_bytes_max",
     "test_gc_log": "pause_budget_us",
     "test_memory": "purge_decay_ms pack_used_pct",
+    "test_brim": "memory_collect_pct",
     "test_long_bodies": "json_inline_bytes_max",
 }
 DEFAULTS = {                                    # what a user relies on who sets nothing
