@@ -348,6 +348,7 @@ enum task_turn task_step(struct task *t, size_t units)
 
     CHECK_IS(t, TASK_MAGIC);
     CHECK(units > 0);
+    session_pay(t->api->sessions, t->session);
     turn = step_state(t, units);
     mem_reach(t->api->mem, reach);
     api_stress(t->api);

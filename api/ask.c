@@ -135,6 +135,11 @@ enum err task_json_object(const struct task *t, json_t **ret, struct why *why)
     return ERR_OK;
 }
 
+enum err task_may_grow(const struct task *t, uint64_t bytes, struct why *why)
+{
+    return session_may_grow(t->api->sessions, t->session, bytes, why);
+}
+
 struct decoder task_decoder(const struct task *t)
 {
     return (struct decoder){.heap = t->api->heap, .mem = t->api->mem, .site = t->headers.site};

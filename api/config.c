@@ -55,7 +55,11 @@ void api_apply_settings(struct api *api)
     const struct settings *s = api->settings;
 
     mem_set_max(api->mem, s->memory_bytes_max);
-    session_set_limits(api->sessions, (uint32_t)s->sessions_max, (uint32_t)s->holds_per_session_max);
+    session_set_limits(api->sessions, &(struct session_limits){.sessions_max = (uint32_t)s->sessions_max,
+                                                               .holds_max = (uint32_t)s->holds_per_session_max,
+                                                               .default_holds_max = (uint32_t)s->default_holds_max,
+                                                               .bytes_max = s->bytes_per_session_max,
+                                                               .default_bytes_max = s->default_bytes_max});
     heap_set_tidy(api->heap, &(struct heap_tidy){.purge_decay_ms = (uint32_t)s->purge_decay_ms,
                                                  .pack_used_pct = (uint32_t)s->pack_used_pct});
 }

@@ -190,6 +190,8 @@ enum err post_objects(struct api *api, struct task *t, struct why *why)
     enum err e;
 
     (void)api;
+    if ((e = task_may_grow(t, t->payload_filled, why)))
+        return e;
     if (task_body_is_bytes(t))
         return post_bytes(t, why);
     if (scan_object(t, &room, &op))
@@ -351,7 +353,6 @@ static bool only_unsets(json_t *patch)
 
 static enum err patch_at_once(struct task *t, json_t *patch, struct why *why)
 {
-    size_t reach = mem_reach(t->api->mem, only_unsets(patch) ? REACH_LET_GO : REACH_GROW);
     struct decoder d = task_decoder(t);
     struct decoded_fields edits;
     enum err e = decode_fields(&d, patch, true, &edits, why);
@@ -360,6 +361,15 @@ static enum err patch_at_once(struct task *t, json_t *patch, struct why *why)
         e = apply_patch(t, &edits, why);
         fields_fini(&d, &edits);
     }
+    return e;
+}
+
+/* What takes away is never refused for want of room. */
+static enum err patch_away(struct task *t, json_t *patch, struct why *why)
+{
+    size_t reach = mem_reach(t->api->mem, REACH_LET_GO);
+    enum err e = patch_at_once(t, patch, why);
+
     mem_reach(t->api->mem, reach);
     return e;
 }
@@ -368,6 +378,7 @@ static enum err patch_at_once(struct task *t, json_t *patch, struct why *why)
 enum err patch_object(struct api *api, struct task *t, struct why *why)
 {
     json_auto_t *body = NULL;
+    bool takes_away;
     obj_id id;
     enum err e;
 
@@ -377,9 +388,12 @@ enum err patch_object(struct api *api, struct task *t, struct why *why)
     if (!json_is_object(body))
         return why_set(why, ERR_BAD_VALUE,
                        "a patch is an object: the fields to set, null for those to remove");
+    takes_away = only_unsets(body);
+    if (!takes_away && (e = task_may_grow(t, 0, why)))
+        return e;
     if (is_made_in_pieces(t, body))
         return make_fields_then(t, body, apply_patch, why);
-    return patch_at_once(t, body, why);
+    return takes_away ? patch_away(t, body, why) : patch_at_once(t, body, why);
 }
 
 /* ---- holds ---- */

@@ -26,7 +26,7 @@ static enum err with_value(struct task *t, value_fn *use, made_fn *made, struct 
     struct decoded v;
     enum err e;
 
-    if ((e = task_json(t, &body, why)))
+    if ((e = task_json(t, &body, why)) || (e = task_may_grow(t, 0, why)))
         return e;
     if (is_made_in_pieces(t, body))
         return make_then(t, (struct label){json_is_array(body) ? SLICE("list") : SLICE("object"), d.site}, body, body,

@@ -6,6 +6,7 @@
  * of blocks is taken to be still there.
  */
 #include "daemon/budget.h"
+#include "daemon/clock.h"
 #include "daemon/edge.h"
 #include "heap/heap_gc.h"
 
@@ -14,7 +15,8 @@
 #define LOOK_MS        100
 #define LOOK_CHANGE    (4u << 20) /* of what is in blocks is worth another look */
 #define TIDY_MS        250
-#define TRIM_MS        1000
+#define TRIM_MS        100 /* between two, and ... */
+#define TRIM_TIMES     20  /* ... so many times as long as the last took */
 #define WASTE_DIRTY    64 /* parts of the limit, one in so many, that are worth giving back: pages in no pool ... */
 #define WASTE_FREE     16 /* ... free cells in pools */
 #define WASTE_BLOCKS   32 /* ... free blocks of the allocator */
@@ -141,10 +143,13 @@ static void tidy(struct budget *b, uint64_t max, uint64_t now_ms)
 /* It may take milliseconds. Better than to refuse for want of what nobody has. */
 static void trim(struct budget *b, uint64_t max, uint64_t now_ms)
 {
-    if (now_ms - b->trimmed_ms < TRIM_MS || allocator_bytes(b) < max / WASTE_BLOCKS)
+    uint64_t began_us;
+
+    if (now_ms < b->trim_at_ms || allocator_bytes(b) < max / WASTE_BLOCKS)
         return;
+    began_us = clock_us();
     mem_trim();
-    b->trimmed_ms = now_ms;
+    b->trim_at_ms = now_ms + TRIM_MS + TRIM_TIMES * (clock_us() - began_us) / 1000;
     b->looked_ms = 0;
 }
 

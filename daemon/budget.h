@@ -83,7 +83,7 @@ struct budget {
     struct mem_blocks_look look; /* at what the allocator has in memory */
     uint64_t looked_ms;          /* when that was known last, and ... */
     size_t looked_blocks;        /* ... how much was in blocks then */
-    uint64_t tidied_ms, trimmed_ms;
+    uint64_t tidied_ms, trim_at_ms;
     struct budget_past past;
     uint64_t full_count;         /* full collections that were seen */
     uint64_t ticket;             /* of the one that memory was the reason for; 0: none runs */

@@ -453,6 +453,13 @@ static void advance_later(struct conn *c)
         edge_push_again(c->edge, &c->queue);
 }
 
+void conn_read_later(struct conn *c)
+{
+    conn_set_reading(c, false);
+    if (c->state == CONN_OPEN && list_empty(&c->queue))
+        edge_push_again(c->edge, &c->queue);
+}
+
 void conn_go_on(struct conn *c)
 {
     if (edge_is_late(c->edge))

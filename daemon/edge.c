@@ -108,9 +108,19 @@ bool edge_lacks_memory(const struct edge *e)
     return e->buffers_max < e->world.settings->buffer_bytes_max;
 }
 
+static uint64_t buffers_max(const struct edge *e)
+{
+    return edge_lacks_memory(e) ? e->buffers_max : e->world.settings->buffer_bytes_max;
+}
+
 static bool is_over(const struct edge *e)
 {
-    return holders_are_over(&e->holders, edge_lacks_memory(e) ? e->buffers_max : e->world.settings->buffer_bytes_max);
+    return holders_are_over(&e->holders, buffers_max(e));
+}
+
+bool edge_reads_now(const struct edge *e)
+{
+    return !edge_is_late(e) || e->holders.bytes < buffers_max(e) / 2;
 }
 
 uint64_t edge_buffer_bytes(const struct edge *e)

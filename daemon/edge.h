@@ -132,6 +132,9 @@ static inline bool edge_is_late(const struct edge *e)
 {
     return e->late;
 }
+/* What is read in a half that is late must be kept until its turn: with many buffers already, it had better stay in the
+ * socket until then. */
+bool edge_reads_now(const struct edge *e);
 void edge_enter(struct edge *e, struct list *all_link);
 void edge_leave(struct edge *e, struct list *all_link);
 /* The Date of now. */

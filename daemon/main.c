@@ -74,8 +74,6 @@ static enum err make_service(struct heapd *d)
     struct settings *settings = &d->config.settings;
     enum err e;
 
-    session_set_limits(d->sessions, (uint32_t)settings->sessions_max,
-                       (uint32_t)settings->holds_per_session_max);
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
                         &d->api)))
         return e;

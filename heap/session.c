@@ -9,6 +9,7 @@
 #include "heap/session.h"
 #include "heap/base/num.h"
 #include "heap/heap_impl.h"
+#include "heap/payers.h"
 #include "heap/ref.h"
 #include "heap/slot.h"
 
@@ -23,6 +24,7 @@ struct session {
     uint64_t ends_at_ms;
     double ttl_s;
     struct map *holds;  /* object -> 0 */
+    uint64_t bytes;     /* that it pays for */
     struct session *next; /* among the ending */
     char token[SESSION_TOKEN_BYTES];
     uint8_t label_len;
@@ -46,7 +48,9 @@ struct session_set {
     struct waiting *waiting; /* binary heap, earliest first */
     uint32_t waiting_count, waiting_room;
     struct session *ending;
-    uint32_t sessions_max, holds_max;
+    struct session_limits limits;
+    struct payers *payers;   /* NULL: no limit on bytes */
+    struct session *paying;  /* who paid last */
     uint64_t bytes, untouched_bytes; /* of all maps of holds */
     struct heap_watch watch; /* for recounts */
 };
@@ -259,6 +263,15 @@ static uint64_t holds_bytes(const struct session_set *ss)
     return bytes;
 }
 
+static uint64_t paid_bytes(const struct session_set *ss)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        bytes += ss->table[n] != NULL ? ss->table[n]->bytes : 0;
+    return bytes;
+}
+
 /* The cursor: number of a session, and of one of its holds. */
 static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
 {
@@ -286,6 +299,7 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
         if (ss->table[n] != NULL)
             bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
     bad += ss->bytes != holds_bytes(ss);
+    bad += ss->payers != NULL && paid_bytes(ss) != payers_recount(ss->payers);
     for (uint32_t i = 1; i < ss->waiting_count; i++)
         bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
     if (bad > 0 && broken != NULL)
@@ -301,8 +315,8 @@ enum err session_set_create(struct heap *h, struct session_set **ret)
     if (ss == NULL)
         return ERR_NOMEM;
     ss->heap = h;
-    ss->sessions_max = SESSIONS_MAX_DEFAULT;
-    ss->holds_max = UINT32_MAX - 1;
+    ss->limits = (struct session_limits){
+        .sessions_max = SESSIONS_MAX_DEFAULT, .holds_max = UINT32_MAX - 1, .default_holds_max = UINT32_MAX - 1};
     ss->by_id = map_create(h->mem, h->seed);
     ss->by_token = map_create(h->mem, h->seed);
     if (ss->by_id != NULL && ss->by_token != NULL)
@@ -325,6 +339,7 @@ void session_set_destroy(struct session_set **at)
     *at = NULL;
     if (ss == NULL)
         return;
+    payers_end(&ss->payers);
     for (uint32_t n = ss->table_end; n-- > 0;)
         if (ss->table[n] != NULL) {
             ss->table[n]->next = ss->ending;
@@ -341,10 +356,56 @@ void session_set_destroy(struct session_set **at)
     mem_free(ss->heap->mem, ss, sizeof *ss);
 }
 
-void session_set_limits(struct session_set *ss, uint32_t sessions_max, uint32_t holds_per_session_max)
+/* ---- limits ---- */
+
+/* Who has ended has left it to session 0. Mostly the same pays again. */
+static void pay(void *ctx, uint32_t payer, int64_t bytes)
 {
-    ss->sessions_max = sessions_max;
-    ss->holds_max = holds_per_session_max;
+    struct session_set *ss = ctx;
+    struct session *s = ss->paying;
+
+    if (s == NULL || s->id != payer)
+        s = find(ss, payer);
+    ss->paying = s != NULL ? s : ss->table[0];
+    ss->paying->bytes += (uint64_t)bytes;
+}
+
+static void forget_bytes(struct session_set *ss)
+{
+    payers_end(&ss->payers);
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        if (ss->table[n] != NULL)
+            ss->table[n]->bytes = 0;
+}
+
+/* Without memory to count there is no limit yet; it is asked for again with the next that is set. */
+void session_set_limits(struct session_set *ss, const struct session_limits *limits)
+{
+    bool counts = limits->bytes_max != 0 || limits->default_bytes_max != 0;
+
+    ss->limits = *limits;
+    if (counts && ss->payers == NULL)
+        ss->payers = payers_begin(ss->heap, pay, ss);
+    else if (!counts && ss->payers != NULL)
+        forget_bytes(ss);
+}
+
+void session_pay(struct session_set *ss, session_id id)
+{
+    if (ss->payers != NULL)
+        payers_turn(ss->payers, id);
+}
+
+enum err session_may_grow(const struct session_set *ss, session_id id, uint64_t bytes, struct why *why)
+{
+    uint64_t max = id == 0 ? ss->limits.default_bytes_max : ss->limits.bytes_max;
+    const struct session *s = max != 0 && ss->payers != NULL ? find(ss, id) : NULL;
+
+    if (s == NULL || (s->bytes < max && bytes <= max - s->bytes))
+        return ERR_OK;
+    return why_limit(why, ERR_LIMIT, id == 0 ? "default_bytes_max" : "bytes_per_session_max", max,
+                     "session %u has made %llu bytes that live, and may make %llu", id, (unsigned long long)s->bytes,
+                     (unsigned long long)max);
 }
 
 /* ---- opening, finding, renewing ---- */
@@ -366,8 +427,8 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
     if (label.len > SESSION_LABEL_BYTES_MAX)
         return why_limit(why, ERR_BAD_VALUE, "session_label_bytes_max", SESSION_LABEL_BYTES_MAX,
                          "a label has at most %d bytes, this one has %zu", SESSION_LABEL_BYTES_MAX, label.len);
-    if (ss->count > ss->sessions_max) /* session 0 is not counted */
-        return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->sessions_max, "there are too many sessions");
+    if (ss->count > ss->limits.sessions_max) /* session 0 is not counted */
+        return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->limits.sessions_max, "there are too many sessions");
     if (ss->last_id == UINT32_MAX)
         return why_limit(why, ERR_TOO_MANY, "session_ids_max", UINT32_MAX, "all session numbers have been used");
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
@@ -436,13 +497,14 @@ enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, s
     return ERR_OK;
 }
 
-static void describe(const struct session *s, struct session_info *ret)
+static void describe(const struct session *s, bool counts, struct session_info *ret)
 {
     *ret = (struct session_info){.id = s->id,
                                  .label = {s->label, s->label_len},
                                  .ttl_s = s->ttl_s,
                                  .ends_at_ms = s->ends_at_ms,
-                                 .holds = map_count(s->holds)};
+                                 .holds = map_count(s->holds),
+                                 .bytes = counts ? s->bytes : UINT64_MAX};
 }
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
@@ -451,7 +513,7 @@ enum err session_info(const struct session_set *ss, session_id id, struct sessio
 
     if (s == NULL)
         return no_session(id, why);
-    describe(s, ret);
+    describe(s, ss->payers != NULL, ret);
     return ERR_OK;
 }
 
@@ -461,7 +523,7 @@ bool session_next(const struct session_set *ss, uint32_t *cursor, struct session
         (*cursor)++;
     if (*cursor >= ss->table_end)
         return false;
-    describe(ss->table[(*cursor)++], ret);
+    describe(ss->table[(*cursor)++], ss->payers != NULL, ret);
     return true;
 }
 
@@ -476,7 +538,7 @@ uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched
 
     *ret_untouched = ss->untouched_bytes + map_untouched_bytes(ss->by_id) + map_untouched_bytes(ss->by_token);
     return sizeof *ss + tables + ss->count * sizeof(struct session) + ss->bytes + map_bytes(ss->by_id) +
-           map_bytes(ss->by_token);
+           map_bytes(ss->by_token) + (ss->payers != NULL ? payers_bytes(ss->payers) : 0);
 }
 
 /* ---- holds ---- */
@@ -494,6 +556,17 @@ static enum err find_hold(const struct session_set *ss, session_id session, obj_
     return ERR_OK;
 }
 
+static uint32_t holds_max(const struct session_set *ss, session_id session)
+{
+    return session == 0 ? ss->limits.default_holds_max : ss->limits.holds_max;
+}
+
+static enum err too_many_holds(const struct session_set *ss, session_id session, struct why *why)
+{
+    return why_limit(why, ERR_LIMIT, session == 0 ? "default_holds_max" : "holds_per_session_max", holds_max(ss, session),
+                     "session %u holds too many objects", session);
+}
+
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
 {
     struct session *s;
@@ -503,8 +576,8 @@ enum err session_hold(struct session_set *ss, session_id session, obj_id id, str
 
     if (e != ERR_OK || entry != MAP_NONE)
         return e;
-    if (map_count(s->holds) >= ss->holds_max)
-        return why_limit(why, ERR_LIMIT, "holds_per_session_max", ss->holds_max, "the session holds too many objects");
+    if (map_count(s->holds) >= holds_max(ss, session))
+        return too_many_holds(ss, session, why);
     if (!add_hold(ss, s, slot))
         return why_set(why, ERR_NOMEM, "no memory for a hold");
     if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
@@ -566,6 +639,9 @@ static void begin_ending(struct session_set *ss, struct session *s)
     waiting_remove(ss, s);
     forget_token(ss, s);
     remove_session(ss, s);
+    ss->table[0]->bytes += s->bytes;
+    s->bytes = 0;
+    ss->paying = NULL;
     s->next = ss->ending;
     ss->ending = s;
 }
