@@ -18,6 +18,7 @@ struct problem {
     const char *title;
     const char *about; /* what it means, for its page */
     const char *hint;  /* what to do next */
+    unsigned retry_after_s; /* it may be otherwise by then; 0: nobody knows */
 };
 
 /* The problem of an error; ERR_OK is none, and a bug. */

@@ -34,6 +34,7 @@ static void fail_op(struct batch *b, size_t mark)
     struct task *t = b->task;
 
     CHECK(b->why.err != ERR_OK);
+    why_complete(t->api, &b->why);
     t->reply.body.len = mark;
     t->reply.body.failed = false;
     t->out.comma = false;
@@ -133,6 +134,16 @@ static enum err check_count(const struct batch *b, struct why *why)
     return ERR_OK;
 }
 
+/* Values in values become objects already. */
+static enum err read_op(struct batch *b, const json_t *json, struct op *ret)
+{
+    size_t reach = mem_reach(b->task->api->mem, REACH_GROW);
+    enum err e = op_read(&b->decoder, json, ret, &b->why);
+
+    mem_reach(b->task->api->mem, reach);
+    return e;
+}
+
 /* A line that does not look like the ops that batches are made of, or is wrong. */
 static enum err run_other_line(struct batch *b, struct slice line)
 {
@@ -141,7 +152,7 @@ static enum err run_other_line(struct batch *b, struct slice line)
     enum err e;
 
     if ((e = decode_json(line, (size_t)b->task->api->settings->json_depth_max, &json, &b->why)) ||
-        (e = op_read(&b->decoder, json, &op, &b->why)))
+        (e = read_op(b, json, &op)))
         return e;
     e = batch_run_op(b, &op, &b->why);
     op_fini(&b->decoder, &op);

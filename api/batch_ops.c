@@ -153,7 +153,7 @@ static enum err run_set(struct batch *b, const struct op *op, struct why *why)
 /* ["unset",7,"next"] */
 static enum err run_unset(struct batch *b, const struct op *op, struct why *why)
 {
-    enum err e = heap_unset_field(heap_of(b), op->target, op->name, why);
+    enum err e = unset_field(b->task->api, op->target, op->name, why);
 
     return e ? e : answer_nothing(b);
 }
@@ -308,6 +308,18 @@ enum err batch_run_op(struct batch *b, const struct op *op, struct why *why)
         [OP_WEAK] = run_weak, [OP_DROP] = run_drop,     [OP_GET] = run_get,
         [OP_IS] = run_is,     [OP_COLLECT] = run_collect,
     };
+    static const bool makes[OP_VERBS] = {
+        [OP_NEW] = true, [OP_LIST] = true, [OP_BYTES] = true, [OP_SET] = true, [OP_PUSH] = true};
+    static const size_t reach_of[OP_VERBS] = { /* the others: REACH_GROW */
+        [OP_UNSET] = REACH_LET_GO, [OP_UNROOT] = REACH_LOOK, [OP_DROP] = REACH_LOOK,
+        [OP_GET] = REACH_LOOK,     [OP_IS] = REACH_LOOK,     [OP_COLLECT] = REACH_LOOK,
+    };
 
-    return run_of[op->verb](b, op, why);
+    size_t reach = mem_reach(b->task->api->mem, reach_of[op->verb]);
+    enum err e = makes[op->verb] ? task_may_grow(b->task, 0, why) : ERR_OK;
+
+    if (e == ERR_OK)
+        e = run_of[op->verb](b, op, why);
+    mem_reach(b->task->api->mem, reach);
+    return e;
 }

@@ -67,6 +67,7 @@ void reply_location(struct task *t, const char *part, uint64_t number)
 void reply_problem(struct task *t, const struct why *why)
 {
     struct reply *r = &t->reply;
+    struct why said = *why;
 
     CHECK(why->err != ERR_OK && !r->streaming);
     payload_release(&r->payload);
@@ -77,7 +78,9 @@ void reply_problem(struct task *t, const struct why *why)
         r->allow[0] = '\0';
     r->challenge = why->err == ERR_UNAUTHORIZED ? "Bearer realm=\"heapd\"" : NULL;
     start_over(t, problem_of(why->err)->status, WIRE_TYPE_PROBLEM);
-    problem_write(&r->body, why);
+    r->retry_after_s = problem_of(why->err)->retry_after_s;
+    why_complete(t->api, &said);
+    problem_write(&r->body, &said);
     if (r->body.failed)
         start_over(t, r->status, NULL); /* no memory even for that: the status alone */
 }

@@ -42,6 +42,8 @@ struct route {
 const struct route *route_at(size_t i);
 /* In which forms a route answers, media types with blanks between them; the first is the usual one. */
 const char *route_types(const struct route *r);
+/* Does the heap grow by it, if anything comes of it? Of a batch each op is asked for itself. */
+bool route_grows(const struct route *r);
 /* The i of route_at(). */
 size_t route_number(const struct route *r);
 

@@ -121,6 +121,9 @@ enum err task_json(const struct task *t, json_t **ret, struct why *why);
 /* The same; ERR_BAD_REQUEST unless it is an object (or absent, where it may be). */
 enum err task_json_object(const struct task *t, json_t **ret, struct why *why);
 
+/* May so many bytes more be made in its session? ERR_LIMIT. For whatever makes objects, or lets one grow. */
+enum err task_may_grow(const struct task *t, uint64_t bytes, struct why *why);
+
 /* How the values of this request are decoded: new objects are tagged with its site, ids are plain. */
 struct decoder task_decoder(const struct task *t);
 

@@ -19,6 +19,7 @@ struct keys;
 struct shape;
 struct class;
 struct name_table;
+struct payers;
 
 /* Entries of a name_table, chained. */
 struct name_chain {
@@ -84,6 +85,9 @@ struct heap {
     const struct heap_watch *watch[HEAP_WATCHES_MAX];
     bool changes_are_watched; /* by some of them */
     struct edge_scan *scans;  /* open scans of large objects */
+
+    /* payers.c */
+    struct payers *payers;    /* NULL: nobody pays */
 
     /* the collector's windows, by gc_door.c and condemned.c */
     struct windows windows;

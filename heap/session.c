@@ -1,38 +1,35 @@
 /*
  * session.c - see session.h.
  *
- * Sessions stand in a table under numbers of their own, found by id and by token through maps. Leases wait in
- * a binary heap of deadlines. Renewing one only writes its new deadline down; when the old one comes up, the
- * session goes back into the heap with the new. A session that ends leaves the table at once, and waits in
+ * Sessions stand in a table under numbers of their own, found by id and by token through maps. Leases are
+ * looked at by their deadlines. Renewing one only writes its new deadline down; when the old one comes up, it
+ * is put off to the new. A session that ends leaves the table at once, and waits in
  * the list of the ending until its holds are released, in steps.
  */
 #include "heap/session.h"
 #include "heap/base/num.h"
+#include "heap/deadlines.h"
 #include "heap/heap_impl.h"
+#include "heap/payers.h"
 #include "heap/ref.h"
 #include "heap/slot.h"
 
 #define NO_LEASE UINT64_MAX
-#define NOT_WAITING UINT32_MAX
 #define AGAIN_MS 1000 /* a session whose end could not be noted for want of memory lives on for so long */
 
 struct session {
     session_id id;
     uint32_t number;    /* in the table */
     uint32_t running;   /* requests */
-    uint32_t waiting_at; /* place in the heap of deadlines */
     uint64_t ends_at_ms;
+    struct deadline look; /* when it is looked at whether it is over: never later than that */
     double ttl_s;
     struct map *holds;  /* object -> 0 */
+    uint64_t bytes;     /* that it pays for */
     struct session *next; /* among the ending */
     char token[SESSION_TOKEN_BYTES];
     uint8_t label_len;
     char label[SESSION_LABEL_BYTES_MAX];
-};
-
-struct waiting {
-    uint64_t at_ms;
-    struct session *session;
 };
 
 struct session_set {
@@ -44,72 +41,14 @@ struct session_set {
     session_id last_id;
     struct map *by_id;
     struct map *by_token;    /* hash -> number */
-    struct waiting *waiting; /* binary heap, earliest first */
-    uint32_t waiting_count, waiting_room;
+    struct deadlines leases;
     struct session *ending;
-    uint32_t sessions_max, holds_max;
+    struct session_limits limits;
+    struct payers *payers;   /* NULL: no limit on bytes */
+    struct session *paying;  /* who paid last */
     uint64_t bytes, untouched_bytes; /* of all maps of holds */
     struct heap_watch watch; /* for recounts */
 };
-
-/* ---- the heap of deadlines ---- */
-
-static void put_waiting(struct session_set *ss, uint32_t i, struct waiting w)
-{
-    ss->waiting[i] = w;
-    w.session->waiting_at = i;
-}
-
-static void sift_up(struct session_set *ss, uint32_t i, struct waiting w)
-{
-    while (i > 0 && ss->waiting[(i - 1) / 2].at_ms > w.at_ms) {
-        put_waiting(ss, i, ss->waiting[(i - 1) / 2]);
-        i = (i - 1) / 2;
-    }
-    put_waiting(ss, i, w);
-}
-
-static void sift_down(struct session_set *ss, uint32_t i, struct waiting w)
-{
-    for (uint32_t child; (child = 2 * i + 1) < ss->waiting_count; i = child) {
-        if (child + 1 < ss->waiting_count && ss->waiting[child + 1].at_ms < ss->waiting[child].at_ms)
-            child++;
-        if (ss->waiting[child].at_ms >= w.at_ms)
-            break;
-        put_waiting(ss, i, ss->waiting[child]);
-    }
-    put_waiting(ss, i, w);
-}
-
-static bool waiting_grow(struct session_set *ss)
-{
-    uint32_t room = ss->waiting_room == 0 ? 16 : 2 * ss->waiting_room;
-    struct waiting *w = mem_realloc(ss->heap->mem, ss->waiting, ss->waiting_room * sizeof *w, room * sizeof *w);
-
-    if (w == NULL)
-        return false;
-    ss->waiting = w;
-    ss->waiting_room = room;
-    return true;
-}
-
-static void waiting_remove(struct session_set *ss, struct session *s)
-{
-    uint32_t i = s->waiting_at;
-    struct waiting last;
-
-    if (i == NOT_WAITING)
-        return;
-    CHECK(i < ss->waiting_count && ss->waiting[i].session == s);
-    last = ss->waiting[--ss->waiting_count];
-    s->waiting_at = NOT_WAITING;
-    if (last.session == s)
-        return;
-    if (i > 0 && ss->waiting[(i - 1) / 2].at_ms > last.at_ms)
-        sift_up(ss, i, last);
-    else
-        sift_down(ss, i, last);
-}
 
 /* ---- the table ---- */
 
@@ -149,7 +88,7 @@ static bool table_grow(struct session_set *ss)
 static bool make_room(struct session_set *ss)
 {
     return (ss->table_end < ss->table_room || table_grow(ss)) &&
-           (ss->waiting_count < ss->waiting_room || waiting_grow(ss)) && map_reserve(ss->by_id, 1) &&
+           deadlines_reserve(&ss->leases, ss->heap->mem) && map_reserve(ss->by_id, 1) &&
            map_reserve(ss->by_token, 1);
 }
 
@@ -202,7 +141,7 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
     }
     s->ttl_s = ttl_s;
     s->ends_at_ms = NO_LEASE;
-    s->waiting_at = NOT_WAITING;
+    s->look.place = DEADLINE_NONE;
     s->label_len = (uint8_t)label.len;
     if (label.len > 0)
         memcpy(s->label, label.data, label.len);
@@ -260,6 +199,15 @@ static uint64_t holds_bytes(const struct session_set *ss)
     return bytes;
 }
 
+static uint64_t paid_bytes(const struct session_set *ss)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        bytes += ss->table[n] != NULL ? ss->table[n]->bytes : 0;
+    return bytes;
+}
+
 /* The cursor: number of a session, and of one of its holds. */
 static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
 {
@@ -287,8 +235,8 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
         if (ss->table[n] != NULL)
             bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
     bad += ss->bytes != holds_bytes(ss);
-    for (uint32_t i = 1; i < ss->waiting_count; i++)
-        bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
+    bad += ss->payers != NULL && paid_bytes(ss) != payers_recount(ss->payers);
+    bad += deadlines_validate(&ss->leases);
     if (bad > 0 && broken != NULL)
         broken(to, "sessions: a table of sessions or holds is inconsistent");
     return bad;
@@ -302,8 +250,8 @@ enum err session_set_create(struct heap *h, struct session_set **ret)
     if (ss == NULL)
         return ERR_NOMEM;
     ss->heap = h;
-    ss->sessions_max = SESSIONS_MAX_DEFAULT;
-    ss->holds_max = UINT32_MAX - 1;
+    ss->limits = (struct session_limits){
+        .sessions_max = SESSIONS_MAX_DEFAULT, .holds_max = UINT32_MAX - 1, .default_holds_max = UINT32_MAX - 1};
     ss->by_id = map_create(h->mem, h->seed);
     ss->by_token = map_create(h->mem, h->seed);
     if (ss->by_id != NULL && ss->by_token != NULL)
@@ -326,6 +274,7 @@ void session_set_destroy(struct session_set **at)
     *at = NULL;
     if (ss == NULL)
         return;
+    payers_end(&ss->payers);
     for (uint32_t n = ss->table_end; n-- > 0;)
         if (ss->table[n] != NULL) {
             ss->table[n]->next = ss->ending;
@@ -338,14 +287,60 @@ void session_set_destroy(struct session_set **at)
     map_destroy(&ss->by_id);
     map_destroy(&ss->by_token);
     mem_free(ss->heap->mem, ss->table, ss->table_room * sizeof *ss->table);
-    mem_free(ss->heap->mem, ss->waiting, ss->waiting_room * sizeof *ss->waiting);
+    deadlines_fini(&ss->leases, ss->heap->mem);
     mem_free(ss->heap->mem, ss, sizeof *ss);
 }
 
-void session_set_limits(struct session_set *ss, uint32_t sessions_max, uint32_t holds_per_session_max)
+/* ---- limits ---- */
+
+/* Who has ended has left it to session 0. Mostly the same pays again. */
+static void pay(void *ctx, uint32_t payer, int64_t bytes)
 {
-    ss->sessions_max = sessions_max;
-    ss->holds_max = holds_per_session_max;
+    struct session_set *ss = ctx;
+    struct session *s = ss->paying;
+
+    if (s == NULL || s->id != payer)
+        s = find(ss, payer);
+    ss->paying = s != NULL ? s : ss->table[0];
+    ss->paying->bytes += (uint64_t)bytes;
+}
+
+static void forget_bytes(struct session_set *ss)
+{
+    payers_end(&ss->payers);
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        if (ss->table[n] != NULL)
+            ss->table[n]->bytes = 0;
+}
+
+/* Without memory to count there is no limit yet; it is asked for again with the next that is set. */
+void session_set_limits(struct session_set *ss, const struct session_limits *limits)
+{
+    bool counts = limits->bytes_max != 0 || limits->default_bytes_max != 0;
+
+    ss->limits = *limits;
+    if (counts && ss->payers == NULL)
+        ss->payers = payers_begin(ss->heap, pay, ss);
+    else if (!counts && ss->payers != NULL)
+        forget_bytes(ss);
+}
+
+void session_pay(struct session_set *ss, session_id id)
+{
+    if (ss->payers != NULL)
+        payers_turn(ss->payers, id);
+}
+
+enum err session_may_grow(const struct session_set *ss, session_id id, uint64_t bytes, struct why *why)
+{
+    uint64_t max = id == 0 ? ss->limits.default_bytes_max : ss->limits.bytes_max;
+    const struct session *s = max != 0 && ss->payers != NULL ? find(ss, id) : NULL;
+
+    if (s == NULL || (s->bytes < max && bytes <= max - s->bytes))
+        return ERR_OK;
+    return why_limit(why, ERR_LIMIT, id == 0 ? "default_bytes_max" : "bytes_per_session_max", max,
+                     "session %u has made %llu bytes that live, and may make %llu", id, (unsigned long long)s->bytes,
+                     (unsigned long long)max);
 }
 
 /* ---- opening, finding, renewing ---- */
@@ -360,7 +355,8 @@ static void begin_lease(struct session_set *ss, struct session *s, session_id id
     add_session(ss, s, id);
     CHECK(map_add(ss->by_token, token_hash(ss, (struct slice){s->token, sizeof s->token}), s->number));
     s->ends_at_ms = lease_end(s, now_ms);
-    sift_up(ss, ss->waiting_count++, (struct waiting){s->ends_at_ms, s});
+    s->look.at_ms = s->ends_at_ms;
+    deadlines_add(&ss->leases, &s->look);
 }
 
 enum err session_open(struct session_set *ss, double ttl_s, struct slice label, struct slice token, uint64_t now_ms,
@@ -377,8 +373,8 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
     if (label.len > SESSION_LABEL_BYTES_MAX)
         return why_limit(why, ERR_BAD_VALUE, "session_label_bytes_max", SESSION_LABEL_BYTES_MAX,
                          "a label has at most %d bytes, this one has %zu", SESSION_LABEL_BYTES_MAX, label.len);
-    if (ss->count > ss->sessions_max) /* session 0 is not counted */
-        return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->sessions_max, "there are too many sessions");
+    if (ss->count > ss->limits.sessions_max) /* session 0 is not counted */
+        return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->limits.sessions_max, "there are too many sessions");
     if (ss->last_id == UINT32_MAX)
         return why_limit(why, ERR_TOO_MANY, "session_ids_max", UINT32_MAX, "all session numbers have been used");
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
@@ -474,13 +470,14 @@ enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, s
     return ERR_OK;
 }
 
-static void describe(const struct session *s, struct session_info *ret)
+static void describe(const struct session *s, bool counts, struct session_info *ret)
 {
     *ret = (struct session_info){.id = s->id,
                                  .label = {s->label, s->label_len},
                                  .ttl_s = s->ttl_s,
                                  .ends_at_ms = s->ends_at_ms,
-                                 .holds = map_count(s->holds)};
+                                 .holds = map_count(s->holds),
+                                 .bytes = counts ? s->bytes : UINT64_MAX};
 }
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
@@ -489,7 +486,7 @@ enum err session_info(const struct session_set *ss, session_id id, struct sessio
 
     if (s == NULL)
         return no_session(id, why);
-    describe(s, ret);
+    describe(s, ss->payers != NULL, ret);
     return ERR_OK;
 }
 
@@ -499,7 +496,7 @@ bool session_next(const struct session_set *ss, uint32_t *cursor, struct session
         (*cursor)++;
     if (*cursor >= ss->table_end)
         return false;
-    describe(ss->table[(*cursor)++], ret);
+    describe(ss->table[(*cursor)++], ss->payers != NULL, ret);
     return true;
 }
 
@@ -510,11 +507,11 @@ uint32_t session_count(const struct session_set *ss)
 
 uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched)
 {
-    uint64_t tables = ss->table_room * sizeof *ss->table + ss->waiting_room * sizeof *ss->waiting;
+    uint64_t tables = ss->table_room * sizeof *ss->table + deadlines_bytes(&ss->leases);
 
     *ret_untouched = ss->untouched_bytes + map_untouched_bytes(ss->by_id) + map_untouched_bytes(ss->by_token);
     return sizeof *ss + tables + ss->count * sizeof(struct session) + ss->bytes + map_bytes(ss->by_id) +
-           map_bytes(ss->by_token);
+           map_bytes(ss->by_token) + (ss->payers != NULL ? payers_bytes(ss->payers) : 0);
 }
 
 /* ---- holds ---- */
@@ -532,6 +529,17 @@ static enum err find_hold(const struct session_set *ss, session_id session, obj_
     return ERR_OK;
 }
 
+static uint32_t holds_max(const struct session_set *ss, session_id session)
+{
+    return session == 0 ? ss->limits.default_holds_max : ss->limits.holds_max;
+}
+
+static enum err too_many_holds(const struct session_set *ss, session_id session, struct why *why)
+{
+    return why_limit(why, ERR_LIMIT, session == 0 ? "default_holds_max" : "holds_per_session_max", holds_max(ss, session),
+                     "session %u holds too many objects", session);
+}
+
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
 {
     struct change c = {.kind = CHANGE_HOLD, .session = session, .id = id};
@@ -543,8 +551,8 @@ enum err session_hold(struct session_set *ss, session_id session, obj_id id, str
 
     if (e != ERR_OK || entry != MAP_NONE)
         return e;
-    if (map_count(s->holds) >= ss->holds_max)
-        return why_limit(why, ERR_LIMIT, "holds_per_session_max", ss->holds_max, "the session holds too many objects");
+    if (map_count(s->holds) >= holds_max(ss, session))
+        return too_many_holds(ss, session, why);
     if ((e = journal_note(ss->heap->journal, &c, &mark, why)) != ERR_OK)
         return e;
     if (!add_hold(ss, s, slot))
@@ -610,9 +618,12 @@ static void forget_token(struct session_set *ss, const struct session *s)
 
 static void begin_ending(struct session_set *ss, struct session *s)
 {
-    waiting_remove(ss, s);
+    deadlines_remove(&ss->leases, &s->look);
     forget_token(ss, s);
     remove_session(ss, s);
+    ss->table[0]->bytes += s->bytes;
+    s->bytes = 0;
+    ss->paying = NULL;
     s->next = ss->ending;
     ss->ending = s;
 }
@@ -655,19 +666,28 @@ enum err session_end(struct session_set *ss, session_id id, struct why *why)
     return e;
 }
 
+/* The one to be looked at first, if that is due; NULL: it is not. */
+static struct session *next_due(const struct session_set *ss, uint64_t now_ms)
+{
+    struct deadline *first = deadlines_first(&ss->leases);
+
+    if (first == NULL || first->at_ms > now_ms)
+        return NULL;
+    return (struct session *)(void *)((char *)first - offsetof(struct session, look));
+}
+
 size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
 {
+    struct session *s;
     size_t looked = 0;
 
-    for (; looked < max && ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms; looked++) {
-        struct session *s = ss->waiting[0].session;
-
+    for (; looked < max && (s = next_due(ss, now_ms)) != NULL; looked++) {
         if (s->running > 0)
             s->ends_at_ms = lease_end(s, now_ms);
         else if (s->ends_at_ms <= now_ms && note_end(ss, s->id, NULL) != ERR_OK)
             s->ends_at_ms = now_ms + AGAIN_MS;
         if (s->ends_at_ms > now_ms)
-            sift_down(ss, 0, (struct waiting){s->ends_at_ms, s});
+            deadlines_put_off_first(&ss->leases, s->ends_at_ms);
         else
             begin_ending(ss, s);
     }
@@ -676,12 +696,14 @@ size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
 
 bool session_has_work(const struct session_set *ss, uint64_t now_ms)
 {
-    return ss->ending != NULL || (ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms);
+    return ss->ending != NULL || next_due(ss, now_ms) != NULL;
 }
 
 uint64_t session_next_deadline_ms(const struct session_set *ss)
 {
-    return ss->waiting_count > 0 ? ss->waiting[0].at_ms : NO_LEASE;
+    const struct deadline *first = deadlines_first(&ss->leases);
+
+    return first != NULL ? first->at_ms : NO_LEASE;
 }
 
 size_t session_release(struct session_set *ss, size_t units)
