@@ -76,6 +76,9 @@ struct heap {
     struct staging *stagings; /* all the areas there are */
     struct staging *entered;  /* the one that is entered */
 
+    /* undo.c */
+    struct undo *undo;        /* what may be taken back; NULL: nothing, what is done stays */
+
     /* gc_door.c */
     const struct heap_watch *watch[HEAP_WATCHES_MAX];
     bool changes_are_watched; /* by some of them */

@@ -6,50 +6,12 @@
  * session goes back into the heap with the new. A session that ends leaves the table at once, and waits in
  * the list of the ending until its holds are released, in steps.
  */
-#include "heap/session.h"
+#include "heap/session_impl.h"
 #include "heap/base/num.h"
-#include "heap/heap_impl.h"
 #include "heap/ref.h"
-#include "heap/slot.h"
 
 #define NO_LEASE UINT64_MAX
 #define NOT_WAITING UINT32_MAX
-
-struct session {
-    session_id id;
-    uint32_t number;    /* in the table */
-    uint32_t running;   /* requests */
-    uint32_t waiting_at; /* place in the heap of deadlines */
-    uint64_t ends_at_ms;
-    double ttl_s;
-    struct map *holds;  /* object -> 0 */
-    struct session *next; /* among the ending */
-    char token[SESSION_TOKEN_BYTES];
-    uint8_t label_len;
-    char label[SESSION_LABEL_BYTES_MAX];
-};
-
-struct waiting {
-    uint64_t at_ms;
-    struct session *session;
-};
-
-struct session_set {
-    struct heap *heap;
-    struct session **table;  /* by number; 0 is session 0 */
-    uint32_t table_end, table_room;
-    uint32_t table_hint;     /* no number below is free */
-    uint32_t count;
-    session_id last_id;
-    struct map *by_id;
-    struct map *by_token;    /* hash -> number */
-    struct waiting *waiting; /* binary heap, earliest first */
-    uint32_t waiting_count, waiting_room;
-    struct session *ending;
-    uint32_t sessions_max, holds_max;
-    uint64_t bytes, untouched_bytes; /* of all maps of holds */
-    struct heap_watch watch; /* for recounts */
-};
 
 /* ---- the heap of deadlines ---- */
 
@@ -112,7 +74,7 @@ static void waiting_remove(struct session_set *ss, struct session *s)
 
 /* ---- the table ---- */
 
-static struct session *find(const struct session_set *ss, session_id id)
+struct session *session_find(const struct session_set *ss, session_id id)
 {
     uint32_t e;
 
@@ -122,7 +84,7 @@ static struct session *find(const struct session_set *ss, session_id id)
     return e == MAP_NONE ? NULL : ss->table[map_value(ss->by_id, e)];
 }
 
-static enum err no_session(session_id id, struct why *why)
+enum err session_missing(session_id id, struct why *why)
 {
     return why_set(why, ERR_NO_NAME, "there is no session %u", id);
 }
@@ -152,33 +114,9 @@ static bool make_room(struct session_set *ss)
            map_reserve(ss->by_token, 1);
 }
 
-/* A map of holds comes (1), goes (-1), or is about to change and then has. */
-static void count_holds(struct session_set *ss, const struct map *holds, int sign)
-{
-    ss->bytes += (uint64_t)sign * map_bytes(holds);
-    ss->untouched_bytes += (uint64_t)sign * map_untouched_bytes(holds);
-}
-
-static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
-{
-    bool added;
-
-    count_holds(ss, s->holds, -1);
-    added = map_add(s->holds, slot, 0);
-    count_holds(ss, s->holds, 1);
-    return added;
-}
-
-static void remove_hold(struct session_set *ss, struct session *s, uint32_t entry)
-{
-    count_holds(ss, s->holds, -1);
-    map_remove(s->holds, entry);
-    count_holds(ss, s->holds, 1);
-}
-
 static void free_session(struct session_set *ss, struct session *s)
 {
-    count_holds(ss, s->holds, -1);
+    session_count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
 }
@@ -194,7 +132,7 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
         mem_free(ss->heap->mem, s, sizeof *s);
         return NULL;
     }
-    count_holds(ss, s->holds, 1);
+    session_count_holds(ss, s->holds, 1);
     if (!make_room(ss)) {
         free_session(ss, s);
         return NULL;
@@ -284,7 +222,7 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
 
     for (uint32_t n = 0; n < ss->table_end; n++)
         if (ss->table[n] != NULL)
-            bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
+            bad += map_validate(ss->table[n]->holds) + (session_find(ss, ss->table[n]->id) != ss->table[n]);
     bad += ss->bytes != holds_bytes(ss);
     for (uint32_t i = 1; i < ss->waiting_count; i++)
         bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
@@ -409,7 +347,7 @@ enum err session_by_token(struct session_set *ss, struct slice token, uint64_t n
 
 void session_begin_request(struct session_set *ss, session_id id)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     CHECK(s != NULL);
     s->running++;
@@ -417,7 +355,7 @@ void session_begin_request(struct session_set *ss, session_id id)
 
 void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return; /* it was ended by its own request */
@@ -428,10 +366,10 @@ void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 
 enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     s->ends_at_ms = lease_end(s, now_ms);
     return ERR_OK;
 }
@@ -447,10 +385,10 @@ static void describe(const struct session *s, struct session_info *ret)
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
 {
-    const struct session *s = find(ss, id);
+    const struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     describe(s, ret);
     return ERR_OK;
 }
@@ -477,76 +415,6 @@ uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched
     *ret_untouched = ss->untouched_bytes + map_untouched_bytes(ss->by_id) + map_untouched_bytes(ss->by_token);
     return sizeof *ss + tables + ss->count * sizeof(struct session) + ss->bytes + map_bytes(ss->by_id) +
            map_bytes(ss->by_token);
-}
-
-/* ---- holds ---- */
-
-static enum err find_hold(const struct session_set *ss, session_id session, obj_id id, struct session **ret_s,
-                          slot_t *ret_slot, uint32_t *ret_entry, struct why *why)
-{
-    enum err e = slot_find(ss->heap, id, ret_slot, why);
-
-    if (e != ERR_OK)
-        return e;
-    if ((*ret_s = find(ss, session)) == NULL)
-        return no_session(session, why);
-    *ret_entry = map_find((*ret_s)->holds, *ret_slot);
-    return ERR_OK;
-}
-
-enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
-{
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-    enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
-
-    if (e != ERR_OK || entry != MAP_NONE)
-        return e;
-    if (map_count(s->holds) >= ss->holds_max)
-        return why_limit(why, ERR_LIMIT, "holds_per_session_max", ss->holds_max, "the session holds too many objects");
-    if (!add_hold(ss, s, slot))
-        return why_set(why, ERR_NOMEM, "no memory for a hold");
-    if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
-        remove_hold(ss, s, map_find(s->holds, slot));
-    return e;
-}
-
-enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why)
-{
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-    enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
-
-    if (e != ERR_OK)
-        return e;
-    if (entry == MAP_NONE)
-        return why_set(why, ERR_NOT_HELD, "session %u does not hold object %llu", session, (unsigned long long)id);
-    remove_hold(ss, s, entry);
-    ref_drop(ss->heap, slot);
-    return ERR_OK;
-}
-
-bool session_holds(const struct session_set *ss, session_id session, obj_id id)
-{
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-
-    return find_hold(ss, session, id, &s, &slot, &entry, NULL) == ERR_OK && entry != MAP_NONE;
-}
-
-/* From the last entry down: what is removed meanwhile moves entries from behind to the front. */
-bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret)
-{
-    const struct session *s = find(ss, session);
-
-    if (s == NULL || map_count(s->holds) == 0 || *cursor == 0)
-        return false;
-    *cursor = *cursor > map_count(s->holds) ? map_count(s->holds) - 1 : *cursor - 1;
-    *ret = heap_id(ss->heap, map_key(s->holds, *cursor));
-    return true;
 }
 
 /* ---- ending ---- */
@@ -582,7 +450,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
     }
     gone->holds = s->holds;
     s->holds = empty;
-    count_holds(ss, empty, 1);
+    session_count_holds(ss, empty, 1);
     gone->next = ss->ending;
     ss->ending = gone;
     return ERR_OK;
@@ -590,10 +458,10 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
 
 enum err session_end(struct session_set *ss, session_id id, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     if (id == 0)
         return empty_default(ss, s, why);
     begin_ending(ss, s);
@@ -641,7 +509,7 @@ size_t session_release(struct session_set *ss, size_t units)
         }
         slot_t slot = map_key(s->holds, count - 1);
 
-        remove_hold(ss, s, count - 1);
+        session_remove_hold(ss, s, count - 1);
         ref_drop(ss->heap, slot);
         units--;
     }
