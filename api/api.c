@@ -279,9 +279,12 @@ static enum err handle(struct task *t, struct why *why)
     return t->route->handle(t->api, t, why);
 }
 
+/* One document, that is: lines are decoded one by one. */
 static bool is_long_json(const struct task *t)
 {
-    return !task_is_stream(t) && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
+    bool is_lines = t->route != NULL && t->route->body == BODY_STREAM;
+
+    return !is_lines && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
 }
 
 static enum task_turn run(struct task *t, size_t units)
