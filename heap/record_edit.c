@@ -241,8 +241,9 @@ static uint32_t fresh_of(const struct layout *l)
 {
     uint32_t fresh = 0;
 
-    for (uint32_t i = 0; i < l->count; i++)
-        fresh |= (uint32_t)(l->origin[i] >= 0) << i;
+    for (uint32_t i = 0; i < l->count && i < RECORD_SLOTS_MAX; i++)
+        if (l->origin[i] >= 0)
+            fresh |= 1u << i;
     return fresh;
 }
 

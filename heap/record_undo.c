@@ -194,9 +194,11 @@ static void forget_replaced(struct heap *h, void *note)
 static void forget_removed(struct heap *h, void *note)
 {
     const struct entry_note *n = note;
+    uint64_t before = dict_bytes(h, n->dict);
 
     record_pass_scans(h, n->record, n->entry);
-    dict_forget(h, n->dict, n->entry);
+    dict_forget(h, n->dict, n->entry); /* the map gives room back */
+    object_resized(h, n->record, (int64_t)(dict_bytes(h, n->dict) - before));
     undo_forget_word(h, n->was);
 }
 

@@ -585,6 +585,38 @@ START_TEST(taking_back_costs_what_was_done_not_what_it_was_done_to)
 }
 END_TEST
 
+/* Its map keeps the rows of what was removed until it is known that they are not wanted. */
+START_TEST(a_dictionary_that_shrank_gives_room_back)
+{
+    struct world w = world_new();
+    obj_id dict = new_record_of(&w, "Dict");
+    uint64_t full;
+    char name[16];
+
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        set(&w, dict, name, value_int(i));
+    }
+    full = info(&w, dict).bytes;
+    for (int commit = 0; commit <= 1; commit++) {
+        OK(undo_begin(w.heap, &why));
+        for (int i = 0; i < 990; i++) {
+            snprintf(name, sizeof name, "n%d", i);
+            unset_field(&w, dict, name);
+        }
+        if (commit)
+            undo_commit(w.heap);
+        else
+            undo_rollback(w.heap);
+        world_check(&w);
+        ck_assert_uint_eq(info(&w, dict).parts, commit ? 10 : 1000);
+        MUST(commit ? info(&w, dict).bytes < full / 20 : info(&w, dict).bytes == full);
+    }
+    let_go(&w, dict);
+    world_free(&w);
+}
+END_TEST
+
 START_TEST(watchers_are_told_before_contents_are_put_back)
 {
     struct world w = world_new();
@@ -632,6 +664,7 @@ int main(int argc, char **argv)
         TEST(a_walk_that_is_under_way_meets_what_is_put_back, .rounds = 2),
         TEST(a_rollback_is_not_refused_memory, .rounds = 20),
         TEST(taking_back_costs_what_was_done_not_what_it_was_done_to),
+        TEST(a_dictionary_that_shrank_gives_room_back),
         TEST(watchers_are_told_before_contents_are_put_back),
         TEST(one_at_a_time, .aborts = true),
     };
