@@ -497,6 +497,7 @@ uint64_t session_next_deadline_ms(const struct session_set *ss)
 
 size_t session_release(struct session_set *ss, size_t units)
 {
+    CHECK(ss->heap->undo == NULL);
     while (ss->ending != NULL && units > 0) {
         struct session *s = ss->ending;
         uint32_t count = map_count(s->holds);
