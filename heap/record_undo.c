@@ -139,8 +139,10 @@ struct entry_note {
     word_t was;       /* of an entry that was given another */
 };
 
+typedef word_t put_back_fn(struct heap *h, const struct entry_note *n);
+
 /* Tell who watches, let `put_back` do it, and account for it. */
-static void change_back(struct heap *h, const struct entry_note *n, word_t (*put_back)(struct heap *h, const struct entry_note *n))
+static void change_back(struct heap *h, const struct entry_note *n, put_back_fn *put_back)
 {
     uint64_t before = dict_bytes(h, n->dict);
     word_t gone;

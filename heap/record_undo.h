@@ -1,9 +1,9 @@
 /*
  * record_undo.h - what an edit of a record leaves behind, so that it can be taken back (undo_impl.h).
  *
- * A record in slots has at most 32 fields: it is copied. It may also keep the cell that its values moved out of. Of a
- * dictionary one entry is noted, and one that is removed stays as it was, with its neighbours in it, until the end: however
- * large the record is, taking an edit back costs what the edit did.
+ * A record in slots has at most 32 fields: it is copied, and the cell that its values moved out of is kept. Of a dictionary
+ * one entry is noted, and one that is removed stays as it was, with its neighbours in it, until the end: however large the
+ * record is, taking an edit back costs what the edit did.
  */
 #pragma once
 #include "heap/undo_impl.h"

@@ -4,7 +4,7 @@
  * Sessions stand in a table under numbers of their own, found by id and by token through maps. Leases wait in
  * a binary heap of deadlines. Renewing one only writes its new deadline down; when the old one comes up, the
  * session goes back into the heap with the new. A session that ends leaves the table at once, and waits in
- * the list of the ending until its holds are released, in steps.
+ * the list of the ending until its holds are released, in steps. Holding and dropping is session_holds.c.
  */
 #include "heap/session_impl.h"
 #include "heap/base/num.h"

@@ -1,5 +1,6 @@
 /*
- * session_impl.h - struct session_set, for session.c (the set, its leases and its end) and session_holds.c (what they hold).
+ * session_impl.h - struct session_set, for session.c (the set, its leases and its end) and session_holds.c (what a
+ * session holds).
  */
 #pragma once
 #include "heap/heap_impl.h"

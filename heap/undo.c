@@ -122,9 +122,10 @@ void undo_forget_word(struct heap *h, word_t w)
 
 enum err undo_begin(struct heap *h, struct why *why)
 {
-    struct undo *u = mem_zalloc(h->mem, sizeof *u);
+    struct undo *u;
 
     CHECK(h->undo == NULL);
+    u = mem_zalloc(h->mem, sizeof *u);
     if (u != NULL && (u->made = staging_open(h)) == NULL) {
         mem_free(h->mem, u, sizeof *u);
         u = NULL;

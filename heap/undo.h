@@ -13,8 +13,9 @@
  *
  * One at a time, and nobody else has a turn before it ends: no collection, no reaping, no session that ends. What can
  * be taken back: objects made, records edited, items set and pushed, roots, weak names put, holds. The rest (an item
- * deleted, bytes replaced, a weak name forgotten) is a CHECK, and so is who has a turn. Of the references that the caller itself has (heap_release(),
- * scopes) it gives none back, in between, but on what was made; and before a rollback all of those.
+ * deleted, bytes replaced, a weak name forgotten) is a CHECK, and so is who has a turn. Of the references that the caller
+ * itself has (heap_release(), scopes) it gives none back, in between, but on what was made; and before a rollback all of
+ * those.
  *
  * This is where it is known that such changes begin, stay, or are taken back.
  */

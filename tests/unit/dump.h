@@ -2,8 +2,8 @@
  * dump.h - all that can be seen of a world, as text: two dumps are equal, or something has changed.
  *
  * Objects with contents in their order, etag, references and size; roots, weak names and holds as they are listed. Left
- * out is the size of an object whose class is "Dict": a dictionary keeps room that it has grown. dump_contents() leaves out
- * sizes and etags: of large objects these change with every collection.
+ * out is the size of an object whose class is "Dict": a dictionary keeps room that it has grown. dump_contents() leaves
+ * out sizes, and etags: those of large objects change with every collection.
  */
 #pragma once
 #include "tests/unit/world.h"
