@@ -10,8 +10,5 @@
  * Every error that api/answer.c has for a head; then the task may be in its session and has changed nothing. */
 enum err task_admit(struct task *t, const struct request *r, struct why *why);
 
-/* Its body is used as it comes, not when it is whole. */
-bool task_is_stream(const struct task *t);
-
 /* ERR_TOO_LARGE, with the limit of this task's body. */
 enum err task_refuse_length(const struct task *t, struct why *why);

@@ -2,7 +2,6 @@
  * answer.c - see answer.h.
  */
 #include "api/answer.h"
-#include "api/json_out.h"
 #include "heap/base/check.h"
 #include <stdio.h>
 
@@ -71,8 +70,8 @@ static const struct problem problems[ERR_COUNT_] = {
         "If-Heapd-Instance names an instance that is over: ids from then mean nothing now.",
         "Forget all ids, find the graphs again by their roots, and use the Heapd-Instance of this answer." },
     [ERR_TOO_LARGE] = { 413, "too-large", "Too large",
-        "The body, or a line of a batch, is longer than its limit.",
-        "Send it in parts (a batch has no length limit), or raise the limit in /v1/config." },
+        "The body, a line of a batch or all an atomic batch would answer is longer than its limit.",
+        "Send it in parts (a batch that is not atomic has no length limit), or raise the limit in /v1/config." },
     [ERR_URI_TOO_LONG] = { 414, "uri-too-long", "The request line is too long",
         "The request line is longer than request_line_bytes_max.",
         "Names have at most 255 bytes; put the rest into a body." },
@@ -141,26 +140,32 @@ const struct problem *problem_named(struct slice name)
     return NULL;
 }
 
-void problem_write(struct buf *out, const struct why *why)
+void problem_write_members(struct out *o, const struct why *why)
 {
     const struct problem *p = problem_of(why->err);
-    struct out o = out_into(out);
     char type[TYPE_MAX];
 
     snprintf(type, sizeof type, "/problems/%s", p->name);
+    out_member_text(o, "type", type);
+    out_member_text(o, "title", p->title);
+    out_member_i64(o, "status", p->status);
+    out_member_text(o, "detail", why->text);
+    out_member_text(o, "hint", p->hint);
+    if (why->limit_name == NULL)
+        return;
+    out_key(o, "limit");
+    out_open_object(o);
+    out_member_text(o, "name", why->limit_name);
+    out_member_u64(o, "value", why->limit_value);
+    out_close_object(o);
+}
+
+void problem_write(struct buf *out, const struct why *why)
+{
+    struct out o = out_into(out);
+
     out_open_object(&o);
-    out_member_text(&o, "type", type);
-    out_member_text(&o, "title", p->title);
-    out_member_i64(&o, "status", p->status);
-    out_member_text(&o, "detail", why->text);
-    out_member_text(&o, "hint", p->hint);
-    if (why->limit_name != NULL) {
-        out_key(&o, "limit");
-        out_open_object(&o);
-        out_member_text(&o, "name", why->limit_name);
-        out_member_u64(&o, "value", why->limit_value);
-        out_close_object(&o);
-    }
+    problem_write_members(&o, why);
     out_close_object(&o);
 }
 

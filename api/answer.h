@@ -9,7 +9,7 @@
  * `name` is for programs and never changes; `title` and `hint` are for people.
  */
 #pragma once
-#include "heap/base/buf.h"
+#include "api/json_out.h"
 #include "heap/base/err.h"
 
 struct problem {
@@ -28,6 +28,8 @@ const struct problem *problem_named(struct slice name);
 
 /* Add {"type","title","status","detail","hint"} to `out`, and "limit":{"name","value"} if *why names one. */
 void problem_write(struct buf *out, const struct why *why);
+/* The same members, into an object that is open. */
+void problem_write_members(struct out *o, const struct why *why);
 
 /* Add the page that /problems/NAME serves: HTML without script, style or anything fetched. */
 void problem_write_page(struct buf *out, const struct problem *p);

@@ -304,9 +304,12 @@ static bool is_refusable(const struct task *t)
     return t->route->access != ACCESS_ADMIN || t->body.len > WIRE_JSON_INLINE_BYTES_MAX;
 }
 
+/* One document, that is: lines are decoded one by one. */
 static bool is_long_json(const struct task *t)
 {
-    return !task_is_stream(t) && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
+    bool is_lines = t->route != NULL && t->route->body == BODY_STREAM;
+
+    return !is_lines && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
 }
 
 static enum task_turn run(struct task *t, size_t units)

@@ -213,7 +213,8 @@ static enum err run_drop(struct batch *b, const struct op *op, struct why *why)
 
     if (e != ERR_OK)
         return e;
-    bool alive = heap_info(heap_of(b), op->target, &info, NULL) == ERR_OK;
+    /* in an atomic batch it is there until the end, whatever its count */
+    bool alive = heap_info(heap_of(b), op->target, &info, NULL) == ERR_OK && info.refs > 0;
 
     out_open_object(&b->task->out);
     out_member_bool(&b->task->out, "alive", alive);
@@ -278,9 +279,11 @@ static enum err run_is(struct batch *b, const struct op *op, struct why *why)
 /* ["collect",2] */
 static enum err run_collect(struct batch *b, const struct op *op, struct why *why)
 {
-    enum err e = gc_collect(b->task->api->gc, op->generation, GC_BY_REQUEST, false, &b->ticket, why);
+    enum err e;
 
-    if (e != ERR_OK)
+    if (b->atomic)
+        return why_set(why, ERR_BAD_VALUE, "nothing is collected in an atomic batch: nobody else has a turn in it");
+    if ((e = gc_collect(b->task->api->gc, op->generation, GC_BY_REQUEST, false, &b->ticket, why)))
         return e;
     b->generation = op->generation;
     b->state = BATCH_COLLECT;

@@ -24,7 +24,8 @@ enum body_kind {
     BODY_JSON_OPTIONAL, /* none at all is fine */
     BODY_BYTES,
     BODY_BYTES_OR_JSON, /* by Content-Type: application/octet-stream is bytes */
-    BODY_STREAM,        /* NDJSON: the handler runs when the head is there, its work takes task->body */
+    BODY_STREAM,        /* NDJSON: the handler runs when the head is there, its work takes task->body as it comes; with
+                         * ?atomic=true when all is there */
 };
 
 struct route {

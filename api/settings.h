@@ -19,6 +19,8 @@ struct settings {
     uint64_t json_depth_max;           /* 64 */
     uint64_t batch_line_bytes_max;     /* 64 KiB */
     uint64_t batch_ops_max;            /* 2^31: ops of one batch */
+    uint64_t atomic_ops_max;           /* 10,000: ops of one that is atomic ... */
+    uint64_t atomic_bytes_max;         /* 1 MiB: ... and its length */
     uint64_t bytes_body_max;           /* 64 MiB, octet-stream */
     uint64_t request_line_bytes_max;   /* 8 KiB */
     uint64_t header_bytes_max;         /* 16 KiB */

@@ -80,6 +80,8 @@ struct heap {
 
     struct journal *journal;  /* journal.c; NULL: nobody is told */
     slot_t unburied;          /* restore.c: the dead that have not let go of what they had */
+    /* undo.c */
+    struct undo *undo;        /* what may be taken back; NULL: nothing, what is done stays */
 
     /* gc_door.c */
     const struct heap_watch *watch[HEAP_WATCHES_MAX];

@@ -27,8 +27,17 @@ static bool may_be_restored(const struct pools *p, uint32_t n, uint32_t words, u
            turn_base >= p->turn_base[n] && turn_base <= TURN_MAX && p->pool[n].used == p->pool[n].retired;
 }
 
+/* The same pool, in the same life: said twice. */
+static bool is_there(const struct pools *p, uint32_t n, uint32_t words, uint32_t turn_base)
+{
+    return n > 0 && n < p->restore_end && words != 0 && p->pool[n].words == words && pool_is_objects(p, n) &&
+           p->turn_base[n] == turn_base;
+}
+
 enum err pools_restore(struct pools *p, uint32_t n, uint32_t words, uint32_t turn_base, uint32_t turn)
 {
+    if (is_there(p, n, words, turn_base))
+        return ERR_OK;
     if (!may_be_restored(p, n, words, turn_base, turn))
         return ERR_BAD_VALUE;
     if (p->pool[n].words != 0)

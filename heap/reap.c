@@ -365,6 +365,7 @@ size_t heap_reap(struct heap *h, size_t units)
 {
     struct reaping r; /* but for the queue, which is empty */
 
+    CHECK(h->undo == NULL); /* nobody dies now */
     r.heap = h;
     r.units = units;
     r.links = r.deaths = r.bytes = r.shape = 0;

@@ -4,55 +4,19 @@
  * Sessions stand in a table under numbers of their own, found by id and by token through maps. Leases are
  * looked at by their deadlines. Renewing one only writes its new deadline down; when the old one comes up, it
  * is put off to the new. A session that ends leaves the table at once, and waits in
- * the list of the ending until its holds are released, in steps.
+ * the list of the ending until its holds are released, in steps. Holding and dropping is session_holds.c.
  */
-#include "heap/session.h"
+#include "heap/session_impl.h"
 #include "heap/base/num.h"
-#include "heap/deadlines.h"
-#include "heap/heap_impl.h"
-#include "heap/payers.h"
 #include "heap/ref.h"
-#include "heap/slot.h"
 
 #define NO_LEASE UINT64_MAX
 #define AGAIN_MS 1000 /* a session whose end could not be noted for want of memory lives on for so long */
 
-struct session {
-    session_id id;
-    uint32_t number;    /* in the table */
-    uint32_t running;   /* requests */
-    uint64_t ends_at_ms;
-    struct deadline look; /* when it is looked at whether it is over: never later than that */
-    double ttl_s;
-    struct map *holds;  /* object -> 0 */
-    uint64_t bytes;     /* that it pays for */
-    struct session *next; /* among the ending */
-    char token[SESSION_TOKEN_BYTES];
-    uint8_t label_len;
-    char label[SESSION_LABEL_BYTES_MAX];
-};
-
-struct session_set {
-    struct heap *heap;
-    struct session **table;  /* by number; 0 is session 0 */
-    uint32_t table_end, table_room;
-    uint32_t table_hint;     /* no number below is free */
-    uint32_t count;
-    session_id last_id;
-    struct map *by_id;
-    struct map *by_token;    /* hash -> number */
-    struct deadlines leases;
-    struct session *ending;
-    struct session_limits limits;
-    struct payers *payers;   /* NULL: no limit on bytes */
-    struct session *paying;  /* who paid last */
-    uint64_t bytes, untouched_bytes; /* of all maps of holds */
-    struct heap_watch watch; /* for recounts */
-};
 
 /* ---- the table ---- */
 
-static struct session *find(const struct session_set *ss, session_id id)
+struct session *session_find(const struct session_set *ss, session_id id)
 {
     uint32_t e;
 
@@ -62,7 +26,7 @@ static struct session *find(const struct session_set *ss, session_id id)
     return e == MAP_NONE ? NULL : ss->table[map_value(ss->by_id, e)];
 }
 
-static enum err no_session(session_id id, struct why *why)
+enum err session_missing(session_id id, struct why *why)
 {
     return why_set(why, ERR_NO_NAME, "there is no session %u", id);
 }
@@ -92,33 +56,9 @@ static bool make_room(struct session_set *ss)
            map_reserve(ss->by_token, 1);
 }
 
-/* A map of holds comes (1), goes (-1), or is about to change and then has. */
-static void count_holds(struct session_set *ss, const struct map *holds, int sign)
-{
-    ss->bytes += (uint64_t)sign * map_bytes(holds);
-    ss->untouched_bytes += (uint64_t)sign * map_untouched_bytes(holds);
-}
-
-static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
-{
-    bool added;
-
-    count_holds(ss, s->holds, -1);
-    added = map_add(s->holds, slot, 0);
-    count_holds(ss, s->holds, 1);
-    return added;
-}
-
-static void remove_hold(struct session_set *ss, struct session *s, uint32_t entry)
-{
-    count_holds(ss, s->holds, -1);
-    map_remove(s->holds, entry);
-    count_holds(ss, s->holds, 1);
-}
-
 static void free_session(struct session_set *ss, struct session *s)
 {
-    count_holds(ss, s->holds, -1);
+    session_count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
 }
@@ -134,7 +74,7 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
         mem_free(ss->heap->mem, s, sizeof *s);
         return NULL;
     }
-    count_holds(ss, s->holds, 1);
+    session_count_holds(ss, s->holds, 1);
     if (!make_room(ss)) {
         free_session(ss, s);
         return NULL;
@@ -233,7 +173,7 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
 
     for (uint32_t n = 0; n < ss->table_end; n++)
         if (ss->table[n] != NULL)
-            bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
+            bad += map_validate(ss->table[n]->holds) + (session_find(ss, ss->table[n]->id) != ss->table[n]);
     bad += ss->bytes != holds_bytes(ss);
     bad += ss->payers != NULL && paid_bytes(ss) != payers_recount(ss->payers);
     bad += deadlines_validate(&ss->leases);
@@ -300,7 +240,7 @@ static void pay(void *ctx, uint32_t payer, int64_t bytes)
     struct session *s = ss->paying;
 
     if (s == NULL || s->id != payer)
-        s = find(ss, payer);
+        s = session_find(ss, payer);
     ss->paying = s != NULL ? s : ss->table[0];
     ss->paying->bytes += (uint64_t)bytes;
 }
@@ -334,7 +274,7 @@ void session_pay(struct session_set *ss, session_id id)
 enum err session_may_grow(const struct session_set *ss, session_id id, uint64_t bytes, struct why *why)
 {
     uint64_t max = id == 0 ? ss->limits.default_bytes_max : ss->limits.bytes_max;
-    const struct session *s = max != 0 && ss->payers != NULL ? find(ss, id) : NULL;
+    const struct session *s = max != 0 && ss->payers != NULL ? session_find(ss, id) : NULL;
 
     if (s == NULL || (s->bytes < max && bytes <= max - s->bytes))
         return ERR_OK;
@@ -394,7 +334,7 @@ enum err session_restore(struct session_set *ss, session_id id, double ttl_s, st
     struct session *s;
 
     if (id == 0 || !(ttl_s >= 1 && ttl_s <= SESSION_TTL_S_MAX) || label.len > SESSION_LABEL_BYTES_MAX ||
-        token.len != SESSION_TOKEN_BYTES || find(ss, id) != NULL)
+        token.len != SESSION_TOKEN_BYTES || session_find(ss, id) != NULL)
         return why_set(why, ERR_BAD_VALUE, "session %u is not as it was written", id);
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory for a session");
@@ -443,7 +383,7 @@ enum err session_by_token(struct session_set *ss, struct slice token, uint64_t n
 
 void session_begin_request(struct session_set *ss, session_id id)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     CHECK(s != NULL);
     s->running++;
@@ -451,7 +391,7 @@ void session_begin_request(struct session_set *ss, session_id id)
 
 void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return; /* it was ended by its own request */
@@ -462,10 +402,10 @@ void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 
 enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     s->ends_at_ms = lease_end(s, now_ms);
     return ERR_OK;
 }
@@ -482,10 +422,10 @@ static void describe(const struct session *s, bool counts, struct session_info *
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
 {
-    const struct session *s = find(ss, id);
+    const struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     describe(s, ss->payers != NULL, ret);
     return ERR_OK;
 }
@@ -512,96 +452,6 @@ uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched
     *ret_untouched = ss->untouched_bytes + map_untouched_bytes(ss->by_id) + map_untouched_bytes(ss->by_token);
     return sizeof *ss + tables + ss->count * sizeof(struct session) + ss->bytes + map_bytes(ss->by_id) +
            map_bytes(ss->by_token) + (ss->payers != NULL ? payers_bytes(ss->payers) : 0);
-}
-
-/* ---- holds ---- */
-
-static enum err find_hold(const struct session_set *ss, session_id session, obj_id id, struct session **ret_s,
-                          slot_t *ret_slot, uint32_t *ret_entry, struct why *why)
-{
-    enum err e = slot_find(ss->heap, id, ret_slot, why);
-
-    if (e != ERR_OK)
-        return e;
-    if ((*ret_s = find(ss, session)) == NULL)
-        return no_session(session, why);
-    *ret_entry = map_find((*ret_s)->holds, *ret_slot);
-    return ERR_OK;
-}
-
-static uint32_t holds_max(const struct session_set *ss, session_id session)
-{
-    return session == 0 ? ss->limits.default_holds_max : ss->limits.holds_max;
-}
-
-static enum err too_many_holds(const struct session_set *ss, session_id session, struct why *why)
-{
-    return why_limit(why, ERR_LIMIT, session == 0 ? "default_holds_max" : "holds_per_session_max", holds_max(ss, session),
-                     "session %u holds too many objects", session);
-}
-
-enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
-{
-    struct change c = {.kind = CHANGE_HOLD, .session = session, .id = id};
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    size_t mark = 0;
-    slot_t slot;
-    enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
-
-    if (e != ERR_OK || entry != MAP_NONE)
-        return e;
-    if (map_count(s->holds) >= holds_max(ss, session))
-        return too_many_holds(ss, session, why);
-    if ((e = journal_note(ss->heap->journal, &c, &mark, why)) != ERR_OK)
-        return e;
-    if (!add_hold(ss, s, slot))
-        e = why_set(why, ERR_NOMEM, "no memory for a hold");
-    else if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
-        remove_hold(ss, s, map_find(s->holds, slot));
-    if (e != ERR_OK)
-        journal_cut(ss->heap->journal, mark);
-    return e;
-}
-
-enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why)
-{
-    struct change c = {.kind = CHANGE_DROP, .session = session, .id = id};
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-    enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
-
-    if (e != ERR_OK)
-        return e;
-    if (entry == MAP_NONE)
-        return why_set(why, ERR_NOT_HELD, "session %u does not hold object %llu", session, (unsigned long long)id);
-    if ((e = journal_note(ss->heap->journal, &c, NULL, why)) != ERR_OK)
-        return e;
-    remove_hold(ss, s, entry);
-    ref_drop(ss->heap, slot);
-    return ERR_OK;
-}
-
-bool session_holds(const struct session_set *ss, session_id session, obj_id id)
-{
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-
-    return find_hold(ss, session, id, &s, &slot, &entry, NULL) == ERR_OK && entry != MAP_NONE;
-}
-
-/* From the last entry down: what is removed meanwhile moves entries from behind to the front. */
-bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret)
-{
-    const struct session *s = find(ss, session);
-
-    if (s == NULL || map_count(s->holds) == 0 || *cursor == 0)
-        return false;
-    *cursor = *cursor > map_count(s->holds) ? map_count(s->holds) - 1 : *cursor - 1;
-    *ret = heap_id(ss->heap, map_key(s->holds, *cursor));
-    return true;
 }
 
 /* ---- ending ---- */
@@ -646,7 +496,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
     }
     gone->holds = s->holds;
     s->holds = empty;
-    count_holds(ss, empty, 1);
+    session_count_holds(ss, empty, 1);
     gone->next = ss->ending;
     ss->ending = gone;
     return ERR_OK;
@@ -654,11 +504,11 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
 
 enum err session_end(struct session_set *ss, session_id id, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
     enum err e;
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     if (id == 0)
         return empty_default(ss, s, why);
     if ((e = note_end(ss, id, why)) == ERR_OK)
@@ -708,6 +558,7 @@ uint64_t session_next_deadline_ms(const struct session_set *ss)
 
 size_t session_release(struct session_set *ss, size_t units)
 {
+    CHECK(ss->heap->undo == NULL);
     while (ss->ending != NULL && units > 0) {
         struct session *s = ss->ending;
         uint32_t count = map_count(s->holds);
@@ -720,7 +571,7 @@ size_t session_release(struct session_set *ss, size_t units)
         }
         slot_t slot = map_key(s->holds, count - 1);
 
-        remove_hold(ss, s, count - 1);
+        session_remove_hold(ss, s, count - 1);
         ref_drop(ss->heap, slot);
         units--;
     }

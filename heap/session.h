@@ -76,7 +76,7 @@ enum err session_end(struct session_set *ss, session_id id, struct why *why);
 /* Hold `id`. Holding it again changes nothing. ERR_NO_NAME, ERR_NO_OBJECT, ERR_COLLECTED, ERR_LIMIT
  * (holds_per_session_max, default_holds_max), ERR_NOMEM. O(1). */
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why);
-/* ERR_NOT_HELD, ERR_NO_OBJECT, ERR_COLLECTED, ERR_NO_NAME. O(1). */
+/* ERR_NOT_HELD, ERR_NO_OBJECT, ERR_COLLECTED, ERR_NO_NAME; ERR_NOMEM if it may have to be taken back (undo.h). O(1). */
 enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why);
 bool session_holds(const struct session_set *ss, session_id session, obj_id id);
 

@@ -69,7 +69,9 @@ static const char *const sql[STATEMENTS] = {
     [SQL_PUT_HOLD] = "INSERT OR REPLACE INTO holds (session, id) VALUES (?1, ?2)",
     [SQL_DELETE_HOLD] = "DELETE FROM holds WHERE session = ?1 AND id = ?2",
     [SQL_DELETE_HOLDS] = "DELETE FROM holds WHERE session = ?1",
-    [SQL_PUT_POOL] = "INSERT OR REPLACE INTO pools (number, cell_words, turn_base, turn_end) VALUES (?1, ?2, ?3, ?3)",
+    [SQL_PUT_POOL] = "INSERT INTO pools (number, cell_words, turn_base, turn_end) VALUES (?1, ?2, ?3, ?3) ON CONFLICT (number) DO UPDATE SET"
+                     " turn_end = CASE WHEN turn_base = excluded.turn_base THEN turn_end ELSE excluded.turn_end END,"
+                     " cell_words = excluded.cell_words, turn_base = excluded.turn_base",
     [SQL_RAISE_POOL] = "UPDATE pools SET turn_end = max(turn_end, ?2) WHERE number = ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",

@@ -14,16 +14,18 @@ from heapd_test import WAIT, HeapdTest
 ELSEWHERE = {                                   # where the others are met
     "test_connections": "connections_max connections_per_peer_max pipeline_max header_timeout_ms body_bytes_per_s_min "
                         "idle_timeout_ms backlog_bytes_max backlog_timeout_ms buffer_bytes_max",
+    "test_atomic": "atomic_ops_max atomic_bytes_max",
     "test_garbage": "memory_bytes_max",
     "test_gc_log": "pause_budget_us",
     "test_memory": "purge_decay_ms pack_used_pct",
     "test_idempotency": "idempotency_keys_max idempotency_keep_ms idempotency_answer_bytes_max",
     "test_brim": "memory_collect_pct",
     "test_long_bodies": "json_inline_bytes_max",
+    "test_store": "durability",
 }
 DEFAULTS = {                                    # what a user relies on who sets nothing
     "request_line_bytes_max": 8192, "header_bytes_max": 16384, "header_fields_max": 64, "json_body_bytes_max": 1048576,
-    "json_depth_max": 64, "batch_line_bytes_max": 65536, "bytes_body_max": 67108864, "chunk_extension_bytes_max": 4096,
+    "json_depth_max": 64, "batch_line_bytes_max": 65536, "atomic_ops_max": 10000, "atomic_bytes_max": 1048576, "bytes_body_max": 67108864, "chunk_extension_bytes_max": 4096,
     "header_timeout_ms": 10000, "body_bytes_per_s_min": 1024, "idle_timeout_ms": 60000, "connections_max": 20000,
     "connections_per_peer_max": 0, "backlog_bytes_max": 8388608, "backlog_timeout_ms": 30000, "buffer_bytes_max": 67108864,
     "idempotency_keys_max": 100000, "idempotency_keep_ms": 86400000, "idempotency_answer_bytes_max": 4096,
