@@ -78,7 +78,8 @@ static void begin_problem(struct task *t, const struct why *why)
         r->allow[0] = '\0';
     r->challenge = why->err == ERR_UNAUTHORIZED ? "Bearer realm=\"heapd\"" : NULL;
     start_over(t, problem_of(why->err)->status, WIRE_TYPE_PROBLEM);
-    r->retry_after_s = problem_of(why->err)->retry_after_s;
+    if (problem_of(why->err)->retry_after_s > 0)
+        r->retry_after_s = problem_of(why->err)->retry_after_s;
 }
 
 static void end_problem(struct task *t)
