@@ -371,10 +371,10 @@ static void keep_answer(struct batch *b)
     keyed_keep(b->task);
 }
 
-/* Where nothing was done, the answer is kept as any other, unless it may go well later. */
+/* Where nothing was done, or all was taken back, the answer is kept as any other, unless it may go well later. */
 static void settle_key(struct batch *b)
 {
-    if (b->op > 0)
+    if (b->op > 0 && !(b->atomic && b->failed))
         keep_answer(b);
     else if (b->failed && !keyed_is_final(problem_of(b->why.err)->status))
         keyed_forget(b->task);
