@@ -144,14 +144,16 @@ const char *route_types(const struct route *r)
 }
 
 /* They change something, and take no memory for it that stays. */
-static handler *const growing_nothing[] = {put_session, post_batch, post_collect, post_purge, post_validate};
+static const struct {
+    handler *handle;
+} growing_nothing[] = {{put_session}, {post_batch}, {post_collect}, {post_purge}, {post_validate}};
 
 bool route_grows(const struct route *r)
 {
     if (r->method == METHOD_GET || r->method == METHOD_DELETE || r->access == ACCESS_ADMIN)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(growing_nothing); i++)
-        if (growing_nothing[i] == r->handle)
+        if (growing_nothing[i].handle == r->handle)
             return false;
     return true;
 }

@@ -218,22 +218,30 @@ void budget_init(struct budget *b, const struct budget_world *world)
     *b = (struct budget){.world = *world};
 }
 
-void budget_look(struct budget *b, uint64_t now_ms)
+static void act(struct budget *b, uint64_t taken, uint64_t now_ms)
 {
     const struct settings *settings = b->world.settings;
-    struct budget_facts f;
+    uint64_t max = settings->memory_bytes_max;
+
+    if (is_short(taken, max, settings->memory_collect_pct)) {
+        tidy(b, max, now_ms);
+        trim(b, max, now_ms);
+    }
+    collect(b, taken, now_ms);
+}
+
+void budget_look(struct budget *b, uint64_t now_ms)
+{
+    bool has_limit = b->world.settings->memory_bytes_max != 0;
+    struct budget_facts f = {0};
     struct budget_shares s;
 
-    if (settings->memory_bytes_max != 0)
+    if (has_limit) {
         look_at_blocks(b, now_ms);
-    f = gather(b);
+        f = gather(b);
+    }
     s = budget_share(&f);
     tell(b, &f, &s);
-    if (f.max == 0)
-        return;
-    if (is_short(s.taken, f.max, settings->memory_collect_pct)) {
-        tidy(b, f.max, now_ms);
-        trim(b, f.max, now_ms);
-    }
-    collect(b, s.taken, now_ms);
+    if (has_limit)
+        act(b, s.taken, now_ms);
 }

@@ -6,54 +6,14 @@
  * session goes back into the heap with the new. A session that ends leaves the table at once, and waits in
  * the list of the ending until its holds are released, in steps.
  */
-#include "heap/session.h"
 #include "heap/base/num.h"
-#include "heap/heap_impl.h"
 #include "heap/payers.h"
 #include "heap/ref.h"
+#include "heap/session_impl.h"
 #include "heap/slot.h"
 
 #define NO_LEASE UINT64_MAX
 #define NOT_WAITING UINT32_MAX
-
-struct session {
-    session_id id;
-    uint32_t number;    /* in the table */
-    uint32_t running;   /* requests */
-    uint32_t waiting_at; /* place in the heap of deadlines */
-    uint64_t ends_at_ms;
-    double ttl_s;
-    struct map *holds;  /* object -> 0 */
-    uint64_t bytes;     /* that it pays for */
-    struct session *next; /* among the ending */
-    char token[SESSION_TOKEN_BYTES];
-    uint8_t label_len;
-    char label[SESSION_LABEL_BYTES_MAX];
-};
-
-struct waiting {
-    uint64_t at_ms;
-    struct session *session;
-};
-
-struct session_set {
-    struct heap *heap;
-    struct session **table;  /* by number; 0 is session 0 */
-    uint32_t table_end, table_room;
-    uint32_t table_hint;     /* no number below is free */
-    uint32_t count;
-    session_id last_id;
-    struct map *by_id;
-    struct map *by_token;    /* hash -> number */
-    struct waiting *waiting; /* binary heap, earliest first */
-    uint32_t waiting_count, waiting_room;
-    struct session *ending;
-    struct session_limits limits;
-    struct payers *payers;   /* NULL: no limit on bytes */
-    struct session *paying;  /* who paid last */
-    uint64_t bytes, untouched_bytes; /* of all maps of holds */
-    struct heap_watch watch; /* for recounts */
-};
 
 /* ---- the heap of deadlines ---- */
 
@@ -115,16 +75,6 @@ static void waiting_remove(struct session_set *ss, struct session *s)
 }
 
 /* ---- the table ---- */
-
-static struct session *find(const struct session_set *ss, session_id id)
-{
-    uint32_t e;
-
-    if (id == 0)
-        return ss->table[0]; /* the first there was, and it never ends */
-    e = map_find(ss->by_id, id);
-    return e == MAP_NONE ? NULL : ss->table[map_value(ss->by_id, e)];
-}
 
 static enum err no_session(session_id id, struct why *why)
 {
@@ -263,15 +213,6 @@ static uint64_t holds_bytes(const struct session_set *ss)
     return bytes;
 }
 
-static uint64_t paid_bytes(const struct session_set *ss)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        bytes += ss->table[n] != NULL ? ss->table[n]->bytes : 0;
-    return bytes;
-}
-
 /* The cursor: number of a session, and of one of its holds. */
 static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
 {
@@ -297,9 +238,9 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
 
     for (uint32_t n = 0; n < ss->table_end; n++)
         if (ss->table[n] != NULL)
-            bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
+            bad += map_validate(ss->table[n]->holds) + (session_find(ss, ss->table[n]->id) != ss->table[n]);
     bad += ss->bytes != holds_bytes(ss);
-    bad += ss->payers != NULL && paid_bytes(ss) != payers_recount(ss->payers);
+    bad += sessions_pay_wrong(ss);
     for (uint32_t i = 1; i < ss->waiting_count; i++)
         bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
     if (bad > 0 && broken != NULL)
@@ -354,58 +295,6 @@ void session_set_destroy(struct session_set **at)
     mem_free(ss->heap->mem, ss->table, ss->table_room * sizeof *ss->table);
     mem_free(ss->heap->mem, ss->waiting, ss->waiting_room * sizeof *ss->waiting);
     mem_free(ss->heap->mem, ss, sizeof *ss);
-}
-
-/* ---- limits ---- */
-
-/* Who has ended has left it to session 0. Mostly the same pays again. */
-static void pay(void *ctx, uint32_t payer, int64_t bytes)
-{
-    struct session_set *ss = ctx;
-    struct session *s = ss->paying;
-
-    if (s == NULL || s->id != payer)
-        s = find(ss, payer);
-    ss->paying = s != NULL ? s : ss->table[0];
-    ss->paying->bytes += (uint64_t)bytes;
-}
-
-static void forget_bytes(struct session_set *ss)
-{
-    payers_end(&ss->payers);
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        if (ss->table[n] != NULL)
-            ss->table[n]->bytes = 0;
-}
-
-/* Without memory to count there is no limit yet; it is asked for again with the next that is set. */
-void session_set_limits(struct session_set *ss, const struct session_limits *limits)
-{
-    bool counts = limits->bytes_max != 0 || limits->default_bytes_max != 0;
-
-    ss->limits = *limits;
-    if (counts && ss->payers == NULL)
-        ss->payers = payers_begin(ss->heap, pay, ss);
-    else if (!counts && ss->payers != NULL)
-        forget_bytes(ss);
-}
-
-void session_pay(struct session_set *ss, session_id id)
-{
-    if (ss->payers != NULL)
-        payers_turn(ss->payers, id);
-}
-
-enum err session_may_grow(const struct session_set *ss, session_id id, uint64_t bytes, struct why *why)
-{
-    uint64_t max = id == 0 ? ss->limits.default_bytes_max : ss->limits.bytes_max;
-    const struct session *s = max != 0 && ss->payers != NULL ? find(ss, id) : NULL;
-
-    if (s == NULL || (s->bytes < max && bytes <= max - s->bytes))
-        return ERR_OK;
-    return why_limit(why, ERR_LIMIT, id == 0 ? "default_bytes_max" : "bytes_per_session_max", max,
-                     "session %u has made %llu bytes that live, and may make %llu", id, (unsigned long long)s->bytes,
-                     (unsigned long long)max);
 }
 
 /* ---- opening, finding, renewing ---- */
@@ -470,7 +359,7 @@ enum err session_by_token(struct session_set *ss, struct slice token, uint64_t n
 
 void session_begin_request(struct session_set *ss, session_id id)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     CHECK(s != NULL);
     s->running++;
@@ -478,7 +367,7 @@ void session_begin_request(struct session_set *ss, session_id id)
 
 void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return; /* it was ended by its own request */
@@ -489,7 +378,7 @@ void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 
 enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return no_session(id, why);
@@ -509,7 +398,7 @@ static void describe(const struct session *s, bool counts, struct session_info *
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
 {
-    const struct session *s = find(ss, id);
+    const struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return no_session(id, why);
@@ -550,21 +439,10 @@ static enum err find_hold(const struct session_set *ss, session_id session, obj_
 
     if (e != ERR_OK)
         return e;
-    if ((*ret_s = find(ss, session)) == NULL)
+    if ((*ret_s = session_find(ss, session)) == NULL)
         return no_session(session, why);
     *ret_entry = map_find((*ret_s)->holds, *ret_slot);
     return ERR_OK;
-}
-
-static uint32_t holds_max(const struct session_set *ss, session_id session)
-{
-    return session == 0 ? ss->limits.default_holds_max : ss->limits.holds_max;
-}
-
-static enum err too_many_holds(const struct session_set *ss, session_id session, struct why *why)
-{
-    return why_limit(why, ERR_LIMIT, session == 0 ? "default_holds_max" : "holds_per_session_max", holds_max(ss, session),
-                     "session %u holds too many objects", session);
 }
 
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
@@ -576,8 +454,8 @@ enum err session_hold(struct session_set *ss, session_id session, obj_id id, str
 
     if (e != ERR_OK || entry != MAP_NONE)
         return e;
-    if (map_count(s->holds) >= holds_max(ss, session))
-        return too_many_holds(ss, session, why);
+    if ((e = session_may_hold(ss, s, why)) != ERR_OK)
+        return e;
     if (!add_hold(ss, s, slot))
         return why_set(why, ERR_NOMEM, "no memory for a hold");
     if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
@@ -613,7 +491,7 @@ bool session_holds(const struct session_set *ss, session_id session, obj_id id)
 /* From the last entry down: what is removed meanwhile moves entries from behind to the front. */
 bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret)
 {
-    const struct session *s = find(ss, session);
+    const struct session *s = session_find(ss, session);
 
     if (s == NULL || map_count(s->holds) == 0 || *cursor == 0)
         return false;
@@ -639,9 +517,7 @@ static void begin_ending(struct session_set *ss, struct session *s)
     waiting_remove(ss, s);
     forget_token(ss, s);
     remove_session(ss, s);
-    ss->table[0]->bytes += s->bytes;
-    s->bytes = 0;
-    ss->paying = NULL;
+    session_leave_bytes(ss, s);
     s->next = ss->ending;
     ss->ending = s;
 }
@@ -666,7 +542,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
 
 enum err session_end(struct session_set *ss, session_id id, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return no_session(id, why);

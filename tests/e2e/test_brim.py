@@ -9,6 +9,7 @@ import base64
 import json
 import random
 import re
+import select
 import threading
 import time
 import unittest
@@ -389,13 +390,20 @@ class Resident(HeapdTest):
     def test_when_many_connections_come_to_a_full_heap(self):
         while self.c.post("/v1/objects", b"f" * 20_000, OCTETS).status == 201:
             pass
-        crowd = [self.wire() for _ in range(800)]
+        crowd = [self.wire() for _ in range(1200)]
         for w in crowd:
             try:
                 w.send(request(self.daemon, "POST", "/v1/objects", b'{"fields":{"a":"' + b"x" * 15_000)[:-100])
             except OSError:
                 pass
         self.assert_holds()
+        told = [w.answer("POST") for w in crowd if self.has_come(w)]
+        self.assertTrue(0 < len(told) < len(crowd))                 # the slow ones, and as many as there have to be
+        for said in told:
+            self.assertEqual(self.problem(said, 507, "heap-full")["limit"], {"name": "memory_bytes_max", "value": self.MAX})
+
+    def has_come(self, w):
+        return bool(select.select([w.sock], [], [], 0)[0])
 
 
 if __name__ == "__main__":
