@@ -128,9 +128,9 @@ uint64_t edge_buffer_bytes(const struct edge *e)
     return e->holders.bytes;
 }
 
-void edge_set_room(struct edge *e, uint64_t buffers_max, bool accepts)
+void edge_set_room(struct edge *e, uint64_t bytes_max, bool accepts)
 {
-    e->buffers_max = buffers_max;
+    e->buffers_max = bytes_max;
     e->accepts = accepts;
 }
 
