@@ -291,8 +291,8 @@ class Resident(HeapdTest):
     fresh = True
     MAX, SLACK, SECONDS = 64 * MIB, 32 * MIB, 6
 
-    def begin(self):
-        super().begin()
+    def setUp(self):
+        super().setUp()
         with open(f"/proc/{self.daemon.process.pid}/maps") as maps:
             if "libasan" in maps.read():
                 self.skipTest("sanitizers keep memory of their own")
