@@ -384,10 +384,10 @@ enum task_turn task_step(struct task *t, size_t units)
 
     CHECK_IS(t, TASK_MAGIC);
     CHECK(units > 0);
+    api_stress(t->api); /* before: who waits for a collection must see that it ended here, for nobody tells it */
     session_pay(t->api->sessions, t->session);
     turn = step_state(t, units);
     mem_reach(t->api->mem, reach);
-    api_stress(t->api);
     return turn;
 }
 

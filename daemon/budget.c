@@ -2,8 +2,9 @@
  * budget.c - see budget.h.
  *
  * What the allocator keeps cannot be known by counting: a free block between used ones is in memory or not, as its pages
- * happen to be. So the system is asked, a piece each time, where that could make a difference, and in between what went out
- * of blocks is taken to be still there.
+ * happen to be. So the system is asked, a piece each time, where that could make a difference; where memory is short the C
+ * library is asked first to give back what it can. What is dropped in small blocks is room for others at once, and a
+ * little of what is kept does not count: else who has dropped something would find the heap as full as it was.
  */
 #include "daemon/budget.h"
 #include "daemon/clock.h"
@@ -19,7 +20,8 @@
 #define TRIM_TIMES     20  /* ... so many times as long as the last took */
 #define WASTE_DIRTY    64 /* parts of the limit, one in so many, that are worth giving back: pages in no pool ... */
 #define WASTE_FREE     16 /* ... free cells in pools */
-#define WASTE_BLOCKS   32 /* ... free blocks of the allocator */
+#define SPARE_BLOCKS   32 /* ... free blocks of the allocator; below that they do not count ... */
+#define SPARE_BYTES    (8u << 20) /* ... if they are no more than this */
 
 /* ---- arithmetic ---- */
 
@@ -71,11 +73,13 @@ static size_t block_bytes(const struct budget *b)
     return heap_mem(b->world.heap)->block_bytes + b->world.edge_mem->block_bytes;
 }
 
-static uint64_t allocator_bytes(const struct budget *b)
+/* What is in memory for blocks beyond so many bytes of them, and too much to be overlooked. */
+static uint64_t wasted_beyond(const struct budget *b, size_t blocks)
 {
+    uint64_t spare = b->world.settings->memory_bytes_max / SPARE_BLOCKS;
     size_t resident = b->look.resident_bytes, extent = mem_blocks_extent();
 
-    return part_over(resident < extent ? resident : extent, block_bytes(b));
+    return part_over(part_over(resident < extent ? resident : extent, blocks), spare < SPARE_BYTES ? spare : SPARE_BYTES);
 }
 
 static bool is_worth_a_look(const struct budget *b, uint64_t now_ms)
@@ -84,19 +88,35 @@ static bool is_worth_a_look(const struct budget *b, uint64_t now_ms)
     uint64_t most = used - blocks + mem_blocks_extent();
     bool changed = part_over(blocks, b->looked_blocks) + part_over(b->looked_blocks, blocks) >= LOOK_CHANGE;
 
-    if (b->look.at != 0)
-        return true; /* in the middle of one */
     return most >= b->world.settings->memory_bytes_max / 2 && (changed || now_ms - b->looked_ms >= LOOK_MS);
 }
 
+/* It may take milliseconds. Better than to refuse for want of what nobody has. */
+static void trim(struct budget *b, uint64_t now_ms)
+{
+    uint64_t began_us;
+
+    if (now_ms < b->trim_at_ms || wasted_beyond(b, block_bytes(b)) == 0)
+        return;
+    began_us = clock_us();
+    mem_trim();
+    b->trim_at_ms = now_ms + TRIM_MS + TRIM_TIMES * (clock_us() - began_us) / 1000;
+}
+
+/* What has gone out of blocks since the last look is room for others until the next, before which it goes back. */
 static void look_at_blocks(struct budget *b, uint64_t now_ms)
 {
-    if (!is_worth_a_look(b, now_ms))
+    if (b->look.at == 0) { /* not in the middle of one */
+        if (!is_worth_a_look(b, now_ms))
+            return;
+        if (b->was_short)
+            trim(b, now_ms);
+        b->looking_blocks = block_bytes(b);
+    }
+    if (!mem_blocks_look(&b->look, LOOK_PIECE))
         return;
-    if (b->look.at == 0)
-        b->looked_blocks = block_bytes(b);
-    if (mem_blocks_look(&b->look, LOOK_PIECE))
-        b->looked_ms = now_ms;
+    b->looked_ms = now_ms;
+    b->looked_blocks = b->looking_blocks;
 }
 
 /* ---- telling ---- */
@@ -109,7 +129,7 @@ static struct budget_facts gather(const struct budget *b)
         .max = w->settings->memory_bytes_max,
         .heap = heap_mem(w->heap)->used_bytes,
         .connections = w->edge_mem->used_bytes,
-        .allocator = allocator_bytes(b),
+        .allocator = wasted_beyond(b, b->looked_blocks),
         .to_come = gc_table_bytes_to_come(w->gc) + heap_reap_bytes_to_come(w->heap),
         .buffers = edge_buffer_bytes(w->edge),
     };
@@ -138,19 +158,6 @@ static void tidy(struct budget *b, uint64_t max, uint64_t now_ms)
         return;
     b->tidied_ms = now_ms;
     heap_tidy_soon(b->world.heap);
-}
-
-/* It may take milliseconds. Better than to refuse for want of what nobody has. */
-static void trim(struct budget *b, uint64_t max, uint64_t now_ms)
-{
-    uint64_t began_us;
-
-    if (now_ms < b->trim_at_ms || allocator_bytes(b) < max / WASTE_BLOCKS)
-        return;
-    began_us = clock_us();
-    mem_trim();
-    b->trim_at_ms = now_ms + TRIM_MS + TRIM_TIMES * (clock_us() - began_us) / 1000;
-    b->looked_ms = 0;
 }
 
 /* ---- collecting ---- */
@@ -218,22 +225,29 @@ void budget_init(struct budget *b, const struct budget_world *world)
     *b = (struct budget){.world = *world};
 }
 
-void budget_look(struct budget *b, uint64_t now_ms)
+static void act(struct budget *b, uint64_t taken, uint64_t now_ms)
 {
     const struct settings *settings = b->world.settings;
-    struct budget_facts f;
+    uint64_t max = settings->memory_bytes_max;
+
+    b->was_short = is_short(taken, max, settings->memory_collect_pct);
+    if (b->was_short)
+        tidy(b, max, now_ms);
+    collect(b, taken, now_ms);
+}
+
+void budget_look(struct budget *b, uint64_t now_ms)
+{
+    bool has_limit = b->world.settings->memory_bytes_max != 0;
+    struct budget_facts f = {0};
     struct budget_shares s;
 
-    if (settings->memory_bytes_max != 0)
+    if (has_limit) {
         look_at_blocks(b, now_ms);
-    f = gather(b);
+        f = gather(b);
+    }
     s = budget_share(&f);
     tell(b, &f, &s);
-    if (f.max == 0)
-        return;
-    if (is_short(s.taken, f.max, settings->memory_collect_pct)) {
-        tidy(b, f.max, now_ms);
-        trim(b, f.max, now_ms);
-    }
-    collect(b, s.taken, now_ms);
+    if (has_limit)
+        act(b, s.taken, now_ms);
 }

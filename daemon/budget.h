@@ -29,7 +29,7 @@ struct budget_facts {
     uint64_t max;         /* memory_bytes_max; 0: none */
     uint64_t heap;        /* on its account: requests in work too */
     uint64_t connections; /* on theirs */
-    uint64_t allocator;   /* in memory, and in no block of these two */
+    uint64_t allocator;   /* in memory, in no block of these two, and too much to be left out of account */
     uint64_t to_come;     /* tables that nobody will ask for */
     uint64_t buffers;     /* of heap and connections, what is in work: it goes back when peers read and send */
 };
@@ -82,7 +82,9 @@ struct budget {
     struct budget_world world;
     struct mem_blocks_look look; /* at what the allocator has in memory */
     uint64_t looked_ms;          /* when that was known last, and ... */
-    size_t looked_blocks;        /* ... how much was in blocks then */
+    size_t looked_blocks;        /* ... how much was in blocks then; ... */
+    size_t looking_blocks;       /* ... when the look began that goes on */
+    bool was_short;              /* at the last look at all of it */
     uint64_t tidied_ms, trim_at_ms;
     struct budget_past past;
     uint64_t full_count;         /* full collections that were seen */

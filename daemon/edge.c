@@ -118,9 +118,6 @@ void edge_fail_parked(struct edge *e, const struct why *why)
 
 bool edge_step_waiting(struct edge *e)
 {
-#ifdef HEAPD_GC_STRESS
-    e->woken = true; /* a run may have ended within the look of who waits for it, and nobody else tells */
-#endif
     if (list_empty(&e->asking) && e->woken) {
         list_splice(&e->asking, &e->waiting);
         e->woken = false;
@@ -182,9 +179,9 @@ uint64_t edge_buffer_bytes(const struct edge *e)
     return e->holders.bytes;
 }
 
-void edge_set_room(struct edge *e, uint64_t buffers_max, bool accepts)
+void edge_set_room(struct edge *e, uint64_t bytes_max, bool accepts)
 {
-    e->buffers_max = buffers_max;
+    e->buffers_max = bytes_max;
     e->accepts = accepts;
 }
 

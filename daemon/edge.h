@@ -130,7 +130,7 @@ size_t edge_count(const struct edge *e);
  * buffer_bytes_max allows more (at the next change that is over it, the slowest are cut), and whether more connections may
  * come. */
 uint64_t edge_buffer_bytes(const struct edge *e);
-void edge_set_room(struct edge *e, uint64_t buffers_max, bool accepts);
+void edge_set_room(struct edge *e, uint64_t bytes_max, bool accepts);
 
 /* ---- for conn.c ---- */
 
