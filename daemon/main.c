@@ -15,7 +15,9 @@
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/tokens.h"
+#include "daemon/verify.h"
 #include "daemon/world.h"
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -163,7 +165,7 @@ static bool open_store(struct heapd *d)
 
     if (d->config.data_dir == NULL)
         return true;
-    if (store_open(&engine_sqlite, d->config.data_dir, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
+    if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
         return true;
     log_line(LOG_ERROR, "%s", why.text);
     return false;
@@ -175,6 +177,23 @@ static void on_store_failed(void *ctx)
 
     d->failed = true;
     server_stop(d->server);
+}
+
+static void on_progress(void *ctx)
+{
+    const struct heapd *d = ctx;
+    struct recovery_count c;
+
+    recovery_count(d->recovery, &c);
+    log_line(LOG_INFO, "recovery: %u %%, %" PRIu64 " objects", c.pct, c.objects);
+}
+
+static void say_recovered(const struct heapd *d)
+{
+    struct recovery_count c;
+
+    recovery_count(d->recovery, &c);
+    log_line(LOG_INFO, "recovery: %" PRIu64 " objects and %" PRIu64 " bytes of changes in %.2f s", c.objects, c.log_bytes, c.seconds);
 }
 
 /* What was kept is there: what changes from now on is kept. */
@@ -198,6 +217,7 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
         on_store_failed(d);
         return;
     }
+    say_recovered(d);
     d->world.recovery = NULL;
     d->world.keeper = d->keeper;
     api_apply_settings(d->api);
@@ -221,6 +241,7 @@ static bool begin_recovery(struct heapd *d)
         .gc = d->gc,
         .sessions = d->sessions,
         .store = d->store,
+        .on_progress = on_progress,
         .on_loaded = on_loaded,
         .on_done = on_recovered,
         .ctx = d,
@@ -381,6 +402,8 @@ int main(int argc, char **argv)
     enum config_verdict asked = config_read(argc, argv, &d.config);
     bool served;
 
+    if (asked == CONFIG_CHECK)
+        return verify_store(d.config.check_dir);
     if (asked != CONFIG_RUN)
         return status_of[asked];
     mem_settle();

@@ -139,8 +139,11 @@ static void settings_changed(void *ctx)
 
 static struct slice progress(struct world *w)
 {
-    int len = snprintf(w->progress, sizeof(w->progress), "recovering: %u %% of the heap is back", recovery_pct(w->recovery));
+    struct recovery_count c;
+    int len;
 
+    recovery_count(w->recovery, &c);
+    len = snprintf(w->progress, sizeof(w->progress), "recovering: %u %% of the heap is back", c.pct);
     return (struct slice){w->progress, (size_t)len};
 }
 

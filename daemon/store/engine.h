@@ -63,7 +63,7 @@ struct engine_item {
 struct engine_ops {
     const char *name;
     /* Open what is in a directory, made if it is not there; nobody else has it then. `mem` is the engine's alone. ERR_BUSY:
-     * somebody has; ERR_STORE, ERR_NOMEM. `read_only`: for a look at it. */
+     * somebody has; ERR_STORE, ERR_NOMEM. `read_only`: for a look at it: what is there stays as it is, byte by byte. */
     enum err (*open)(const char *dir, bool read_only, struct mem *mem, struct engine **ret, struct why *why);
     void (*close)(struct engine **e);
 

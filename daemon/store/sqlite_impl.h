@@ -39,6 +39,7 @@ struct engine {
     sqlite3_stmt *load;            /* ... and where it stands; NULL: it begins */
     struct fold *fold;
     bool synced;                   /* what `PRAGMA synchronous` says now: FULL */
+    int version;                   /* of the schema */
 };
 
 /* The sentence that SQLite has for its error, and ours for it: ERR_NOMEM, ERR_DISK_FULL, ERR_BUSY, ERR_STORE. */
