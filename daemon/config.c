@@ -222,6 +222,7 @@ static enum config_verdict set_max_memory(struct config *c, const char *text)
         return say(CONFIG_MISUSED,
                    "--max-memory takes a number of bytes, or one with K, M or G behind it, not \"%s\"", text);
     c->settings.memory_bytes_max = bytes;
+    c->memory_is_given = true;
     return CONFIG_RUN;
 }
 

@@ -37,6 +37,7 @@ struct config {
     const char *data_dir;   /* the same */
     const char *check_dir;  /* the same; only to be looked through */
     bool plaintext;
+    bool memory_is_given;   /* on the command line: that wins over what survived */
     struct settings settings;
 };
 

@@ -7,6 +7,7 @@
  */
 #include "api/config.h"
 #include "api/json_mem.h"
+#include "api/persist.h"
 #include "daemon/collector.h"
 #include "daemon/config.h"
 #include "daemon/keeper.h"
@@ -103,6 +104,7 @@ static enum err make_service(struct heapd *d)
 
     if ((e = make_keeper(d)) != ERR_OK)
         return e;
+    d->world.survives = d->keeper != NULL;
     session_set_limits(d->sessions, (uint32_t)settings->sessions_max,
                        (uint32_t)settings->holds_per_session_max);
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
@@ -208,6 +210,23 @@ static void on_loaded(void *ctx)
     on_store_failed(d);
 }
 
+static void say_left_out(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    log_line(LOG_WARN, "a setting that was kept is left out: %s", sentence);
+}
+
+/* What was made to survive wins over the config file, and the command line over both. */
+static void put_back_settings(struct heapd *d)
+{
+    struct settings *s = &d->config.settings;
+    uint64_t asked = s->memory_bytes_max;
+
+    (void)persist_put_back(s, d->gc, recovery_settings(d->recovery), say_left_out, d);
+    if (d->config.memory_is_given)
+        s->memory_bytes_max = asked;
+}
+
 static void on_recovered(void *ctx, enum err e, const char *sentence)
 {
     struct heapd *d = ctx;
@@ -218,6 +237,7 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
         return;
     }
     say_recovered(d);
+    put_back_settings(d);
     d->world.recovery = NULL;
     d->world.keeper = d->keeper;
     api_apply_settings(d->api);

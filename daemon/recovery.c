@@ -54,6 +54,11 @@ void recovery_count(const struct recovery *r, struct recovery_count *ret)
                                    .seconds = (double)(clock_us() - r->began_us) / 1e6};
 }
 
+struct json_t *recovery_settings(const struct recovery *r)
+{
+    return r->reader.settings;
+}
+
 /* ---- what is kept, one after another ---- */
 
 static enum err get_bytes(void *ctx, obj_id id, struct payload **ret, struct why *why)
@@ -134,6 +139,8 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
         return put_session(r, i, why);
     case ITEM_HOLD:
         return session_hold(r->world.sessions, i->session, i->id, why);
+    case ITEM_SETTING:
+        return redo_put_setting(&r->reader, i->text, i->value, why);
     case ITEM_LINES:
         return apply_lines(r, i->text, why);
     case ITEM_END:
@@ -237,6 +244,8 @@ enum err recovery_create(const struct recovery_world *world, struct recovery **r
     CHECK(uv_idle_init(world->loop, &r->idle) == 0);
     r->idle.data = r;
     *ret = r;
+    if ((r->reader.settings = json_object()) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin the recovery");
     if ((e = heap_restore_begin(world->heap, store_facts(world->store)->pool_end, why)) != ERR_OK)
         return e == ERR_NOMEM ? e : ERR_STORE;
     session_raise_ids(world->sessions, store_facts(world->store)->last_session);
@@ -257,6 +266,7 @@ void recovery_destroy(struct recovery **at)
     if (r == NULL)
         return;
     CHECK_IS(r, RECOVERY_MAGIC);
+    json_decref(r->reader.settings);
     r->magic = 0;
     mem_free(r->world.mem, r, sizeof *r);
 }

@@ -33,6 +33,8 @@ struct recovery_count {
     double seconds;
 };
 
+/* The settings that were kept, by name, once all is loaded: an object, borrowed. */
+struct json_t *recovery_settings(const struct recovery *r);
 void recovery_count(const struct recovery *r, struct recovery_count *ret);
 /* Its handle; recovery_destroy() when the loop has run its callback. */
 void recovery_close(struct recovery *r);

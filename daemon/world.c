@@ -195,6 +195,11 @@ static bool behind(void *ctx)
     return w->keeper != NULL && keeper_is_behind(w->keeper);
 }
 
+static enum err keep(void *ctx, const struct api_kept *kept, size_t count, struct why *why)
+{
+    return keeper_keep_settings(world_of(ctx)->keeper, kept, count, why);
+}
+
 static void run_aside(void *ctx, struct aside *a)
 {
     asides_add(&world_of(ctx)->asides, a);
@@ -229,5 +234,6 @@ struct api_world world_for_api(struct world *w)
         .run_aside = run_aside,
         .admits = admits,
         .behind = behind,
+        .keep = w->survives ? keep : NULL,
     };
 }

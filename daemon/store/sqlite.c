@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
 #define CACHE_KIB 8192
 #define WAL_PAGES 4096 /* 16 MiB of WAL, then it is begun again */
 
-/* Documented in deploy/SCHEMA.md. */
-static const char schema[] =
+/* From each version, which is PRAGMA user_version, to the next: the last is what deploy/SCHEMA.md documents. */
+static const char *const upgrades[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE log (number INTEGER PRIMARY KEY, commit_number INTEGER NOT NULL, pool_end INTEGER NOT NULL,"
     "  last_session INTEGER NOT NULL, lines TEXT NOT NULL);"
@@ -34,8 +34,10 @@ static const char schema[] =
     "CREATE TABLE roots (name TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE weak (name TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE sessions (number INTEGER PRIMARY KEY, ttl REAL NOT NULL, label TEXT NOT NULL, token TEXT NOT NULL);"
-    "CREATE TABLE holds (session INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (session, id)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE holds (session INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (session, id)) WITHOUT ROWID;",
+    /* 2: settings survive */
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
+};
 
 static const char *const sql[STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -71,6 +73,8 @@ static const char *const sql[STATEMENTS] = {
     [SQL_DELETE_HOLDS] = "DELETE FROM holds WHERE session = ?1",
     [SQL_PUT_POOL] = "INSERT OR REPLACE INTO pools (number, cell_words, turn_base, turn_end) VALUES (?1, ?2, ?3, ?3)",
     [SQL_RAISE_POOL] = "UPDATE pools SET turn_end = max(turn_end, ?2) WHERE number = ?1",
+    [SQL_PUT_SETTING] = "INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)",
+    [SQL_DELETE_SETTING] = "DELETE FROM settings WHERE name = ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",
     [SQL_ALL_OBJECTS] = "SELECT id, class, ifnull(site, ''), substr(value, 1, 1) FROM objects ORDER BY slot",
@@ -80,6 +84,7 @@ static const char *const sql[STATEMENTS] = {
     [SQL_ALL_WEAK] = "SELECT name, id FROM weak",
     [SQL_ALL_SESSIONS] = "SELECT number, ttl, label, token FROM sessions",
     [SQL_ALL_HOLDS] = "SELECT session, id FROM holds",
+    [SQL_ALL_SETTINGS] = "SELECT name, value FROM settings",
 };
 
 /* ---- statements ---- */
@@ -468,27 +473,40 @@ static enum err user_version(struct engine *e, int *ret, struct why *why)
     return well ? ERR_OK : sql_error(e, "PRAGMA user_version", why);
 }
 
-/* There is one version so far: an empty database gets it. */
+static enum err run_upgrade(struct engine *e, struct why *why)
+{
+    char set_version[64];
+
+    snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", e->version + 1);
+    if (sqlite3_exec(e->db, upgrades[e->version], NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(e->db, set_version, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_error(e, "making the tables", why);
+    e->version++;
+    return ERR_OK;
+}
+
+/* All or nothing, and from the beginning in a database that is empty. */
+static enum err upgrade(struct engine *e, struct why *why)
+{
+    enum err err = sql_run(e, SQL_BEGIN, why);
+
+    while (err == ERR_OK && e->version < SCHEMA_VERSION)
+        err = run_upgrade(e, why);
+    return err == ERR_OK ? sql_run(e, SQL_COMMIT, why) : undo(e, err, why);
+}
+
 static enum err make_schema(struct engine *e, bool read_only, struct why *why)
 {
-    int version;
-    enum err err = user_version(e, &version, why);
+    enum err err = user_version(e, &e->version, why);
 
     if (err != ERR_OK)
         return err;
-    e->version = version;
-    if (read_only && version == 0)
+    if (read_only && e->version == 0)
         return why_set(why, ERR_STORE, "the database is empty");
-    if (version > SCHEMA_VERSION)
-        return why_set(why, ERR_STORE, "the data is of version %d and this heapd knows %d: it was written by a newer one", version,
-                       SCHEMA_VERSION);
-    if (version == SCHEMA_VERSION || read_only)
-        return ERR_OK;
-    if ((err = sql_run(e, SQL_BEGIN, why)) != ERR_OK)
-        return err;
-    if (sqlite3_exec(e->db, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return undo(e, sql_error(e, "making the tables", why), why);
-    return sql_run(e, SQL_COMMIT, why);
+    if (e->version < 0 || e->version > SCHEMA_VERSION)
+        return why_set(why, ERR_STORE, "the data is of version %d and this heapd knows %d: it was written by a newer one",
+                       e->version, SCHEMA_VERSION);
+    return e->version == SCHEMA_VERSION || read_only ? ERR_OK : upgrade(e, why);
 }
 
 static void close_engine(struct engine **at)

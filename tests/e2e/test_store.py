@@ -207,9 +207,10 @@ class Refused(StoreTest):
 
     def test_data_of_a_newer_version(self):
         self.kill()
+        version = self.sql("PRAGMA user_version")[0][0]
         self.sql("PRAGMA user_version = 99")
         self.assertIn("written by a newer one", self.refused("--data", str(self.data)))
-        self.sql("PRAGMA user_version = 1")
+        self.sql(f"PRAGMA user_version = {version}")
         self.start()
 
     def damaged(self, change):
