@@ -67,6 +67,12 @@ struct aside {
     struct aside *next;            /* whoever runs it keeps it in line */
 };
 
+/* A setting that is to outlive the process, by the name under which it is kept. */
+struct api_kept {
+    struct slice name;
+    struct slice json; /* null: kept no longer */
+};
+
 /* What only the daemon knows. All functions are called on the loop thread and never fail. */
 struct api_world {
     void *ctx;
@@ -85,6 +91,9 @@ struct api_world {
     enum err (*admits)(void *ctx, bool changes, struct why *why);
     /* So much is on its way to the disk that whoever makes more of it waits, and looks again later. NULL: never. */
     bool (*behind)(void *ctx);
+    /* Keep these settings: all of them or, ERR_NOMEM, none. The answer waits for the disk as one to a change of the heap
+     * does. NULL: nothing outlives the process. */
+    enum err (*keep)(void *ctx, const struct api_kept *kept, size_t count, struct why *why);
 };
 
 /* `heap`, `gc`, `sessions`, `settings`, `mem` outlive the api. `instance` names this life of the ids (text

@@ -5,6 +5,7 @@
  */
 #include "api/config.h"
 #include "api/handlers.h"
+#include "api/persist.h"
 #include <inttypes.h>
 
 #define PATCH_REPLY_BYTES 8192 /* so that the answer cannot fail after the deed is done */
@@ -16,9 +17,8 @@ enum err patch_body(struct task *task, json_t **ret, struct why *why)
     json_t *body;
     enum err e;
 
-    if (query_is_true(task, "persist"))
-        return why_set(why, ERR_NOT_IMPLEMENTED,
-                       "nothing survives a restart here, so this cannot: leave persist out");
+    if ((e = persist_check(task, why)) != ERR_OK)
+        return e;
     if (!buf_reserve(&task->reply.body, PATCH_REPLY_BYTES))
         return why_set(why, ERR_NOMEM, "no memory for the answer");
     if ((e = task_json(task, &body, why)))
@@ -125,15 +125,16 @@ static enum err apply_members(struct settings *s, json_t *body, struct why *why)
     return ERR_OK;
 }
 
-/* PATCH /v1/config {"pause_budget_us": 200, "pipeline_max": null}  ->  200, all of it; null sets the default
- */
+/* PATCH /v1/config {"pause_budget_us": 200, "pipeline_max": null}  ->  200, all of it; null sets the default, and with
+ * ?persist=true is what is kept no longer */
 enum err patch_config(struct api *api, struct task *task, struct why *why)
 {
     json_auto_t *body = NULL;
     struct settings next = *api->settings;
     enum err e;
 
-    if ((e = patch_body(task, &body, why)) || (e = apply_members(&next, body, why)))
+    if ((e = patch_body(task, &body, why)) || (e = apply_members(&next, body, why)) ||
+        (e = persist_members(task, body, why)))
         return e;
     *api->settings = next;
     api_apply_settings(api);

@@ -2,12 +2,14 @@
  * gc.c - /v1/gc: what the collector is like, and how to change it while it runs.
  *
  * A PATCH is read into a copy of the tuning, which takes the place of the old one when all of it was right.
- * pause_budget_us is a setting of this service, as in /v1/config: the collector has no clock.
+ * pause_budget_us is a setting of this service, as in /v1/config: the collector has no clock. So it is kept under its own
+ * name, and what is the collector's under names that begin with "gc.".
  */
 #include "api/config.h"
 #include "api/decode.h"
 #include "api/handlers.h"
 #include "api/pauses.h"
+#include "api/persist.h"
 #include "heap/base/check.h"
 
 static const struct debug_name {
@@ -184,23 +186,24 @@ static enum err read_full_age_s(struct patch *p, const json_t *value, struct why
 
 static const struct member {
     const char *name;
+    const char *kept; /* its name where settings are kept */
     enum err (*read)(struct patch *p, const json_t *value, struct why *why);
 } members[] = {
-    {"enabled", read_enabled},
-    {"thresholds", read_thresholds},
-    {"debug", read_debug},
-    {"pause_budget_us", read_pause_budget},
-    {"full_bytes_pct", read_full_bytes_pct},
-    {"full_age_s", read_full_age_s},
+    {"enabled", "gc.enabled", read_enabled},
+    {"thresholds", "gc.thresholds", read_thresholds},
+    {"debug", "gc.debug", read_debug},
+    {"pause_budget_us", "pause_budget_us", read_pause_budget},
+    {"full_bytes_pct", "gc.full_bytes_pct", read_full_bytes_pct},
+    {"full_age_s", "gc.full_age_s", read_full_age_s},
 };
 
-static enum err read_member(struct patch *p, const char *name, const json_t *value, struct why *why)
+static const struct member *member_named(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         if (strcmp(name, members[i].name) == 0)
-            return members[i].read(p, value, why);
+            return &members[i];
     }
-    return why_set(why, ERR_BAD_VALUE, "/v1/gc has no \"%s\" to change", name);
+    return NULL;
 }
 
 static enum err read_patch(struct patch *p, json_t *body, struct why *why)
@@ -210,10 +213,53 @@ static enum err read_patch(struct patch *p, json_t *body, struct why *why)
     enum err e;
 
     json_object_foreach(body, name, value) {
-        if ((e = read_member(p, name, value, why)))
+        const struct member *m = member_named(name);
+
+        if (m == NULL)
+            return why_set(why, ERR_BAD_VALUE, "/v1/gc has no \"%s\" to change", name);
+        if ((e = m->read(p, value, why)))
             return e;
     }
     return ERR_OK;
+}
+
+/* ---- what survives ---- */
+
+/* All three, so that those left out stay what they were. */
+static json_t *json_thresholds_new(const struct gc_tuning *t)
+{
+    return json_pack("[I,I,I]", (json_int_t)t->thresholds[0], (json_int_t)t->thresholds[1], (json_int_t)t->thresholds[2]);
+}
+
+/* The members of the body by the names under which they are kept. */
+static enum err keep_patch(struct task *task, const struct patch *p, json_t *body, struct why *why)
+{
+    json_auto_t *kept = json_object();
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(body, name, value) {
+        bool whole = strcmp(name, "thresholds") != 0;
+
+        if (json_object_set_new(kept, member_named(name)->kept, whole ? json_incref(value) : json_thresholds_new(&p->tuning)) != 0)
+            return why_set(why, ERR_NOMEM, "no memory to keep the change");
+    }
+    return persist_members(task, kept, why);
+}
+
+enum err gc_put_back(struct gc *gc, const char *name, const json_t *value, struct why *why)
+{
+    struct gc_state now;
+    struct patch p;
+    enum err e;
+
+    gc_get_state(gc, &now);
+    p = (struct patch){.tuning = now.tuning};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (strcmp(name, members[i].kept) == 0)
+            return (e = members[i].read(&p, value, why)) ? e : gc_set_tuning(gc, &p.tuning, why);
+    }
+    return why_set(why, ERR_BAD_VALUE, "there is no setting \"%s\"", name);
 }
 
 /* PATCH /v1/gc {"thresholds": [700], "debug": ["saveall"]}  ->  200, the whole document */
@@ -229,6 +275,10 @@ enum err patch_gc(struct api *api, struct task *task, struct why *why)
     if ((e = patch_body(task, &body, why)) || (e = read_patch(&patch, body, why)) ||
         (e = gc_set_tuning(api->gc, &patch.tuning, why)))
         return e;
+    if ((e = keep_patch(task, &patch, body, why)) != ERR_OK) {
+        CHECK(gc_set_tuning(api->gc, &now.tuning, NULL) == ERR_OK);
+        return e;
+    }
     api->settings->pause_budget_us = patch.pause_budget_us;
     api->world.settings_changed(api->world.ctx);
     return get_gc(api, task, why);

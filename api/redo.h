@@ -1,5 +1,5 @@
 /*
- * redo.h - changes of the heap as text: what is written so that a heap can be put back, and how that is done.
+ * redo.h - changes of the heap, and of settings, as text: what is written so that they can be put back, and how that is done.
  *
  * Owns:      the language. A line is a JSON array, a verb and what it takes:
  *
@@ -12,6 +12,7 @@
  *     ["pool",NUMBER,WORDS,TURN]                               objects in the cells of a pool follow (heap/restore.h)
  *     ["dead",POOL,[place,..]]  ["dead",POOL,"HEX"]            some died, which place by place or as 1,024 bits; lines in a
  *                                                              row died together
+ *     ["setting","NAME",JSON]                                  is to outlive the process (persist.h); null: no longer
  *
  * Values are those of the API, with {"$ref":ID} and {"$weak":ID}; a field name as a key has its leading $ doubled, as a
  * string it is plain. Numbers and text read back exactly as they were.
@@ -55,6 +56,8 @@ void redo_fini(struct redo *r);
 size_t redo_text_bytes(const struct redo *r);
 /* How the heap tells it: heap_set_journal(). ctx is the redo. */
 enum err redo_note(void *ctx, const struct change *c, struct why *why);
+/* A setting is not the heap's, and is told by whoever changes it. ERR_NOMEM: it was not. */
+enum err redo_note_setting(struct redo *r, struct slice name, struct slice json, struct why *why);
 size_t redo_mark(void *ctx);
 void redo_cut(void *ctx, size_t mark);
 
@@ -62,7 +65,8 @@ void redo_cut(void *ctx, size_t mark);
 
 enum redo_verb {
     REDO_NEW, REDO_SET, REDO_UNSET, REDO_PUSH, REDO_PUT, REDO_CUT, REDO_BYTES, REDO_ROOT, REDO_UNROOT, REDO_WEAK, REDO_UNWEAK,
-    REDO_SESSION, REDO_END, REDO_HOLD, REDO_DROP, REDO_POOL, REDO_DEAD, REDO_VERBS
+    REDO_SESSION, REDO_END, REDO_HOLD, REDO_DROP, REDO_POOL, REDO_DEAD, REDO_SETTING,
+    REDO_VERBS
 };
 
 #define REDO_ARGS_MAX 4
@@ -95,6 +99,7 @@ struct redo_reader {
     /* The bytes that stand elsewhere, one reference; ERR_NOMEM, ERR_BAD_VALUE. */
     enum err (*get_bytes)(void *ctx, obj_id id, struct payload **ret, struct why *why);
     void *ctx;
+    json_t *settings;  /* an object; takes those that were kept, by name. NULL: nobody wants them */
     bool unburied;     /* the last line told a death */
 };
 
@@ -102,6 +107,9 @@ struct redo_reader {
 enum err redo_apply(struct redo_reader *r, struct slice line, struct why *why);
 /* No more lines. */
 void redo_end(struct redo_reader *r);
+
+/* A setting that was kept. */
+enum err redo_put_setting(struct redo_reader *r, struct slice name, struct slice json, struct why *why);
 
 /* Objects that were kept as they are: first all of them, each without contents, then the contents of each, perhaps in
  * several stretches. `value` is what "new" takes. */

@@ -16,7 +16,7 @@ static const struct verb {
     [REDO_PUT] = {"put", 3},       [REDO_CUT] = {"cut", 2},         [REDO_BYTES] = {"bytes", 1}, [REDO_ROOT] = {"root", 2},
     [REDO_UNROOT] = {"unroot", 1}, [REDO_WEAK] = {"weak", 2},       [REDO_UNWEAK] = {"unweak", 1}, [REDO_SESSION] = {"session", 4},
     [REDO_END] = {"end", 1},       [REDO_HOLD] = {"hold", 2},       [REDO_DROP] = {"drop", 2},   [REDO_POOL] = {"pool", 3},
-    [REDO_DEAD] = {"dead", 2},
+    [REDO_DEAD] = {"dead", 2},     [REDO_SETTING] = {"setting", 2},
 };
 
 const char *redo_verb_name(enum redo_verb verb)

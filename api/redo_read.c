@@ -329,6 +329,34 @@ static enum err do_dead(struct doing *d)
     return heap_restore_dead(d->reader->heap, (uint32_t)pool, cells, d->why);
 }
 
+/* ---- settings ---- */
+
+enum err redo_put_setting(struct redo_reader *r, struct slice name, struct slice json, struct why *why)
+{
+    json_t *value;
+    enum err e = decode_json(json, DEPTH_MAX, &value, why);
+
+    if (e != ERR_OK)
+        return as_rot(e);
+    if (r->settings == NULL || json_is_null(value)) {
+        if (r->settings != NULL)
+            (void)json_object_deln(r->settings, name.data, name.len);
+        json_decref(value);
+        return ERR_OK;
+    }
+    if (json_object_setn_new(r->settings, name.data, name.len, value) == 0)
+        return ERR_OK;
+    return why_set(why, ERR_NOMEM, "no memory for a setting");
+}
+
+static enum err do_setting(struct doing *d)
+{
+    struct slice name;
+    enum err e = text_of(d, d->line->arg[0], &name);
+
+    return e != ERR_OK ? e : redo_put_setting(d->reader, name, d->line->arg[1], d->why);
+}
+
 /* ---- a line ---- */
 
 static enum err do_line(struct doing *d)
@@ -338,7 +366,7 @@ static enum err do_line(struct doing *d)
         [REDO_PUT] = do_put,       [REDO_CUT] = do_cut,        [REDO_BYTES] = do_bytes,    [REDO_ROOT] = do_name,
         [REDO_UNROOT] = do_name,   [REDO_WEAK] = do_name,      [REDO_UNWEAK] = do_name,    [REDO_SESSION] = do_session,
         [REDO_END] = do_of_session, [REDO_HOLD] = do_of_session, [REDO_DROP] = do_of_session, [REDO_POOL] = do_pool,
-        [REDO_DEAD] = do_dead,
+        [REDO_DEAD] = do_dead,     [REDO_SETTING] = do_setting,
     };
     enum err e = do_of[d->line->verb](d);
 

@@ -306,6 +306,32 @@ static void write_dead(const struct redo *r, struct out *o, const struct change 
     close_line(o);
 }
 
+/* ---- a line of its own ---- */
+
+/* What was written from `mark` on is not whole: it goes. */
+static enum err refuse(struct redo *r, struct buf *text, size_t mark, struct why *why)
+{
+    text->failed = false;
+    redo_cut(r, mark);
+    return why_set(why, ERR_NOMEM, "no memory to write a change down");
+}
+
+enum err redo_note_setting(struct redo *r, struct slice name, struct slice json, struct why *why)
+{
+    struct buf *text = room_for_line(r);
+    size_t mark = redo_text_bytes(r);
+    struct out o;
+
+    if (text == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to write a change down");
+    o = out_into(text);
+    open_line(&o, REDO_SETTING);
+    out_string(&o, name);
+    out_raw(&o, json);
+    close_line(&o);
+    return text->failed ? refuse(r, text, mark, why) : ERR_OK;
+}
+
 enum err redo_note(void *ctx, const struct change *c, struct why *why)
 {
     static void (*const write_of[])(const struct redo *, struct out *, const struct change *) = {
@@ -327,9 +353,5 @@ enum err redo_note(void *ctx, const struct change *c, struct why *why)
         return why_set(why, ERR_NOMEM, "no memory to write a change down");
     o = out_into(text);
     write_of[c->kind](r, &o, c);
-    if (!text->failed)
-        return ERR_OK;
-    text->failed = false;
-    redo_cut(r, mark);
-    return why_set(why, ERR_NOMEM, "no memory to write a change down");
+    return text->failed ? refuse(r, text, mark, why) : ERR_OK;
 }

@@ -82,7 +82,7 @@ static const struct route table[] = {
     /* the collector */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/gc", get_gc, "200", "",
      "The collector's state and numbers; pauses by wall clock, by CPU time, by phase"},
-    {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/gc", patch_gc, "200", "", "Tune the collector"},
+    {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/gc", patch_gc, "200", "persist", "Tune the collector"},
     {METHOD_POST, ACCESS_WRITE, BODY_JSON_OPTIONAL, "/v1/gc/collect", post_collect, "200", "", "Collect now"},
     {METHOD_PUT, ACCESS_ADMIN, BODY_NONE, "/v1/gc/freeze", put_freeze, "200", "",
      "Move all objects into the permanent generation"},
@@ -106,7 +106,7 @@ static const struct route table[] = {
      "Recount everything"},
     /* operation */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/config", get_config, "200", "verbose", "Every setting"},
-    {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/config", patch_config, "200", "", "Change settings"},
+    {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/config", patch_config, "200", "persist", "Change settings"},
     {METHOD_GET, ACCESS_OPEN, BODY_NONE, "/livez", get_livez, "200", "", "The process answers"},
     {METHOD_GET, ACCESS_OPEN, BODY_NONE, "/readyz", get_readyz, "200", "verbose", "The heap is served"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/metrics", get_metrics, "200", "", "Prometheus text"},

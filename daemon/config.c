@@ -30,6 +30,7 @@ static const char usage[] =
     "  --token-file FILE    who may do what, one `LABEL read|write|admin TOKEN` a line; read again on SIGHUP\n"
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"
     "  --data DIR           keep the heap here, so that it survives a restart (default: nothing survives)\n"
+    "  --check DIR          look through what is kept there, say what is broken, and end; changes nothing\n"
     "  --print-config       print every setting with its default, as a file for --config\n"
     "  --version, --help\n"
     "\n"
@@ -221,6 +222,7 @@ static enum config_verdict set_max_memory(struct config *c, const char *text)
         return say(CONFIG_MISUSED,
                    "--max-memory takes a number of bytes, or one with K, M or G behind it, not \"%s\"", text);
     c->settings.memory_bytes_max = bytes;
+    c->memory_is_given = true;
     return CONFIG_RUN;
 }
 
@@ -297,6 +299,7 @@ enum option_key {
     KEY_PLAIN,
     KEY_MEMORY,
     KEY_FILE,
+    KEY_CHECK,
     KEY_PRINT,
     KEY_VERSION,
     KEY_HELP
@@ -310,6 +313,7 @@ static const struct option options[] = {
     {"plaintext", no_argument, NULL, KEY_PLAIN},
     {"max-memory", required_argument, NULL, KEY_MEMORY},
     {"config", required_argument, NULL, KEY_FILE},
+    {"check", required_argument, NULL, KEY_CHECK},
     {"print-config", no_argument, NULL, KEY_PRINT},
     {"version", no_argument, NULL, KEY_VERSION},
     {"help", no_argument, NULL, KEY_HELP},
@@ -335,6 +339,9 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
         return CONFIG_RUN;
     case KEY_TOKENS:
         c->token_file = argument;
+        return CONFIG_RUN;
+    case KEY_CHECK:
+        c->check_dir = argument;
         return CONFIG_RUN;
     case KEY_PRINT:
         print_settings();
@@ -380,6 +387,8 @@ enum config_verdict config_read(int argc, char **argv, struct config *ret)
         v = take_option(ret, key, optarg);
     if (v == CONFIG_RUN && optind < argc)
         v = say(CONFIG_MISUSED, "\"%s\" is not an option", argv[optind]);
+    if (v == CONFIG_RUN && ret->check_dir != NULL)
+        return CONFIG_CHECK;
     if (v == CONFIG_RUN)
         v = add_inherited(ret);
     if (v == CONFIG_RUN && ret->listen_count == 0)

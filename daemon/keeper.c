@@ -85,6 +85,18 @@ enum err keeper_admits(const struct keeper *k, struct why *why)
     return ERR_OK;
 }
 
+enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why)
+{
+    size_t mark = redo_mark(&k->open);
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < count && e == ERR_OK; i++)
+        e = redo_note_setting(&k->open, kept[i].name, kept[i].json, why);
+    if (e != ERR_OK)
+        redo_cut(&k->open, mark);
+    return e;
+}
+
 /* ---- handing over ---- */
 
 static void hand_over(struct keeper *k)

@@ -47,4 +47,6 @@ void keeper_destroy(struct keeper **k);
 struct edge_durability keeper_durability(struct keeper *k);
 /* May a change be made now? ERR_DISK_FULL, ERR_NOMEM, ERR_STORE. */
 enum err keeper_admits(const struct keeper *k, struct why *why);
+/* These settings are to survive: they are in the next commit, as if they had been changes of the heap. ERR_NOMEM: none is. */
+enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why);
 bool keeper_is_behind(const struct keeper *k);

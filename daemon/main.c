@@ -7,6 +7,7 @@
  */
 #include "api/config.h"
 #include "api/json_mem.h"
+#include "api/persist.h"
 #include "daemon/collector.h"
 #include "daemon/config.h"
 #include "daemon/keeper.h"
@@ -15,7 +16,9 @@
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/tokens.h"
+#include "daemon/verify.h"
 #include "daemon/world.h"
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -101,6 +104,7 @@ static enum err make_service(struct heapd *d)
 
     if ((e = make_keeper(d)) != ERR_OK)
         return e;
+    d->world.survives = d->keeper != NULL;
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
                         &d->api)))
         return e;
@@ -161,7 +165,7 @@ static bool open_store(struct heapd *d)
 
     if (d->config.data_dir == NULL)
         return true;
-    if (store_open(&engine_sqlite, d->config.data_dir, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
+    if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
         return true;
     log_line(LOG_ERROR, "%s", why.text);
     return false;
@@ -173,6 +177,23 @@ static void on_store_failed(void *ctx)
 
     d->failed = true;
     server_stop(d->server);
+}
+
+static void on_progress(void *ctx)
+{
+    const struct heapd *d = ctx;
+    struct recovery_count c;
+
+    recovery_count(d->recovery, &c);
+    log_line(LOG_INFO, "recovery: %u %%, %" PRIu64 " objects", c.pct, c.objects);
+}
+
+static void say_recovered(const struct heapd *d)
+{
+    struct recovery_count c;
+
+    recovery_count(d->recovery, &c);
+    log_line(LOG_INFO, "recovery: %" PRIu64 " objects and %" PRIu64 " bytes of changes in %.2f s", c.objects, c.log_bytes, c.seconds);
 }
 
 /* What was kept is there: what changes from now on is kept. */
@@ -187,6 +208,23 @@ static void on_loaded(void *ctx)
     on_store_failed(d);
 }
 
+static void say_left_out(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    log_line(LOG_WARN, "a setting that was kept is left out: %s", sentence);
+}
+
+/* What was made to survive wins over the config file, and the command line over both. */
+static void put_back_settings(struct heapd *d)
+{
+    struct settings *s = &d->config.settings;
+    uint64_t asked = s->memory_bytes_max;
+
+    (void)persist_put_back(s, d->gc, recovery_settings(d->recovery), say_left_out, d);
+    if (d->config.memory_is_given)
+        s->memory_bytes_max = asked;
+}
+
 static void on_recovered(void *ctx, enum err e, const char *sentence)
 {
     struct heapd *d = ctx;
@@ -196,6 +234,8 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
         on_store_failed(d);
         return;
     }
+    say_recovered(d);
+    put_back_settings(d);
     d->world.recovery = NULL;
     d->world.keeper = d->keeper;
     api_apply_settings(d->api);
@@ -222,6 +262,7 @@ static bool begin_recovery(struct heapd *d)
         .gc = d->gc,
         .sessions = d->sessions,
         .store = d->store,
+        .on_progress = on_progress,
         .on_loaded = on_loaded,
         .on_done = on_recovered,
         .ctx = d,
@@ -382,6 +423,8 @@ int main(int argc, char **argv)
     enum config_verdict asked = config_read(argc, argv, &d.config);
     bool served;
 
+    if (asked == CONFIG_CHECK)
+        return verify_store(d.config.check_dir);
     if (asked != CONFIG_RUN)
         return status_of[asked];
     mem_settle();

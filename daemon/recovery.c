@@ -5,18 +5,16 @@
  */
 #include "daemon/recovery.h"
 #include "daemon/clock.h"
-#include "daemon/log.h"
 #include "gc/gc.h"
 #include "heap/base/check.h"
 #include "heap/restore.h"
 #include "heap/root.h"
 #include "heap/weak.h"
-#include <inttypes.h>
 
 #define RECOVERY_MAGIC 0x5ec0f001u
 #define STEP_US 20000 /* then the loop has a turn: who asks whether it is ready is answered */
 #define STEP_UNITS 4096
-#define SAY_MS 1000
+#define TELL_MS 1000
 
 enum recovery_state { RECOVERY_LOAD, RECOVERY_RELEASE, RECOVERY_FREEZE, RECOVERY_THAW, RECOVERY_OVER };
 
@@ -28,7 +26,7 @@ struct recovery {
     uint64_t objects, contents, log_bytes; /* that are back */
     slot_t cursor;
     uint64_t ticket;
-    uint64_t began_us, said_us;
+    uint64_t began_us, told_us;
     uv_idle_t idle;
 };
 
@@ -40,12 +38,25 @@ static struct recovery *recovery_of(void *data)
     return r;
 }
 
-unsigned recovery_pct(const struct recovery *r)
+static unsigned percent(const struct recovery *r)
 {
     const struct engine_facts *f = store_facts(r->world.store);
     uint64_t all = 2 * f->objects + f->log_bytes / 64 + 1, done = r->objects + r->contents + r->log_bytes / 64;
 
     return r->state > RECOVERY_LOAD || done >= all ? 99 : (unsigned)(done * 100 / all);
+}
+
+void recovery_count(const struct recovery *r, struct recovery_count *ret)
+{
+    *ret = (struct recovery_count){.pct = percent(r),
+                                   .objects = r->objects,
+                                   .log_bytes = r->log_bytes,
+                                   .seconds = (double)(clock_us() - r->began_us) / 1e6};
+}
+
+struct json_t *recovery_settings(const struct recovery *r)
+{
+    return r->reader.settings;
 }
 
 /* ---- what is kept, one after another ---- */
@@ -128,6 +139,8 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
         return put_session(r, i, why);
     case ITEM_HOLD:
         return session_hold(r->world.sessions, i->session, i->id, why);
+    case ITEM_SETTING:
+        return redo_put_setting(&r->reader, i->text, i->value, why);
     case ITEM_LINES:
         return apply_lines(r, i->text, why);
     case ITEM_END:
@@ -138,14 +151,14 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
 
 /* ---- steps ---- */
 
-static void say_progress(struct recovery *r)
+static void tell_progress(struct recovery *r)
 {
     uint64_t now = clock_us();
 
-    if (now - r->said_us < SAY_MS * 1000)
+    if (now - r->told_us < TELL_MS * 1000)
         return;
-    r->said_us = now;
-    log_line(LOG_INFO, "recovery: %u %%, %" PRIu64 " objects", recovery_pct(r), r->objects);
+    r->told_us = now;
+    r->world.on_progress(r->world.ctx);
 }
 
 static enum err load_some(struct recovery *r, struct why *why)
@@ -166,7 +179,7 @@ static enum err load_some(struct recovery *r, struct why *why)
         if ((e = put_item(r, &item, why)) != ERR_OK)
             return e == ERR_NOMEM ? e : ERR_STORE;
     }
-    say_progress(r);
+    tell_progress(r);
     return ERR_OK;
 }
 
@@ -211,9 +224,6 @@ static void on_idle(uv_idle_t *idle)
     if (e == ERR_OK && r->state != RECOVERY_OVER)
         return;
     uv_idle_stop(idle);
-    if (e == ERR_OK)
-        log_line(LOG_INFO, "recovery: %" PRIu64 " objects and %" PRIu64 " bytes of changes in %.2f s", r->objects, r->log_bytes,
-                 (double)(clock_us() - r->began_us) / 1e6);
     r->world.on_done(r->world.ctx, e, why.text);
 }
 
@@ -228,12 +238,14 @@ enum err recovery_create(const struct recovery_world *world, struct recovery **r
         return why_set(why, ERR_NOMEM, "no memory to begin the recovery");
     r->magic = RECOVERY_MAGIC;
     r->world = *world;
-    r->began_us = r->said_us = clock_us();
+    r->began_us = r->told_us = clock_us();
     r->reader = (struct redo_reader){.heap = world->heap, .sessions = world->sessions, .mem = world->mem, .now_ms = uv_now(world->loop),
                                      .get_bytes = get_bytes, .ctx = r};
     CHECK(uv_idle_init(world->loop, &r->idle) == 0);
     r->idle.data = r;
     *ret = r;
+    if ((r->reader.settings = json_object()) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin the recovery");
     if ((e = heap_restore_begin(world->heap, store_facts(world->store)->pool_end, why)) != ERR_OK)
         return e == ERR_NOMEM ? e : ERR_STORE;
     session_raise_ids(world->sessions, store_facts(world->store)->last_session);
@@ -254,6 +266,7 @@ void recovery_destroy(struct recovery **at)
     if (r == NULL)
         return;
     CHECK_IS(r, RECOVERY_MAGIC);
+    json_decref(r->reader.settings);
     r->magic = 0;
     mem_free(r->world.mem, r, sizeof *r);
 }

@@ -17,6 +17,7 @@ struct recovery_world {
     struct gc *gc;
     struct session_set *sessions;
     struct store *store;
+    void (*on_progress)(void *ctx);                  /* once a second while it loads */
     void (*on_loaded)(void *ctx); /* all that was kept is there: from now on changes have to be kept */
     void (*on_done)(void *ctx, enum err e, const char *sentence); /* it is over: ERR_STORE, ERR_NOMEM: it failed */
     void *ctx;
@@ -24,8 +25,17 @@ struct recovery_world {
 
 /* Begins at once, and goes on as the loop runs. ERR_NOMEM, ERR_STORE. */
 enum err recovery_create(const struct recovery_world *world, struct recovery **ret, struct why *why);
-/* From 0 to 100. */
-unsigned recovery_pct(const struct recovery *r);
+
+/* How far it is. */
+struct recovery_count {
+    unsigned pct; /* from 0 to 100 */
+    uint64_t objects, log_bytes;
+    double seconds;
+};
+
+/* The settings that were kept, by name, once all is loaded: an object, borrowed. */
+struct json_t *recovery_settings(const struct recovery *r);
+void recovery_count(const struct recovery *r, struct recovery_count *ret);
 /* Its handle; recovery_destroy() when the loop has run its callback. */
 void recovery_close(struct recovery *r);
 void recovery_destroy(struct recovery **r);

@@ -139,8 +139,11 @@ static void settings_changed(void *ctx)
 
 static struct slice progress(struct world *w)
 {
-    int len = snprintf(w->progress, sizeof(w->progress), "recovering: %u %% of the heap is back", recovery_pct(w->recovery));
+    struct recovery_count c;
+    int len;
 
+    recovery_count(w->recovery, &c);
+    len = snprintf(w->progress, sizeof(w->progress), "recovering: %u %% of the heap is back", c.pct);
     return (struct slice){w->progress, (size_t)len};
 }
 
@@ -192,6 +195,11 @@ static bool behind(void *ctx)
     return w->keeper != NULL && keeper_is_behind(w->keeper);
 }
 
+static enum err keep(void *ctx, const struct api_kept *kept, size_t count, struct why *why)
+{
+    return keeper_keep_settings(world_of(ctx)->keeper, kept, count, why);
+}
+
 static void run_aside(void *ctx, struct aside *a)
 {
     asides_add(&world_of(ctx)->asides, a);
@@ -226,5 +234,6 @@ struct api_world world_for_api(struct world *w)
         .run_aside = run_aside,
         .admits = admits,
         .behind = behind,
+        .keep = w->survives ? keep : NULL,
     };
 }

@@ -14,7 +14,8 @@ struct world {
     uint32_t magic;
     uv_loop_t *loop;
     struct server *server;       /* set once there is one */
-    const struct keeper *keeper; /* the same; NULL: nothing survives */
+    bool survives;               /* with --data; before world_for_api() */
+    struct keeper *keeper;       /* then, once what was kept is back */
     const struct recovery *recovery; /* while what was kept is being put back */
     const struct mem *edge_mem;  /* of connections */
     double start_unix_s;

@@ -42,7 +42,7 @@ struct engine_commit {
 
 /* What is kept, one after another in this order. */
 enum engine_item_kind {
-    ITEM_POOL, ITEM_OBJECT, ITEM_CONTENTS, ITEM_ROOT, ITEM_WEAK, ITEM_SESSION, ITEM_HOLD,
+    ITEM_POOL, ITEM_OBJECT, ITEM_CONTENTS, ITEM_ROOT, ITEM_WEAK, ITEM_SESSION, ITEM_HOLD, ITEM_SETTING,
     ITEM_LINES, /* changes that were not folded: whole lines */
     ITEM_END
 };
@@ -51,6 +51,7 @@ struct engine_item {
     enum engine_item_kind kind;
     obj_id id;                 /* OBJECT, CONTENTS, ROOT, WEAK, HOLD */
     struct slice text;         /* the contents, or some of them; names; LINES; a session's label */
+    struct slice value;        /* SETTING: JSON */
     struct slice class, site;  /* OBJECT ... */
     char first_of_value;
     struct slice token;        /* SESSION ... */
@@ -63,7 +64,7 @@ struct engine_item {
 struct engine_ops {
     const char *name;
     /* Open what is in a directory, made if it is not there; nobody else has it then. `mem` is the engine's alone. ERR_BUSY:
-     * somebody has; ERR_STORE, ERR_NOMEM. `read_only`: for a look at it. */
+     * somebody has; ERR_STORE, ERR_NOMEM. `read_only`: for a look at it: what is there stays as it is, byte by byte. */
     enum err (*open)(const char *dir, bool read_only, struct mem *mem, struct engine **ret, struct why *why);
     void (*close)(struct engine **e);
 

@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
 #define CACHE_KIB 8192
 #define WAL_PAGES 4096 /* 16 MiB of WAL, then it is begun again */
 
-/* Documented in deploy/SCHEMA.md. */
-static const char schema[] =
+/* From each version, which is PRAGMA user_version, to the next: the last is what deploy/SCHEMA.md documents. */
+static const char *const upgrades[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE log (number INTEGER PRIMARY KEY, commit_number INTEGER NOT NULL, pool_end INTEGER NOT NULL,"
     "  last_session INTEGER NOT NULL, lines TEXT NOT NULL);"
@@ -34,8 +34,10 @@ static const char schema[] =
     "CREATE TABLE roots (name TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE weak (name TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE sessions (number INTEGER PRIMARY KEY, ttl REAL NOT NULL, label TEXT NOT NULL, token TEXT NOT NULL);"
-    "CREATE TABLE holds (session INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (session, id)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE holds (session INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (session, id)) WITHOUT ROWID;",
+    /* 2: settings survive */
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
+};
 
 static const char *const sql[STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -73,6 +75,8 @@ static const char *const sql[STATEMENTS] = {
                      " turn_end = CASE WHEN turn_base = excluded.turn_base THEN turn_end ELSE excluded.turn_end END,"
                      " cell_words = excluded.cell_words, turn_base = excluded.turn_base",
     [SQL_RAISE_POOL] = "UPDATE pools SET turn_end = max(turn_end, ?2) WHERE number = ?1",
+    [SQL_PUT_SETTING] = "INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)",
+    [SQL_DELETE_SETTING] = "DELETE FROM settings WHERE name = ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",
     [SQL_ALL_OBJECTS] = "SELECT id, class, ifnull(site, ''), substr(value, 1, 1) FROM objects ORDER BY slot",
@@ -82,6 +86,7 @@ static const char *const sql[STATEMENTS] = {
     [SQL_ALL_WEAK] = "SELECT name, id FROM weak",
     [SQL_ALL_SESSIONS] = "SELECT number, ttl, label, token FROM sessions",
     [SQL_ALL_HOLDS] = "SELECT session, id FROM holds",
+    [SQL_ALL_SETTINGS] = "SELECT name, value FROM settings",
 };
 
 /* ---- statements ---- */
@@ -344,12 +349,22 @@ static enum err tidy(struct engine *e, struct why *why)
 
 /* ---- checking ---- */
 
-static size_t check(struct engine *e, void (*broken)(void *ctx, const char *sentence), void *ctx)
+/* Each answers a sentence a row for what is wrong, or "ok". What is missing is found by whoever puts the heap back; this
+ * is what is too much. Bytes are written with their commit, so they may be those of an object that is still in the log. */
+static const char *const checks[] = {
+    "PRAGMA integrity_check",
+    "SELECT 'the blocks of slot ' || slot || ' belong to no object' FROM (SELECT DISTINCT slot FROM blocks) b"
+    " WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.slot = b.slot AND length(o.value) = 1) LIMIT 100",
+    "SELECT 'the bytes of ' || id || ' belong to no object' FROM bytes b WHERE NOT EXISTS (SELECT 1 FROM log) AND NOT EXISTS"
+    " (SELECT 1 FROM objects o WHERE o.slot = b.id & 536870911 AND o.turn = b.id >> 29 AND o.value = 'null') LIMIT 100",
+};
+
+static size_t check_one(struct engine *e, const char *query, void (*broken)(void *ctx, const char *sentence), void *ctx)
 {
     sqlite3_stmt *s;
     size_t count = 0;
 
-    if (sqlite3_prepare_v2(e->db, "PRAGMA integrity_check", -1, &s, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(e->db, query, -1, &s, NULL) != SQLITE_OK) {
         broken(ctx, sqlite3_errmsg(e->db));
         return 1;
     }
@@ -368,12 +383,33 @@ static size_t check(struct engine *e, void (*broken)(void *ctx, const char *sent
     return count;
 }
 
+/* Of a file that is damaged nothing else is believed. */
+static size_t check(struct engine *e, void (*broken)(void *ctx, const char *sentence), void *ctx)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(checks) && (i != 1 || count == 0); i++)
+        count += check_one(e, checks[i], broken, ctx);
+    return count;
+}
+
 /* ---- opening ---- */
 
-static enum err take_directory(struct engine *e, const char *dir, bool read_only, struct why *why)
+static bool is_there(const char *dir, const char *name, struct stat *ret)
 {
     char path[4096];
 
+    return (size_t)snprintf(path, sizeof path, "%s/%s", dir, name) < sizeof path && stat(path, ret) == 0;
+}
+
+/* Whoever only looks makes nothing but the file that says he does. */
+static enum err take_directory(struct engine *e, const char *dir, bool read_only, struct why *why)
+{
+    struct stat about;
+    char path[4096];
+
+    if (read_only && !is_there(dir, "heap.db", &about))
+        return why_set(why, ERR_STORE, "there is no store in %s (heap.db: %s)", dir, strerror(errno));
     if (!read_only && mkdir(dir, 0700) != 0 && errno != EEXIST)
         return why_set(why, ERR_STORE, "%s cannot be made: %s", dir, strerror(errno));
     if ((size_t)snprintf(path, sizeof path, "%s/lock", dir) >= sizeof path)
@@ -382,7 +418,8 @@ static enum err take_directory(struct engine *e, const char *dir, bool read_only
     if (e->lock < 0)
         return why_set(why, ERR_STORE, "%s cannot be opened: %s", path, strerror(errno));
     if (flock(e->lock, LOCK_EX | LOCK_NB) != 0)
-        return why_set(why, ERR_BUSY, "%s is in use by another heapd: stop that one, or give this one a directory of its own", dir);
+        return why_set(why, ERR_BUSY, "%s is in use by another heapd: %s", dir,
+                       read_only ? "stop that one first" : "stop that one, or give this one a directory of its own");
     return ERR_OK;
 }
 
@@ -402,14 +439,26 @@ static enum err open_database(struct engine *e, const char *dir, bool read_only,
     return code == SQLITE_OK ? ERR_OK : why_set(why, ERR_STORE, "%s cannot be opened: %s", path, sqlite3_errmsg(e->db));
 }
 
-static enum err set_up(struct engine *e, struct why *why)
+/* SQLite moves what is in the WAL into the database when it closes. A WAL without anything in it may go: there was none before
+ * this connection made it. */
+static void leave_wal(struct engine *e, const char *dir)
+{
+    struct stat about;
+    bool some = is_there(dir, "heap.db-wal", &about) && about.st_size > 0;
+
+    sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)some, NULL);
+}
+
+static enum err set_up(struct engine *e, const char *dir, bool read_only, struct why *why)
 {
     char pragmas[256];
 
+    if (read_only)
+        leave_wal(e, dir);
     snprintf(pragmas, sizeof pragmas,
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d;"
+             "PRAGMA %s; PRAGMA synchronous = FULL; PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d;"
              "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON",
-             CACHE_KIB, WAL_PAGES);
+             read_only ? "query_only = ON" : "journal_mode = WAL", CACHE_KIB, WAL_PAGES);
     if (sqlite3_exec(e->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
         return sql_error(e, "the database cannot be used", why);
     e->synced = true;
@@ -426,24 +475,40 @@ static enum err user_version(struct engine *e, int *ret, struct why *why)
     return well ? ERR_OK : sql_error(e, "PRAGMA user_version", why);
 }
 
-/* There is one version so far: an empty database gets it. */
-static enum err make_schema(struct engine *e, struct why *why)
+static enum err run_upgrade(struct engine *e, struct why *why)
 {
-    int version;
-    enum err err = user_version(e, &version, why);
+    char set_version[64];
+
+    snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", e->version + 1);
+    if (sqlite3_exec(e->db, upgrades[e->version], NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(e->db, set_version, NULL, NULL, NULL) != SQLITE_OK)
+        return sql_error(e, "making the tables", why);
+    e->version++;
+    return ERR_OK;
+}
+
+/* All or nothing, and from the beginning in a database that is empty. */
+static enum err upgrade(struct engine *e, struct why *why)
+{
+    enum err err = sql_run(e, SQL_BEGIN, why);
+
+    while (err == ERR_OK && e->version < SCHEMA_VERSION)
+        err = run_upgrade(e, why);
+    return err == ERR_OK ? sql_run(e, SQL_COMMIT, why) : undo(e, err, why);
+}
+
+static enum err make_schema(struct engine *e, bool read_only, struct why *why)
+{
+    enum err err = user_version(e, &e->version, why);
 
     if (err != ERR_OK)
         return err;
-    if (version > SCHEMA_VERSION)
-        return why_set(why, ERR_STORE, "the data is of version %d and this heapd knows %d: it was written by a newer one", version,
-                       SCHEMA_VERSION);
-    if (version == SCHEMA_VERSION)
-        return ERR_OK;
-    if ((err = sql_run(e, SQL_BEGIN, why)) != ERR_OK)
-        return err;
-    if (sqlite3_exec(e->db, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return undo(e, sql_error(e, "making the tables", why), why);
-    return sql_run(e, SQL_COMMIT, why);
+    if (read_only && e->version == 0)
+        return why_set(why, ERR_STORE, "the database is empty");
+    if (e->version < 0 || e->version > SCHEMA_VERSION)
+        return why_set(why, ERR_STORE, "the data is of version %d and this heapd knows %d: it was written by a newer one",
+                       e->version, SCHEMA_VERSION);
+    return e->version == SCHEMA_VERSION || read_only ? ERR_OK : upgrade(e, why);
 }
 
 static void close_engine(struct engine **at)
@@ -475,7 +540,7 @@ static enum err open_engine(const char *dir, bool read_only, struct mem *mem, st
     e->mem = mem;
     e->lock = -1;
     if ((err = take_directory(e, dir, read_only, why)) || (err = open_database(e, dir, read_only, why)) ||
-        (err = set_up(e, why)) || (err = make_schema(e, why))) {
+        (err = set_up(e, dir, read_only, why)) || (err = make_schema(e, read_only, why))) {
         close_engine(&e);
         return err;
     }

@@ -554,6 +554,21 @@ static enum err fold_dead(struct folding *f)
     return err;
 }
 
+static enum err fold_setting(struct folding *f)
+{
+    bool gone = slice_is(f->line->arg[1], "null");
+    sqlite3_stmt *s = sql_take(f->engine, gone ? SQL_DELETE_SETTING : SQL_PUT_SETTING);
+    enum err err;
+
+    if (s == NULL)
+        return sql_error(f->engine, "writing a setting", f->why);
+    if ((err = bind_string(f, s, 1, f->line->arg[0])) != ERR_OK)
+        return err;
+    if (!gone)
+        sql_bind(s, 2, f->line->arg[1]);
+    return sql_do(f->engine, s, f->why);
+}
+
 /* ---- lines ---- */
 
 static enum err fold_line(struct folding *f, struct slice text)
@@ -563,7 +578,7 @@ static enum err fold_line(struct folding *f, struct slice text)
         [REDO_PUT] = fold_change,  [REDO_CUT] = fold_change,    [REDO_BYTES] = fold_bytes,  [REDO_ROOT] = fold_name,
         [REDO_UNROOT] = fold_name, [REDO_WEAK] = fold_name,     [REDO_UNWEAK] = fold_name,  [REDO_SESSION] = fold_session,
         [REDO_END] = fold_end,     [REDO_HOLD] = fold_hold,     [REDO_DROP] = fold_drop,    [REDO_POOL] = fold_pool,
-        [REDO_DEAD] = fold_dead,
+        [REDO_DEAD] = fold_dead,   [REDO_SETTING] = fold_setting,
     };
     struct redo_line line;
     enum err err = redo_split(text, &line, f->why);

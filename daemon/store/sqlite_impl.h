@@ -22,8 +22,8 @@ enum statement {
     SQL_PUT_BLOCK, SQL_GET_BLOCKS, SQL_DELETE_BLOCK, SQL_DELETE_BLOCKS,
     SQL_PUT_ROOT, SQL_DELETE_ROOT, SQL_PUT_WEAK, SQL_DELETE_WEAK,
     SQL_PUT_SESSION, SQL_DELETE_SESSION, SQL_PUT_HOLD, SQL_DELETE_HOLD, SQL_DELETE_HOLDS,
-    SQL_PUT_POOL, SQL_RAISE_POOL, SQL_UNQUOTE,
-    SQL_ALL_POOLS, SQL_ALL_OBJECTS, SQL_ALL_CONTENTS, SQL_ALL_ROOTS, SQL_ALL_WEAK, SQL_ALL_SESSIONS, SQL_ALL_HOLDS,
+    SQL_PUT_POOL, SQL_RAISE_POOL, SQL_UNQUOTE, SQL_PUT_SETTING, SQL_DELETE_SETTING,
+    SQL_ALL_POOLS, SQL_ALL_OBJECTS, SQL_ALL_CONTENTS, SQL_ALL_ROOTS, SQL_ALL_WEAK, SQL_ALL_SESSIONS, SQL_ALL_HOLDS, SQL_ALL_SETTINGS,
     STATEMENTS
 };
 
@@ -39,6 +39,7 @@ struct engine {
     sqlite3_stmt *load;            /* ... and where it stands; NULL: it begins */
     struct fold *fold;
     bool synced;                   /* what `PRAGMA synchronous` says now: FULL */
+    int version;                   /* of the schema: older ones are only looked at */
 };
 
 /* The sentence that SQLite has for its error, and ours for it: ERR_NOMEM, ERR_DISK_FULL, ERR_BUSY, ERR_STORE. */

@@ -4,7 +4,7 @@
 static const enum statement statement_of[ITEM_END] = {
     [ITEM_POOL] = SQL_ALL_POOLS,       [ITEM_OBJECT] = SQL_ALL_OBJECTS, [ITEM_CONTENTS] = SQL_ALL_CONTENTS,
     [ITEM_ROOT] = SQL_ALL_ROOTS,       [ITEM_WEAK] = SQL_ALL_WEAK,      [ITEM_SESSION] = SQL_ALL_SESSIONS,
-    [ITEM_HOLD] = SQL_ALL_HOLDS,       [ITEM_LINES] = SQL_LINES_FROM,
+    [ITEM_HOLD] = SQL_ALL_HOLDS,       [ITEM_SETTING] = SQL_ALL_SETTINGS, [ITEM_LINES] = SQL_LINES_FROM,
 };
 
 static void stop(struct engine *e)
@@ -73,12 +73,22 @@ static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_
         ret->session = u32_at(s, 0);
         ret->id = id_at(s, 1);
         break;
+    case ITEM_SETTING:
+        ret->text = sql_text(s, 0);
+        ret->value = sql_text(s, 1);
+        break;
     case ITEM_LINES:
         ret->text = sql_text(s, 2);
         break;
     case ITEM_END:
         break;
     }
+}
+
+/* An older schema, which is only looked at, does not have every table. */
+static bool has_table(const struct engine *e, enum engine_item_kind kind)
+{
+    return kind != ITEM_SETTING || e->version >= 2;
 }
 
 static enum err begin(struct engine *e, struct why *why)
@@ -98,6 +108,10 @@ enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why)
     while (e->loading != ITEM_END) {
         int code;
 
+        if (!has_table(e, e->loading)) {
+            e->loading++;
+            continue;
+        }
         if (e->load == NULL && (err = begin(e, why)) != ERR_OK)
             return err;
         if ((code = sqlite3_step(e->load)) == SQLITE_ROW) {

@@ -282,7 +282,12 @@ enum err store_get_bytes(struct store *s, obj_id id, struct mem *mem, struct pay
     return s->ops->get_bytes(s->engine, id, mem, ret, why);
 }
 
-enum err store_open(const struct engine_ops *ops, const char *dir, struct store **ret, struct why *why)
+size_t store_check(struct store *s, void (*broken)(void *ctx, const char *sentence), void *ctx)
+{
+    return s->ops->check(s->engine, broken, ctx);
+}
+
+enum err store_open(const struct engine_ops *ops, const char *dir, bool read_only, struct store **ret, struct why *why)
 {
     struct mem own;
     struct store *s;
@@ -296,7 +301,7 @@ enum err store_open(const struct engine_ops *ops, const char *dir, struct store 
     s->own = own;
     mem_init(&s->mem, 0);
     CHECK(uv_mutex_init(&s->lock) == 0 && uv_cond_init(&s->work) == 0);
-    if ((e = ops->open(dir, false, &s->mem, &s->engine, why)) || (e = ops->facts(s->engine, &s->facts, why))) {
+    if ((e = ops->open(dir, read_only, &s->mem, &s->engine, why)) || (e = ops->facts(s->engine, &s->facts, why))) {
         store_destroy(&s);
         return e;
     }

@@ -22,8 +22,8 @@
 
 struct store;
 
-/* ERR_BUSY, ERR_STORE, ERR_NOMEM. */
-enum err store_open(const struct engine_ops *ops, const char *dir, struct store **ret, struct why *why);
+/* ERR_BUSY, ERR_STORE, ERR_NOMEM. `read_only`: for a look; it is not started. */
+enum err store_open(const struct engine_ops *ops, const char *dir, bool read_only, struct store **ret, struct why *why);
 /* After store_stop(), if it was started. */
 void store_destroy(struct store **s);
 
@@ -32,6 +32,8 @@ const struct engine_facts *store_facts(const struct store *s);
 enum err store_set_instance(struct store *s, const char *instance, struct why *why);
 enum err store_load(struct store *s, struct engine_item *ret, struct why *why);
 enum err store_get_bytes(struct store *s, obj_id id, struct mem *mem, struct payload **ret, struct why *why);
+/* A sentence for each thing that is not as it should be; how many. O(what is kept). */
+size_t store_check(struct store *s, void (*broken)(void *ctx, const char *sentence), void *ctx);
 
 /* How a commit ended: OK, DISK_FULL (nothing has changed: commit it again), else the store is only to be stopped. */
 typedef void (*store_done)(void *ctx, enum err e, const char *sentence);

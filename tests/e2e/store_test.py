@@ -3,11 +3,17 @@ store_test.py - what tests of --data need: a directory, and heapds that begin an
 """
 import signal
 import sqlite3
+import subprocess
 import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from heapd_test import Client, Daemon, HeapdTest, eventually
+from heapd_test import WAIT, Client, Daemon, HeapdTest, command, eventually
+
+
+def run_heapd(*options):
+    """A heapd that ends by itself: what it said and how it ended."""
+    return subprocess.run([*command(), *options], capture_output=True, text=True, timeout=WAIT * 4)
 
 
 class StoreTest(HeapdTest):
@@ -54,6 +60,11 @@ class StoreTest(HeapdTest):
     def sql(self, query, *args):
         with closing(sqlite3.connect(self.data / "heap.db", timeout=10)) as db:
             return db.execute(query, args).fetchall()
+
+    def sql_write(self, query, *args):
+        """While no heapd runs on it."""
+        with closing(sqlite3.connect(self.data / "heap.db")) as db, db:
+            self.assertNotEqual(db.execute(query, args).rowcount, 0)
 
     def fold(self):
         """Until all that was committed is in the tables: it happens when nothing else does."""

@@ -110,7 +110,18 @@ static void fake_run_aside(void *ctx, struct aside *a)
 
 static void open_world(struct world *w)
 {
-    struct api_world fake = {w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process, fake_run_aside, NULL, NULL};
+    struct api_world fake = {
+        .ctx = w,
+        .now_ms = fake_now,
+        .random_bytes = fake_random,
+        .rss_bytes = fake_rss,
+        .memory = fake_memory,
+        .pauses = fake_pauses,
+        .settings_changed = fake_settings_changed,
+        .ready = fake_ready,
+        .process = fake_process,
+        .run_aside = fake_run_aside,
+    };
 
     *w = (struct world){.now_ms = 1000};
     mem_init(&w->mem, 0);

@@ -26,6 +26,7 @@ struct world {
     uint64_t random;
     bool holds_asides;
     struct aside *asides, **asides_last; /* those held */
+    void *own;         /* of the test */
     size_t feed_bytes; /* how many bytes of a body come at once */
     /* the last answer */
     int status;
@@ -128,8 +129,17 @@ static inline struct world *world_new(void)
     ck_assert_int_eq(session_set_create(w->heap, &w->sessions), ERR_OK);
 
     struct api_world fake = {
-        w, fake_now, fake_random, fake_rss, fake_memory, fake_pauses, fake_settings_changed, fake_ready, fake_process,
-        fake_run_aside, NULL, NULL};
+        .ctx = w,
+        .now_ms = fake_now,
+        .random_bytes = fake_random,
+        .rss_bytes = fake_rss,
+        .memory = fake_memory,
+        .pauses = fake_pauses,
+        .settings_changed = fake_settings_changed,
+        .ready = fake_ready,
+        .process = fake_process,
+        .run_aside = fake_run_aside,
+    };
 
     ck_assert_int_eq(api_create(&w->mem, w->heap, w->gc, w->sessions, &w->settings, fake, "i1", &w->api),
                      ERR_OK);
