@@ -246,11 +246,8 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
 /* Limits are for what comes, not for what was there. */
 static void lift_limits(struct heapd *d)
 {
-    static const struct session_limits none = {
-        .sessions_max = UINT32_MAX - 1, .holds_max = UINT32_MAX - 1, .default_holds_max = UINT32_MAX - 1};
-
     mem_set_max(&d->mem, 0);
-    session_set_limits(d->sessions, &none);
+    session_set_limits(d->sessions, &session_no_limits);
 }
 
 static bool begin_recovery(struct heapd *d)

@@ -43,6 +43,10 @@ struct session_limits {
     uint64_t bytes_max, default_bytes_max; /* 0: none */
 };
 
+/* None to speak of: limits are for what comes, not for what was there. */
+static const struct session_limits session_no_limits = {
+    .sessions_max = UINT32_MAX - 1, .holds_max = UINT32_MAX - 1, .default_holds_max = UINT32_MAX - 1};
+
 enum err session_set_create(struct heap *h, struct session_set **ret);
 /* Releases every hold and sets *ss to NULL; a NULL *ss is fine. */
 void session_set_destroy(struct session_set **ss);
