@@ -104,7 +104,7 @@ static enum err make_service(struct heapd *d)
 
     if ((e = make_keeper(d)) != ERR_OK)
         return e;
-    d->world.survives = d->keeper != NULL;
+    d->world.data_dir = d->config.data_dir;
     session_set_limits(d->sessions, (uint32_t)settings->sessions_max,
                        (uint32_t)settings->holds_per_session_max);
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
