@@ -59,6 +59,14 @@ struct api_memory {
     uint64_t blocks_resident_bytes; /* what the C library has in memory for small blocks, used or not */
 };
 
+enum task_turn {
+    TASK_MORE,  /* has work: step again soon, after others had a turn */
+    TASK_INPUT, /* waits for the body */
+    TASK_WAIT,  /* waits for the collector or another task; step again after the collector ran */
+    TASK_ROOM,  /* waits until reply->body has been taken */
+    TASK_DONE,  /* the answer is whole */
+};
+
 /* Work that is done on another thread than the loop's, and so touches nothing but what belongs to it. Embedded in what
  * its owner allocates. */
 struct aside {
@@ -71,6 +79,18 @@ struct aside {
 struct api_kept {
     struct slice name;
     struct slice json; /* null: kept no longer */
+};
+
+/* A copy of what is kept, made by the world. */
+struct api_backup;
+struct api_backups {
+    void *ctx;
+    enum err (*begin)(void *ctx, struct api_backup **ret, struct why *why); /* ERR_BUSY, ERR_NOMEM */
+    /* Add what there is to `to`; *ret_bytes: how long all of it is, 0 while that is not known. ERR_NOMEM, ERR_DISK_FULL,
+     * ERR_STORE. */
+    enum err (*step)(void *ctx, struct api_backup *b, struct buf *to, uint64_t *ret_bytes, enum task_turn *ret_turn,
+                     struct why *why);
+    void (*end)(void *ctx, struct api_backup *b);
 };
 
 /* What only the daemon knows. All functions are called on the loop thread and never fail. */
@@ -94,6 +114,7 @@ struct api_world {
     /* Keep these settings: all of them or, ERR_NOMEM, none. The answer waits for the disk as one to a change of the heap
      * does. NULL: nothing outlives the process. */
     enum err (*keep)(void *ctx, const struct api_kept *kept, size_t count, struct why *why);
+    struct api_backups backups; /* functions NULL: nothing is kept */
 };
 
 /* `heap`, `gc`, `sessions`, `settings`, `mem` outlive the api. `instance` names this life of the ids (text
@@ -112,14 +133,6 @@ bool task_wants_body(const struct task *t);
 /* Hand over the next bytes of the body; `last`: that was all of it. Call with `last` exactly once, even for
  * a body of 0 bytes (with an empty slice). Bytes are copied or used before it returns. */
 void task_feed(struct task *t, struct slice bytes, bool last);
-
-enum task_turn {
-    TASK_MORE,  /* has work: step again soon, after others had a turn */
-    TASK_INPUT, /* waits for the body */
-    TASK_WAIT,  /* waits for the collector or another task; step again after the collector ran */
-    TASK_ROOM,  /* waits until reply->body has been taken */
-    TASK_DONE,  /* the answer is whole */
-};
 
 /* Work, about `units` of it (a unit is an op or an object). */
 enum task_turn task_step(struct task *t, size_t units);

@@ -26,5 +26,7 @@ handler get_gc, patch_gc, post_collect, put_freeze, delete_freeze, get_garbage, 
 handler get_heap, get_pools, get_classes, post_purge, post_validate;
 /* config.c */
 handler get_config, patch_config;
+/* backup.c */
+handler get_backup;
 /* ops.c, openapi.c */
 handler get_livez, get_readyz, get_metrics, get_openapi, get_problem, get_front;

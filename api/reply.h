@@ -13,6 +13,7 @@ struct reply {
     int status;
     const char *content_type;         /* static; NULL: no body */
     bool streaming;                   /* length unknown: the body keeps coming until the task is DONE */
+    uint64_t stream_bytes;            /* streaming: how much will have come by then, if that is known; else 0 */
     bool has_etag;
     uint64_t etag;                    /* sent as "%016x" in quotes */
     bool write;                       /* a write: Heapd-Durable is sent */

@@ -107,6 +107,8 @@ static const struct route table[] = {
     /* operation */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/config", get_config, "200", "verbose", "Every setting"},
     {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/config", patch_config, "200", "persist", "Change settings"},
+    {METHOD_GET, ACCESS_ADMIN, BODY_NONE, "/v1/backup", get_backup, "200", "",
+     "A consistent copy of the store, as a SQLite database; for admins, since the tokens of sessions are in it"},
     {METHOD_GET, ACCESS_OPEN, BODY_NONE, "/livez", get_livez, "200", "", "The process answers"},
     {METHOD_GET, ACCESS_OPEN, BODY_NONE, "/readyz", get_readyz, "200", "verbose", "The heap is served"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/metrics", get_metrics, "200", "", "Prometheus text"},
@@ -129,6 +131,7 @@ static const struct {
 } other_types[] = {
     {get_bytes, WIRE_TYPE_BYTES},
     {post_batch, WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
+    {get_backup, WIRE_TYPE_SQLITE},
     {get_metrics, "text/plain application/openmetrics-text"},
     {get_problem, "text/html"},
     {get_front, "text/plain"},

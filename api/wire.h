@@ -20,6 +20,7 @@
 #define WIRE_TYPE_PROBLEM "application/problem+json"
 #define WIRE_TYPE_NDJSON "application/x-ndjson"
 #define WIRE_TYPE_BYTES "application/octet-stream"
+#define WIRE_TYPE_SQLITE "application/vnd.sqlite3"
 
 #define WIRE_ID_MAX ((1ULL << 53) - 1) /* ids are exact in every JSON implementation */
 #define WIRE_NAME_BYTES_MAX 255        /* field, root, class, site names: 1 to 255 bytes, no NUL */

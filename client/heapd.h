@@ -82,6 +82,12 @@ enum heapd_result heapd_call(struct heapd *h, const char *method, const char *pa
                              struct heapd_problem *p);
 void heapd_reply_fini(struct heapd_reply *r);
 
+/* One GET whose answer may be too large to be kept: called with each part of the body as it comes; `total` is how long all of
+ * it is, 0 if that is not told. False ends it: HEAPD_BROKEN. HEAPD_OK: all of it has come. */
+typedef bool heapd_part_fn(void *arg, const void *data, size_t length, uint64_t total);
+enum heapd_result heapd_download(struct heapd *h, const char *path, heapd_part_fn *on_part, void *arg,
+                                 struct heapd_problem *p);
+
 /* `prefix` followed by `name`, percent-encoded: ("/v1/roots/", "a b") gives "/v1/roots/a%20b". To be freed
  * with free(); NULL without memory. */
 char *heapd_path(const char *prefix, const char *name);

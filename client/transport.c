@@ -244,6 +244,69 @@ enum heapd_result heapd_call(struct heapd *h, const char *method, const char *pa
     return r;
 }
 
+/* --- an answer that is not kept --- */
+
+struct download {
+    struct heapd *h;
+    heapd_part_fn *on_part;
+    void *arg;
+    struct text problem; /* the body of a refusal */
+};
+
+static long status_of(CURL *easy)
+{
+    long status = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static size_t on_part(char *data, size_t one, size_t length, void *arg)
+{
+    struct download *d = arg;
+    curl_off_t total = 0;
+
+    if (status_of(d->h->easy) >= 400)
+        return on_body(data, one, length, &d->problem);
+    curl_easy_getinfo(d->h->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+    return d->on_part(d->arg, data, length, total > 0 ? (uint64_t)total : 0) ? length : 0;
+}
+
+static enum heapd_result perform_download(struct download *d, struct heapd_problem *p)
+{
+    CURL *easy = d->h->easy;
+    CURLcode code;
+
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_part);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, d);
+    code = curl_easy_perform(easy);
+    if (d->problem.failed || !text_reserve(&d->problem, 0))
+        return problem_no_memory(p);
+    if (code != CURLE_OK)
+        return transport_failed(d->h, code, p);
+    if (status_of(easy) >= 400)
+        return problem_of_answer(p, (int)status_of(easy), text_string(&d->problem), d->problem.length);
+    return HEAPD_OK;
+}
+
+enum heapd_result heapd_download(struct heapd *h, const char *path, heapd_part_fn *each, void *arg,
+                                 struct heapd_problem *p)
+{
+    struct download d = {.h = h, .on_part = each, .arg = arg};
+    struct curl_slist *headers;
+    enum heapd_result r;
+
+    if ((r = transport_prepare(h, h->easy, path, p)) != HEAPD_OK)
+        return r;
+    if ((headers = transport_headers(h, NULL)) == NULL)
+        return problem_no_memory(p);
+    curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, headers);
+    r = perform_download(&d, p);
+    curl_slist_free_all(headers);
+    text_fini(&d.problem);
+    return r;
+}
+
 void heapd_reply_fini(struct heapd_reply *r)
 {
     free(r->body);

@@ -31,6 +31,7 @@ static const char usage[] =
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"
     "  --data DIR           keep the heap here, so that it survives a restart (default: nothing survives)\n"
     "  --check DIR          look through what is kept there, say what is broken, and end; changes nothing\n"
+    "  --restore FILE DIR   make DIR, new or empty, a store with what is in the backup FILE (GET /v1/backup), and end\n"
     "  --print-config       print every setting with its default, as a file for --config\n"
     "  --version, --help\n"
     "\n"
@@ -300,6 +301,7 @@ enum option_key {
     KEY_MEMORY,
     KEY_FILE,
     KEY_CHECK,
+    KEY_RESTORE,
     KEY_PRINT,
     KEY_VERSION,
     KEY_HELP
@@ -314,6 +316,7 @@ static const struct option options[] = {
     {"max-memory", required_argument, NULL, KEY_MEMORY},
     {"config", required_argument, NULL, KEY_FILE},
     {"check", required_argument, NULL, KEY_CHECK},
+    {"restore", required_argument, NULL, KEY_RESTORE},
     {"print-config", no_argument, NULL, KEY_PRINT},
     {"version", no_argument, NULL, KEY_VERSION},
     {"help", no_argument, NULL, KEY_HELP},
@@ -342,6 +345,9 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
         return CONFIG_RUN;
     case KEY_CHECK:
         c->check_dir = argument;
+        return CONFIG_RUN;
+    case KEY_RESTORE:
+        c->restore_file = argument;
         return CONFIG_RUN;
     case KEY_PRINT:
         print_settings();
@@ -376,6 +382,14 @@ static enum config_verdict check_reach(const struct config *c)
     return CONFIG_RUN;
 }
 
+static enum config_verdict take_restore_dir(struct config *c, int count, char **words)
+{
+    if (count != 1)
+        return say(CONFIG_MISUSED, "--restore takes a file and then one directory");
+    c->restore_dir = words[0];
+    return CONFIG_RESTORE;
+}
+
 enum config_verdict config_read(int argc, char **argv, struct config *ret)
 {
     enum config_verdict v = CONFIG_RUN;
@@ -385,6 +399,8 @@ enum config_verdict config_read(int argc, char **argv, struct config *ret)
     settings_defaults(&ret->settings);
     while (v == CONFIG_RUN && (key = getopt_long(argc, argv, "", options, NULL)) != -1)
         v = take_option(ret, key, optarg);
+    if (v == CONFIG_RUN && ret->restore_file != NULL)
+        return take_restore_dir(ret, argc - optind, argv + optind);
     if (v == CONFIG_RUN && optind < argc)
         v = say(CONFIG_MISUSED, "\"%s\" is not an option", argv[optind]);
     if (v == CONFIG_RUN && ret->check_dir != NULL)

@@ -36,6 +36,7 @@ struct config {
     const char *token_file; /* NULL: none; as given on the command line */
     const char *data_dir;   /* the same */
     const char *check_dir;  /* the same; only to be looked through */
+    const char *restore_file, *restore_dir; /* the same; from the one into the other */
     bool plaintext;
     bool memory_is_given;   /* on the command line: that wins over what survived */
     struct settings settings;
@@ -43,7 +44,8 @@ struct config {
 
 enum config_verdict {
     CONFIG_RUN,
-    CONFIG_CHECK,   /* --check: nothing is served */
+    CONFIG_CHECK,   /* --check, and ... */
+    CONFIG_RESTORE, /* ... --restore: nothing is served */
     CONFIG_SAID,    /* --help, --version: written to stdout, exit status 0 */
     CONFIG_MISUSED, /* an option that is not one, or not so; written to stderr, exit status 2 */
     CONFIG_REFUSED, /* well understood and not to be had; the same, exit status 1 */

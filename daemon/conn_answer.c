@@ -37,15 +37,20 @@ static void add_head(struct conn *c, const struct reply *r, enum http_framing fr
         outbox_wrote(&c->out, http_write_head(room, r, &a));
 }
 
-/* ---- an answer whose length is not known ---- */
+/* ---- an answer that is sent while it is made ---- */
 
 static void begin_stream(struct conn *c, const struct reply *r)
 {
+    bool has_length = r->stream_bytes > 0;
+
     decide_end(c, r);
-    c->now.chunked = c->now.http_1_1;
-    c->last |= !c->now.chunked;
+    c->now.chunked = c->now.http_1_1 && !has_length;
+    c->last |= !c->now.chunked && !has_length;
     c->now.head_sent = true;
-    add_head(c, r, c->now.chunked ? HTTP_BY_CHUNKS : HTTP_BY_CLOSE, 0);
+    if (has_length)
+        add_head(c, r, HTTP_BY_LENGTH, r->stream_bytes);
+    else
+        add_head(c, r, c->now.chunked ? HTTP_BY_CHUNKS : HTTP_BY_CLOSE, 0);
 }
 
 static void add_chunk_line(struct conn *c, size_t len)

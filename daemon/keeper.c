@@ -14,6 +14,8 @@ struct keeper {
     struct heap_journal journal;
     struct redo open;             /* what has changed since the last commit was handed over ... */
     uint64_t number;              /* ... which will be this one */
+    uint64_t hurried;             /* up to this commit, none waits for its time */
+    uint64_t durable;             /* the last that is on disk */
     struct redo away;             /* of the commit under way ... */
     struct engine_commit commit;  /* ... or to be tried again */
     bool under_way, again;
@@ -83,6 +85,18 @@ enum err keeper_admits(const struct keeper *k, struct why *why)
     if (k->trouble != ERR_OK)
         return why_set(why, k->trouble, "%s", k->why.text);
     return ERR_OK;
+}
+
+uint64_t keeper_hurry(struct keeper *k)
+{
+    if (has_changes(k))
+        return k->hurried = k->number;
+    return k->under_way || k->again ? k->commit.number : 0;
+}
+
+bool keeper_has(const struct keeper *k, uint64_t commit)
+{
+    return commit <= k->durable;
 }
 
 enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why)
@@ -170,7 +184,7 @@ static uint64_t wait_ms(const struct keeper *k)
 {
     uint64_t now = uv_now(k->world.loop), at = k->began_ms + (waits_for_disk(k) ? 0 : interval_ms(k));
 
-    return keeper_is_behind(k) || at <= now ? 0 : at - now;
+    return keeper_is_behind(k) || k->hurried == k->number || at <= now ? 0 : at - now;
 }
 
 static void look(struct keeper *k)
@@ -203,6 +217,7 @@ static void committed(struct keeper *k)
     k->took_us = clock_us() - k->began_us;
     k->done_us = k->began_us + k->took_us;
     redo_fini(&k->away);
+    k->durable = k->commit.number;
     k->released = edge_parked(k->edge);
     edge_note_durable(k->edge, k->commit.number);
 }

@@ -49,4 +49,7 @@ struct edge_durability keeper_durability(struct keeper *k);
 enum err keeper_admits(const struct keeper *k, struct why *why);
 /* These settings are to survive: they are in the next commit, as if they had been changes of the heap. ERR_NOMEM: none is. */
 enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why);
+/* All that has changed so far shall be on disk soon, whatever is promised: the commit that it is in; 0: it is there. */
+uint64_t keeper_hurry(struct keeper *k);
+bool keeper_has(const struct keeper *k, uint64_t commit);
 bool keeper_is_behind(const struct keeper *k);

@@ -13,6 +13,7 @@
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/recovery.h"
+#include "daemon/restore.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/tokens.h"
@@ -104,7 +105,7 @@ static enum err make_service(struct heapd *d)
 
     if ((e = make_keeper(d)) != ERR_OK)
         return e;
-    d->world.survives = d->keeper != NULL;
+    d->world.data_dir = d->config.data_dir;
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
                         &d->api)))
         return e;
@@ -421,7 +422,9 @@ int main(int argc, char **argv)
     bool served;
 
     if (asked == CONFIG_CHECK)
-        return verify_store(d.config.check_dir);
+        return verify_store(d.config.check_dir, d.config.check_dir);
+    if (asked == CONFIG_RESTORE)
+        return restore_store(d.config.restore_file, d.config.restore_dir);
     if (asked != CONFIG_RUN)
         return status_of[asked];
     mem_settle();

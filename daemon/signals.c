@@ -34,6 +34,7 @@ void signals_init(struct signals *s, uv_loop_t *loop, struct signal_handlers han
 {
     *s = (struct signals){.magic = SIGNALS_MAGIC, .handlers = handlers};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that would be longer than it may is an error of write(), as a full disk is */
     watch(s, &s->term, loop, SIGTERM);
     watch(s, &s->interrupt, loop, SIGINT);
     watch(s, &s->hangup, loop, SIGHUP);

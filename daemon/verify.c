@@ -17,6 +17,7 @@
 
 struct verify {
     const char *dir;
+    const char *called;
     struct mem mem;
     uv_loop_t loop;
     struct heap *heap;
@@ -33,7 +34,7 @@ static void say_broken(void *ctx, const char *sentence)
     struct verify *v = ctx;
 
     progress_end(&v->progress);
-    log_line(LOG_ERROR, "%s: %s", v->dir, sentence);
+    log_line(LOG_ERROR, "%s: %s", v->called, sentence);
     v->broken++;
 }
 
@@ -47,7 +48,7 @@ static bool file_is_well(struct verify *v)
         say_broken(v, why.text);
         return false;
     }
-    log_line(LOG_INFO, "%s: checking the file", v->dir);
+    log_line(LOG_INFO, "%s: checking the file", v->called);
     return store_check(v->store, say_broken, v) == 0;
 }
 
@@ -117,7 +118,7 @@ static void say_left_out(void *ctx, const char *sentence)
 {
     const struct verify *v = ctx;
 
-    log_line(LOG_WARN, "%s: a setting that was kept will be left out: %s", v->dir, sentence);
+    log_line(LOG_WARN, "%s: a setting that was kept will be left out: %s", v->called, sentence);
 }
 
 static void recount(struct verify *v)
@@ -136,11 +137,11 @@ static void say_result(const struct verify *v)
     struct heap_stats s;
 
     if (v->broken > 0) {
-        printf("%s: broken: %zu %s\n", v->dir, v->broken, v->broken == 1 ? "thing" : "things");
+        printf("%s: broken: %zu %s\n", v->called, v->broken, v->broken == 1 ? "thing" : "things");
         return;
     }
     heap_stats(v->heap, &s);
-    printf("%s: %" PRIu64 " objects, %" PRIu64 " roots, %" PRIu64 " weak names, %u sessions: well\n", v->dir, s.objects, s.roots,
+    printf("%s: %" PRIu64 " objects, %" PRIu64 " roots, %" PRIu64 " weak names, %u sessions: well\n", v->called, s.objects, s.roots,
            s.weak_names, session_count(v->sessions));
 }
 
@@ -159,9 +160,9 @@ static void end(struct verify *v)
     mem_fini(&v->mem);
 }
 
-int verify_store(const char *dir)
+int verify_store(const char *dir, const char *called)
 {
-    struct verify v = {.dir = dir};
+    struct verify v = {.dir = dir, .called = called};
 
     mem_init(&v.mem, 0);
     json_mem_use(&v.mem);

@@ -9,5 +9,5 @@
  */
 #pragma once
 
-/* Each broken thing on stderr, how it stands on stdout. The exit status: 0 if all is well, else 1. */
-int verify_store(const char *dir);
+/* Each broken thing on stderr, how it stands on stdout, both under the name by which it is called. The exit status: 0 if all is well, else 1. */
+int verify_store(const char *dir, const char *called);

@@ -200,6 +200,33 @@ static enum err keep(void *ctx, const struct api_kept *kept, size_t count, struc
     return keeper_keep_settings(world_of(ctx)->keeper, kept, count, why);
 }
 
+static enum err begin_backup(void *ctx, struct api_backup **ret, struct why *why)
+{
+    struct world *w = world_of(ctx);
+    struct backup *b;
+    enum err e;
+
+    w->backups.keeper = w->keeper;
+    if ((e = backup_begin(&w->backups, &b, why)) == ERR_OK)
+        *ret = (struct api_backup *)(void *)b;
+    return e;
+}
+
+static enum err step_backup(void *ctx, struct api_backup *b, struct buf *to, uint64_t *ret_bytes, enum task_turn *ret_turn,
+                            struct why *why)
+{
+    (void)ctx;
+    return backup_step((struct backup *)(void *)b, to, ret_bytes, ret_turn, why); /* checks the magic */
+}
+
+static void end_backup(void *ctx, struct api_backup *b)
+{
+    struct backup *ended = (struct backup *)(void *)b;
+
+    (void)ctx;
+    backup_end(&ended);
+}
+
 static void run_aside(void *ctx, struct aside *a)
 {
     asides_add(&world_of(ctx)->asides, a);
@@ -213,15 +240,24 @@ static void on_aside_done(void *ctx)
         edge_wake_waiting(server_edge(w->server));
 }
 
-void world_init(struct world *w, uv_loop_t *loop, const struct mem *edge_mem)
+void world_init(struct world *w, uv_loop_t *loop, struct mem *edge_mem)
 {
     *w = (struct world){.magic = WORLD_MAGIC, .loop = loop, .edge_mem = edge_mem, .start_unix_s = clock_unix_s()};
     asides_init(&w->asides, loop, on_aside_done, w);
 }
 
+/* With --data. */
+static void add_store(struct world *w, struct api_world *api)
+{
+    w->backups = (struct backups){
+        .ops = &engine_sqlite, .dir = w->data_dir, .mem = w->edge_mem, .asides = &w->asides, .keeper = w->keeper};
+    api->keep = keep;
+    api->backups = (struct api_backups){.ctx = w, .begin = begin_backup, .step = step_backup, .end = end_backup};
+}
+
 struct api_world world_for_api(struct world *w)
 {
-    return (struct api_world){
+    struct api_world api = {
         .ctx = w,
         .now_ms = now_ms,
         .random_bytes = random_bytes,
@@ -234,6 +270,9 @@ struct api_world world_for_api(struct world *w)
         .run_aside = run_aside,
         .admits = admits,
         .behind = behind,
-        .keep = w->survives ? keep : NULL,
     };
+
+    if (w->data_dir != NULL)
+        add_store(w, &api);
+    return api;
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "api/api.h"
 #include "daemon/asides.h"
+#include "daemon/backup.h"
 #include "daemon/keeper.h"
 #include "daemon/pauses.h"
 #include "daemon/recovery.h"
@@ -14,17 +15,18 @@ struct world {
     uint32_t magic;
     uv_loop_t *loop;
     struct server *server;       /* set once there is one */
-    bool survives;               /* with --data; before world_for_api() */
+    const char *data_dir;        /* NULL: nothing survives; set before world_for_api() */
     struct keeper *keeper;       /* then, once what was kept is back */
     const struct recovery *recovery; /* while what was kept is being put back */
-    const struct mem *edge_mem;  /* of connections */
+    struct mem *edge_mem;        /* of connections */
     double start_unix_s;
     struct asides asides;
+    struct backups backups;
     struct pauses pauses; /* of the collector */
     char progress[48];    /* of the recovery, told */
 };
 
-void world_init(struct world *w, uv_loop_t *loop, const struct mem *edge_mem);
+void world_init(struct world *w, uv_loop_t *loop, struct mem *edge_mem);
 /* `w` stays where it is while the result is used. */
 struct api_world world_for_api(struct world *w);
 

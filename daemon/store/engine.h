@@ -15,6 +15,7 @@
 #include "api/redo.h"
 
 struct engine;
+struct engine_copy;
 
 #define ENGINE_INSTANCE_MAX 64
 
@@ -84,6 +85,13 @@ struct engine_ops {
     enum err (*fold)(struct engine *e, size_t bytes, bool *ret_more, struct why *why);
     /* Give back what folding left: O(what there is). */
     enum err (*tidy)(struct engine *e, struct why *why);
+    /* A copy of all that was committed when it began, made while the engine goes on, by another thread than the engine's: it
+     * has everything of its own. One at a time. copy_step(): *ret_fd is -1 as long as there is more to do, then the copy, to
+     * be read and closed, which has no name any more. ERR_NOMEM, ERR_DISK_FULL, ERR_STORE: it is only to be ended; the
+     * engine goes on. copy_end() leaves nothing on disk. */
+    enum err (*copy_begin)(const char *dir, struct mem *mem, struct engine_copy **ret, struct why *why);
+    enum err (*copy_step)(struct engine_copy *c, int *ret_fd, struct why *why);
+    void (*copy_end)(struct engine_copy **c);
     /* A sentence for each thing that is not as it should be; how many. O(what is kept). */
     size_t (*check)(struct engine *e, void (*broken)(void *ctx, const char *sentence), void *ctx);
 };

@@ -544,6 +544,8 @@ static enum err open_engine(const char *dir, bool read_only, struct mem *mem, st
         close_engine(&e);
         return err;
     }
+    if (!read_only)
+        sqlite_remove_copies(dir);
     *ret = e;
     return ERR_OK;
 }
@@ -561,5 +563,8 @@ const struct engine_ops engine_sqlite = {
     .commit = commit,
     .fold = fold,
     .tidy = tidy,
+    .copy_begin = sqlite_copy_begin,
+    .copy_step = sqlite_copy_step,
+    .copy_end = sqlite_copy_end,
     .check = check,
 };

@@ -4,6 +4,7 @@
  *     sqlite.c       open, schema, commits
  *     sqlite_load.c  what is kept, one after another
  *     sqlite_fold.c  changes become rows
+ *     sqlite_copy.c  a copy of it, while it is used
  */
 #pragma once
 #include "daemon/store/engine.h"
@@ -71,6 +72,13 @@ static inline struct slice sql_text(sqlite3_stmt *s, int column)
 enum err sqlite_rewind(struct engine *e, struct why *why);
 enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why);
 enum err sqlite_get_bytes(struct engine *e, obj_id id, struct mem *mem, struct payload **ret, struct why *why);
+
+/* sqlite_copy.c */
+enum err sqlite_copy_begin(const char *dir, struct mem *mem, struct engine_copy **ret, struct why *why);
+enum err sqlite_copy_step(struct engine_copy *c, int *ret_fd, struct why *why);
+void sqlite_copy_end(struct engine_copy **c);
+/* What copies that were not ended have left. */
+void sqlite_remove_copies(const char *dir);
 
 /* sqlite_fold.c */
 enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why);
