@@ -73,9 +73,8 @@ static const char *const sql[STATEMENTS] = {
     [SQL_RAISE_POOL] = "UPDATE pools SET turn_end = max(turn_end, ?2) WHERE number = ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",
-    [SQL_ALL_OBJECTS] = "SELECT id, class, ifnull(site, ''), substr(value, 1, 1) FROM objects ORDER BY slot",
-    [SQL_ALL_CONTENTS] = "SELECT o.id, ifnull(b.value, o.value) FROM objects o LEFT JOIN blocks b"
-                         " ON length(o.value) = 1 AND b.slot = o.slot WHERE substr(o.value, 1, 1) <> 'n' ORDER BY o.slot, b.number",
+    [SQL_ALL_OBJECTS] = "SELECT slot, turn, value, class, site FROM objects ORDER BY slot",
+    [SQL_ALL_CONTENTS] = "SELECT slot, turn, value FROM objects ORDER BY slot",
     [SQL_ALL_ROOTS] = "SELECT name, id FROM roots",
     [SQL_ALL_WEAK] = "SELECT name, id FROM weak",
     [SQL_ALL_SESSIONS] = "SELECT number, ttl, label, token FROM sessions",

@@ -37,6 +37,7 @@ struct engine {
     sqlite3_stmt *statements[STATEMENTS];
     enum engine_item_kind loading; /* what next() gives now */
     sqlite3_stmt *load;            /* ... and where it stands; NULL: it begins */
+    obj_id blocks_of;              /* the contents of this object, block by block, come first; 0: there is none */
     struct fold *fold;
     bool synced;                   /* what `PRAGMA synchronous` says now: FULL */
 };
@@ -64,6 +65,14 @@ static inline struct slice sql_text(sqlite3_stmt *s, int column)
     const char *text = (const char *)sqlite3_column_text(s, column);
 
     return (struct slice){text, text == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
+}
+
+/* The same as it lies in the row, not copied to have a zero behind it: for columns of TEXT. */
+static inline struct slice sql_bytes(sqlite3_stmt *s, int column)
+{
+    const char *bytes = sqlite3_column_blob(s, column);
+
+    return (struct slice){bytes, bytes == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
 }
 
 /* sqlite_load.c */
