@@ -17,7 +17,7 @@
 
 #define SCHEMA_VERSION 1
 #define CACHE_KIB 8192
-#define WAL_PAGES 4096 /* 16 MiB of WAL, then it is begun again */
+#define WAL_PAGES 1024 /* 4 MiB of WAL, then it is begun again: the commit that comes to it takes longer, by so much */
 
 /* Documented in deploy/SCHEMA.md. */
 static const char schema[] =
@@ -319,12 +319,12 @@ static enum err commit(struct engine *e, const struct engine_commit *c, bool syn
     return err == ERR_OK ? ERR_OK : undo(e, err, why);
 }
 
-static enum err fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why)
+static enum err fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why)
 {
     enum err err = set_synced(e, false, why);
 
     *ret_more = false;
-    if (err == ERR_OK && (err = sql_run(e, SQL_BEGIN, why)) == ERR_OK && (err = sqlite_fold(e, bytes, ret_more, why)) == ERR_OK)
+    if (err == ERR_OK && (err = sql_run(e, SQL_BEGIN, why)) == ERR_OK && (err = sqlite_fold(e, bytes, rest, ret_more, why)) == ERR_OK)
         err = sql_run(e, SQL_COMMIT, why);
     if (err == ERR_OK)
         return ERR_OK;

@@ -81,6 +81,6 @@ enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why)
 enum err sqlite_get_bytes(struct engine *e, obj_id id, struct mem *mem, struct payload **ret, struct why *why);
 
 /* sqlite_fold.c */
-enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why);
+enum err sqlite_fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why);
 /* What is remembered from one fold to the next goes: always, or when one has failed. */
 void sqlite_fold_fini(struct engine *e);
