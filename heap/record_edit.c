@@ -382,6 +382,63 @@ static enum err edit_dictionary(struct heap *h, slot_t record, struct plan *p)
     return e;
 }
 
+/* ---- those that come alike need no plan ---- */
+
+/* An inline cache of one entry: the shape that records of this label had last, if it has these fields in this order; else
+ * 0. Its names are distinct, so these are. */
+static uint32_t recent_shape(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
+{
+    uint32_t recent = h->shapes[base].recent;
+    const struct shape *of = &h->shapes[base], *s = &h->shapes[recent];
+
+    if (count == 0 || s->field_count != count || s->class != of->class || s->site != of->site)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].unset || !slice_eq(fields[i].name, string_slice(h, s->names[i])))
+            return 0;
+    return recent;
+}
+
+static void values_of(const struct field *fields, size_t count, struct value *ret)
+{
+    CHECK(count <= RECORD_SLOTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        ret[i] = fields[i].value;
+}
+
+/* The shape that an empty record gets by fields which those of its label had last, and its cell has room for; else 0. */
+static uint32_t shape_to_fill(const struct heap *h, slot_t record, const struct field *fields, size_t count)
+{
+    const struct object *o = object_at(h, record);
+
+    if (o->layout != LAYOUT_INLINE || h->shapes[o->shape].field_count > 0 ||
+        count > pool_words(&h->pools, record) - OBJECT_HEADER_WORDS)
+        return 0;
+    return recent_shape(h, o->shape, fields, count);
+}
+
+/* What is put back comes so (restore.h): records of a class, one after another, each empty and then filled. */
+static enum err fill(struct heap *h, slot_t record, uint32_t shape, const struct change *c, struct why *why)
+{
+    struct value values[RECORD_SLOTS_MAX];
+    word_t words[RECORD_SLOTS_MAX];
+    uint32_t count = (uint32_t)c->field_count;
+    enum err e;
+
+    values_of(c->fields, count, values);
+    if ((e = words_encode(h, values, count, words, why)) != ERR_OK)
+        return e;
+    if ((e = journal_note(h->journal, c, NULL, why)) != ERR_OK) {
+        while (count-- > 0)
+            word_release(h, words[count]);
+        return e;
+    }
+    object_changing(h, record);
+    change_shape(h, record, shape);
+    memcpy(object_at(h, record)->word, words, count * sizeof *words); /* the others are absent already */
+    return ERR_OK;
+}
+
 /* ---- the public operations ---- */
 
 static enum err edit(struct heap *h, slot_t record, struct plan *p)
@@ -411,11 +468,15 @@ enum err heap_edit_record(struct heap *h, obj_id id, const struct field *edits, 
     struct change c = {.kind = CHANGE_FIELDS, .id = id, .fields = edits, .field_count = count};
     struct plan p;
     slot_t record;
+    uint32_t shape;
     size_t mark = 0;
     enum err e;
 
-    if ((e = record_find(h, id, &record, why)) || (e = record_reserve_notes(h, count, why)) ||
-        (e = plan_begin(h, 0, edits, count, &p, why)))
+    if ((e = record_find(h, id, &record, why)) != ERR_OK)
+        return e;
+    if (!undo_is_open(h) && (shape = shape_to_fill(h, record, edits, count)) != 0)
+        return fill(h, record, shape, &c, why);
+    if ((e = record_reserve_notes(h, count, why)) || (e = plan_begin(h, 0, edits, count, &p, why)))
         return e;
     if ((e = journal_note(h->journal, &c, &mark, why)) == ERR_OK) {
         object_changing(h, record);
@@ -482,30 +543,13 @@ enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value 
     return ERR_OK;
 }
 
-/* An inline cache of one entry: the shape that records of this label had last, if it has these fields in this order; else
- * 0. Its names are distinct, so these are. */
-static uint32_t recent_shape(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
-{
-    uint32_t recent = h->shapes[base].recent;
-    const struct shape *of = &h->shapes[base], *s = &h->shapes[recent];
-
-    if (count == 0 || s->field_count != count || s->class != of->class || s->site != of->site)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].unset || !slice_eq(fields[i].name, string_slice(h, s->names[i])))
-            return 0;
-    return recent;
-}
-
 /* Like the one before: there is nothing to plan. */
 static enum err new_alike(struct heap *h, uint32_t shape, const struct field *fields, size_t count, obj_id *ret,
                           struct why *why)
 {
     struct value values[RECORD_SLOTS_MAX];
 
-    CHECK(count <= RECORD_SLOTS_MAX);
-    for (size_t i = 0; i < count; i++)
-        values[i] = fields[i].value;
+    values_of(fields, count, values);
     return record_new_of_shape(h, shape, values, (uint32_t)count, ret, why);
 }
 

@@ -17,7 +17,7 @@
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
 #define CACHE_KIB 8192
-#define WAL_PAGES 4096 /* 16 MiB of WAL, then it is begun again */
+#define WAL_PAGES 1024 /* 4 MiB of WAL, then it is begun again: the commit that comes to it takes longer, by so much */
 
 /* From each version, which is PRAGMA user_version, to the next: the last is what deploy/SCHEMA.md documents. */
 static const char *const upgrades[] = {
@@ -79,9 +79,8 @@ static const char *const sql[STATEMENTS] = {
     [SQL_DELETE_SETTING] = "DELETE FROM settings WHERE name = ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",
-    [SQL_ALL_OBJECTS] = "SELECT id, class, ifnull(site, ''), substr(value, 1, 1) FROM objects ORDER BY slot",
-    [SQL_ALL_CONTENTS] = "SELECT o.id, ifnull(b.value, o.value) FROM objects o LEFT JOIN blocks b"
-                         " ON length(o.value) = 1 AND b.slot = o.slot WHERE substr(o.value, 1, 1) <> 'n' ORDER BY o.slot, b.number",
+    [SQL_ALL_OBJECTS] = "SELECT slot, turn, value, class, site FROM objects ORDER BY slot",
+    [SQL_ALL_CONTENTS] = "SELECT slot, turn, value FROM objects ORDER BY slot",
     [SQL_ALL_ROOTS] = "SELECT name, id FROM roots",
     [SQL_ALL_WEAK] = "SELECT name, id FROM weak",
     [SQL_ALL_SESSIONS] = "SELECT number, ttl, label, token FROM sessions",
@@ -327,12 +326,12 @@ static enum err commit(struct engine *e, const struct engine_commit *c, bool syn
     return err == ERR_OK ? ERR_OK : undo(e, err, why);
 }
 
-static enum err fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why)
+static enum err fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why)
 {
     enum err err = set_synced(e, false, why);
 
     *ret_more = false;
-    if (err == ERR_OK && (err = sql_run(e, SQL_BEGIN, why)) == ERR_OK && (err = sqlite_fold(e, bytes, ret_more, why)) == ERR_OK)
+    if (err == ERR_OK && (err = sql_run(e, SQL_BEGIN, why)) == ERR_OK && (err = sqlite_fold(e, bytes, rest, ret_more, why)) == ERR_OK)
         err = sql_run(e, SQL_COMMIT, why);
     if (err == ERR_OK)
         return ERR_OK;

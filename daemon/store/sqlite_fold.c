@@ -34,9 +34,15 @@ struct fold {
 struct folding {
     struct engine *engine;
     struct fold *fold;
+    const struct engine_rest *rest;
     const struct redo_line *line;
     struct why *why;
 };
+
+static void may_rest(const struct folding *f)
+{
+    f->rest->may_rest(f->rest->ctx);
+}
 
 static enum err rotten(const struct folding *f)
 {
@@ -266,9 +272,10 @@ static enum err write_back(struct engine *e, struct opened *o, struct buf *room,
 }
 
 /* Everything is written; the small are forgotten, and all of them if they are too many bytes. */
-static enum err write_all(struct engine *e, struct why *why)
+static enum err write_all(struct folding *f)
 {
-    struct fold *fold = e->fold;
+    struct engine *e = f->engine;
+    struct fold *fold = f->fold;
     struct buf room;
     enum err err = ERR_OK;
 
@@ -277,7 +284,8 @@ static enum err write_all(struct engine *e, struct why *why)
     for (size_t i = fold->count; i-- > 0 && err == ERR_OK;) {
         struct opened *o = fold->opened[i];
 
-        err = write_back(e, o, &room, why);
+        may_rest(f);
+        err = write_back(e, o, &room, f->why);
         if (o->contents.block_count > 1)
             fold->bytes += o->contents.bytes;
         else
@@ -593,8 +601,10 @@ static enum err fold_lines(struct folding *f, struct slice rest)
 {
     enum err err = ERR_OK;
 
-    while (rest.len > 0 && err == ERR_OK)
+    while (rest.len > 0 && err == ERR_OK) {
+        may_rest(f);
         err = fold_line(f, slice_cut(&rest, '\n'));
+    }
     return err;
 }
 
@@ -666,9 +676,9 @@ static enum err keep_facts(struct engine *e, int64_t last, uint64_t commit, stru
     return sql_do(e, s, why);
 }
 
-enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why)
+enum err sqlite_fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why)
 {
-    struct folding f = {.engine = e, .why = why};
+    struct folding f = {.engine = e, .rest = rest, .why = why};
     uint64_t commit = 0;
     int64_t last;
     enum err err;
@@ -676,7 +686,7 @@ enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why 
     if ((err = make_fold(e, why)) != ERR_OK)
         return err;
     f.fold = e->fold;
-    if ((err = fold_rows(&f, bytes, &last, &commit)) || (err = raise_pool(&f)) || (err = write_all(e, why)))
+    if ((err = fold_rows(&f, bytes, &last, &commit)) || (err = raise_pool(&f)) || (err = write_all(&f)))
         return err;
     *ret_more = last != 0;
     return last != 0 ? keep_facts(e, last, commit, why) : ERR_OK;

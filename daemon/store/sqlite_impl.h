@@ -38,6 +38,7 @@ struct engine {
     sqlite3_stmt *statements[STATEMENTS];
     enum engine_item_kind loading; /* what next() gives now */
     sqlite3_stmt *load;            /* ... and where it stands; NULL: it begins */
+    obj_id blocks_of;              /* the contents of this object, block by block, come first; 0: there is none */
     struct fold *fold;
     bool synced;                   /* what `PRAGMA synchronous` says now: FULL */
     int version;                   /* of the schema: older ones are only looked at */
@@ -68,6 +69,14 @@ static inline struct slice sql_text(sqlite3_stmt *s, int column)
     return (struct slice){text, text == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
 }
 
+/* The same as it lies in the row, not copied to have a zero behind it: for columns of TEXT. */
+static inline struct slice sql_bytes(sqlite3_stmt *s, int column)
+{
+    const char *bytes = sqlite3_column_blob(s, column);
+
+    return (struct slice){bytes, bytes == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
+}
+
 /* sqlite_load.c */
 enum err sqlite_rewind(struct engine *e, struct why *why);
 enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why);
@@ -81,6 +90,6 @@ void sqlite_copy_end(struct engine_copy **c);
 void sqlite_remove_copies(const char *dir);
 
 /* sqlite_fold.c */
-enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why);
+enum err sqlite_fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why);
 /* What is remembered from one fold to the next goes: always, or when one has failed. */
 void sqlite_fold_fini(struct engine *e);

@@ -1,5 +1,11 @@
-/* sqlite_load.c - what is kept, one after another (engine.h): table by table, then the lines of the log. */
+/*
+ * sqlite_load.c - what is kept, one after another (engine.h): table by table, then the lines of the log.
+ *
+ * There may be a hundred million objects: each is a row that is stepped to, with nothing computed and nothing joined. The few
+ * whose contents do not lie in their row have them in blocks, which are asked for one object at a time.
+ */
 #include "daemon/store/sqlite_impl.h"
+#include "heap/pool.h"
 
 static const enum statement statement_of[ITEM_END] = {
     [ITEM_POOL] = SQL_ALL_POOLS,       [ITEM_OBJECT] = SQL_ALL_OBJECTS, [ITEM_CONTENTS] = SQL_ALL_CONTENTS,
@@ -11,7 +17,10 @@ static void stop(struct engine *e)
 {
     if (e->load != NULL)
         sqlite3_reset(e->load);
+    if (e->blocks_of != 0)
+        sqlite3_reset(e->statements[SQL_GET_BLOCKS]);
     e->load = NULL;
+    e->blocks_of = 0;
 }
 
 enum err sqlite_rewind(struct engine *e, struct why *why)
@@ -35,10 +44,14 @@ static uint32_t u32_at(sqlite3_stmt *s, int column)
     return n < 0 || n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
+/* Of a row that begins with slot, turn. */
+static obj_id id_of_row(sqlite3_stmt *s)
+{
+    return (uint64_t)sqlite3_column_int64(s, 1) << SLOT_BITS | (uint64_t)sqlite3_column_int64(s, 0);
+}
+
 static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret)
 {
-    struct slice first;
-
     *ret = (struct engine_item){.kind = kind};
     switch (kind) {
     case ITEM_POOL:
@@ -48,15 +61,16 @@ static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_
         ret->turn_end = u32_at(s, 3);
         break;
     case ITEM_OBJECT:
-        ret->id = id_at(s, 0);
-        ret->class = sql_text(s, 1);
-        ret->site = sql_text(s, 2);
-        first = sql_text(s, 3);
-        ret->first_of_value = first.len > 0 ? first.data[0] : '\0';
+        ret->id = id_of_row(s);
+        ret->text = sql_bytes(s, 2);
+        ret->first_of_value = ret->text.len > 0 ? ret->text.data[0] : '\0';
+        ret->class = sql_bytes(s, 3);
+        ret->site = sql_bytes(s, 4);
         break;
     case ITEM_CONTENTS:
-        ret->id = id_at(s, 0);
-        ret->text = sql_text(s, 1);
+        ret->id = id_of_row(s);
+        ret->text = sql_bytes(s, 2);
+        ret->first_of_value = ret->text.len > 0 ? ret->text.data[0] : '\0';
         break;
     case ITEM_ROOT:
     case ITEM_WEAK:
@@ -101,27 +115,76 @@ static enum err begin(struct engine *e, struct why *why)
     return ERR_OK;
 }
 
+/* Are these contents to be given? Those of bytes lie elsewhere; a lone bracket stands for blocks, which come next. */
+static bool gives_contents(struct engine *e, const struct engine_item *i)
+{
+    if (i->text.len == 1)
+        e->blocks_of = i->id;
+    return i->text.len != 1 && i->first_of_value != 'n';
+}
+
+/* The next block of e->blocks_of; *ret_some false: there is none left. */
+static enum err next_block(struct engine *e, struct engine_item *ret, bool *ret_some, struct why *why)
+{
+    sqlite3_stmt *s = sql_take(e, SQL_GET_BLOCKS);
+    bool first;
+    int code;
+
+    if (s == NULL)
+        return sql_error(e, "reading blocks", why);
+    if ((first = !sqlite3_stmt_busy(s)))
+        sqlite3_bind_int64(s, 1, (int64_t)(e->blocks_of & SLOT_MAX));
+    code = sqlite3_step(s);
+    *ret_some = code == SQLITE_ROW;
+    if (*ret_some) {
+        *ret = (struct engine_item){.kind = ITEM_CONTENTS, .id = e->blocks_of, .text = sql_bytes(s, 1)};
+        return ERR_OK;
+    }
+    if (code != SQLITE_DONE)
+        return sql_error(e, "reading blocks", why);
+    if (first)
+        return why_set(why, ERR_STORE, "the blocks of object %llu are missing", (unsigned long long)e->blocks_of);
+    sqlite3_reset(s);
+    e->blocks_of = 0;
+    return ERR_OK;
+}
+
+/* The next row of the table that is read now; *ret_some false: there is none left. */
+static enum err next_row(struct engine *e, struct engine_item *ret, bool *ret_some, struct why *why)
+{
+    enum err err = e->load == NULL ? begin(e, why) : ERR_OK;
+    int code;
+
+    if (err != ERR_OK)
+        return err;
+    code = sqlite3_step(e->load);
+    *ret_some = code == SQLITE_ROW;
+    if (*ret_some)
+        read_row(e->loading, e->load, ret);
+    else if (code != SQLITE_DONE)
+        return sql_error(e, "reading what is kept", why);
+    return ERR_OK;
+}
+
 enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why)
 {
-    enum err err;
-
     while (e->loading != ITEM_END) {
-        int code;
+        bool in_blocks = e->blocks_of != 0, some;
+        enum err err;
 
         if (!has_table(e, e->loading)) {
             e->loading++;
             continue;
         }
-        if (e->load == NULL && (err = begin(e, why)) != ERR_OK)
+        err = in_blocks ? next_block(e, ret, &some, why) : next_row(e, ret, &some, why);
+        if (err != ERR_OK)
             return err;
-        if ((code = sqlite3_step(e->load)) == SQLITE_ROW) {
-            read_row(e->loading, e->load, ret);
+        if (some && (in_blocks || e->loading != ITEM_CONTENTS || gives_contents(e, ret)))
             return ERR_OK;
+        if (!some && !in_blocks) {
+            stop(e);
+            e->loading++;
         }
-        if (code != SQLITE_DONE)
-            return sql_error(e, "reading what is kept", why);
-        stop(e);
-        e->loading++;
     }
     *ret = (struct engine_item){.kind = ITEM_END};
     return ERR_OK;

@@ -33,6 +33,7 @@ struct store {
     bool more;       /* there is something to fold */
     bool failed;
     uint64_t idle_since_us;
+    uint64_t rested_us; /* when it last rested, while folding */
 
     atomic_ullong commits, commit_us, folds, fold_us, log_bytes, memory_bytes;
 };
@@ -52,12 +53,27 @@ static void count_memory(struct store *s)
     atomic_store(&s->memory_bytes, s->mem.used_bytes);
 }
 
+/* The engine's, while it folds. A commit that is handed over ends the rest, and the next too. */
+static void may_rest(void *ctx)
+{
+    struct store *s = store_of(ctx);
+
+    if (clock_us() - s->rested_us < STORE_WORK_US || atomic_load(&s->log_bytes) > STORE_LOG_BYTES_HASTE)
+        return;
+    uv_mutex_lock(&s->lock);
+    if (s->job == NULL && !s->stopping)
+        (void)uv_cond_timedwait(&s->work, &s->lock, STORE_WORK_US * 1000ull);
+    uv_mutex_unlock(&s->lock);
+    s->rested_us = clock_us();
+}
+
 /* Fold one piece. What fails here fails again, or with the next commit, which is when it is told. */
 static void fold_some(struct store *s)
 {
     uint64_t began = clock_us(), before = atomic_load(&s->log_bytes);
+    const struct engine_rest rest = {.may_rest = may_rest, .ctx = s};
     struct why why = {0};
-    enum err e = s->ops->fold(s->engine, STORE_FOLD_BYTES, &s->more, &why);
+    enum err e = s->ops->fold(s->engine, STORE_FOLD_BYTES, &rest, &s->more, &why);
 
     if (e == ERR_OK) {
         atomic_fetch_add(&s->folds, s->more);

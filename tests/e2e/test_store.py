@@ -227,6 +227,9 @@ class Refused(StoreTest):
     def test_contents_that_are_no_json(self):
         self.damaged(lambda: self.sql_write("UPDATE objects SET value = '[1,2' WHERE class = 'list'"))
 
+    def test_contents_whose_blocks_are_missing(self):
+        self.damaged(lambda: self.sql_write("UPDATE objects SET value = '[' WHERE class = 'list'"))
+
     def test_a_link_to_nothing(self):
         self.damaged(lambda: self.sql_write("DELETE FROM objects WHERE class = 'list'"))
 
