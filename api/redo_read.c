@@ -30,9 +30,10 @@ static enum err rotten(const struct doing *d)
                    (int)(d->line->arg[0].len < 40 ? d->line->arg[0].len : 40), d->line->arg[0].data);
 }
 
+/* What was written stays as it was written when the object of a weak link dies. */
 static struct decoder decoder_of(const struct redo_reader *r)
 {
-    return (struct decoder){.heap = r->heap, .mem = r->mem};
+    return (struct decoder){.heap = r->heap, .mem = r->mem, .weak_may_be_lost = true};
 }
 
 /* ---- arguments ---- */
