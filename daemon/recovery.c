@@ -71,28 +71,11 @@ static enum err put_object(struct recovery *r, const struct engine_item *i, stru
     return e;
 }
 
-/* A weak name whose object had died: it reads null, as it did. */
-static enum err put_dead_weak(struct recovery *r, struct slice name, struct why *why)
-{
-    struct heap *h = r->world.heap;
-    struct weak_notice told;
-    obj_id id;
-    enum err e = heap_new_list(h, (struct label){SLICE("list"), SLICE("")}, NULL, 0, &id, why);
-
-    if (e != ERR_OK)
-        return e;
-    e = weak_put(h, name, id, NULL, why);
-    heap_release(h, id);
-    while (weak_take_notice(h, &told))
-        ;
-    return e;
-}
-
 static enum err put_weak(struct recovery *r, const struct engine_item *i, struct why *why)
 {
     if (heap_has(r->world.heap, i->id))
         return weak_put(r->world.heap, i->text, i->id, NULL, why);
-    return put_dead_weak(r, i->text, why);
+    return weak_restore_dead(r->world.heap, i->text, i->id, why); /* it reads null, as it did */
 }
 
 static enum err put_session(struct recovery *r, const struct engine_item *i, struct why *why)

@@ -35,6 +35,7 @@ struct folding {
     struct engine *engine;
     struct fold *fold;
     const struct redo_line *line;
+    bool in_deaths; /* the last line told a death: with those that follow, it is one (redo.h) */
     struct why *why;
 };
 
@@ -571,6 +572,7 @@ static enum err fold_line(struct folding *f, struct slice text)
     if (err != ERR_OK)
         return why_set(f->why, ERR_STORE, "the log has a line that is none");
     f->line = &line;
+    f->in_deaths = line.verb == REDO_DEAD;
     return fold_of[line.verb](f);
 }
 
@@ -609,7 +611,8 @@ void sqlite_fold_fini(struct engine *e)
     e->fold = NULL;
 }
 
-/* The first rows of the log, until they are `bytes`; *ret_last is the number of the last of them, 0: there was none. */
+/* The first rows of the log, until they are `bytes`; *ret_last is the number of the last of them, 0: there was none. It never
+ * ends between those that died together: the one might be gone, and the other link to it. */
 static enum err fold_rows(struct folding *f, size_t bytes, int64_t *ret_last, uint64_t *ret_commit)
 {
     sqlite3_stmt *s = sql_take(f->engine, SQL_LINES_FROM);
@@ -621,7 +624,7 @@ static enum err fold_rows(struct folding *f, size_t bytes, int64_t *ret_last, ui
     if (s == NULL)
         return sql_error(f->engine, "reading the log", f->why);
     sqlite3_bind_int64(s, 1, 0);
-    while (done < bytes && err == ERR_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    while ((done < bytes || f->in_deaths) && err == ERR_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         struct slice lines = sql_text(s, 2);
 
         err = fold_lines(f, lines);
