@@ -58,7 +58,7 @@ static struct object *find_cell(const struct heap *h, obj_id id, enum heap_kind 
     turn -= h->pools.turn_base[n];
     if (o->state != STATE_FREE || turn > OBJECT_TURN_MAX)
         return NULL;
-    if (turn < object_turn(o) && object_turn(o) != h->pools.pool[n].turn_max) /* a cell that nobody has had since its pool came back */
+    if (turn < object_turn(o) && object_turn(o) != h->pools.restore_turn[n]) /* a cell that nobody has had since its pool came back */
         return NULL;
     object_set_turn(o, (uint32_t)turn);
     return o;
