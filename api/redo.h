@@ -103,6 +103,9 @@ enum err redo_apply(struct redo_reader *r, struct slice line, struct why *why);
 /* No more lines. */
 void redo_end(struct redo_reader *r);
 
+/* A name that can have been given: 1 to 255 bytes of UTF-8, no NUL. ERR_BAD_VALUE. */
+enum err redo_check_name(struct slice name, const char *what, struct why *why);
+
 /* Objects that were kept as they are: first all of them, each without contents, then the contents of each, perhaps in
  * several stretches. `value` is what "new" takes. */
 enum err redo_put_object(struct redo_reader *r, obj_id id, struct slice class, struct slice site, char first_of_value, struct why *why);

@@ -8,6 +8,7 @@
 #include "daemon/log.h"
 #include "gc/gc.h"
 #include "heap/base/check.h"
+#include "heap/base/num.h"
 #include "heap/restore.h"
 #include "heap/root.h"
 #include "heap/weak.h"
@@ -71,8 +72,21 @@ static enum err put_object(struct recovery *r, const struct engine_item *i, stru
     return e;
 }
 
+static enum err put_root(struct recovery *r, const struct engine_item *i, struct why *why)
+{
+    enum err e = redo_check_name(i->text, "root", why);
+
+    return e == ERR_OK ? root_put(r->world.heap, i->text, i->id, NULL, why) : e;
+}
+
 static enum err put_weak(struct recovery *r, const struct engine_item *i, struct why *why)
 {
+    enum err e = redo_check_name(i->text, "weak name", why);
+
+    if (e != ERR_OK)
+        return e;
+    if (i->id == 0 || i->id > ID_MAX)
+        return why_set(why, ERR_BAD_VALUE, "a weak name is of no object that could have been");
     if (heap_has(r->world.heap, i->id))
         return weak_put(r->world.heap, i->text, i->id, NULL, why);
     return weak_restore_dead(r->world.heap, i->text, i->id, why); /* it reads null, as it did */
@@ -80,6 +94,8 @@ static enum err put_weak(struct recovery *r, const struct engine_item *i, struct
 
 static enum err put_session(struct recovery *r, const struct engine_item *i, struct why *why)
 {
+    if (!utf8_valid(i->text))
+        return why_set(why, ERR_BAD_VALUE, "the label of session %u is no UTF-8", i->session);
     return session_restore(r->world.sessions, i->session, i->ttl_s, i->text, i->token, r->reader.now_ms, why);
 }
 
@@ -104,7 +120,7 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
         r->contents++;
         return redo_put_contents(&r->reader, i->id, i->text, why);
     case ITEM_ROOT:
-        return root_put(r->world.heap, i->text, i->id, NULL, why);
+        return put_root(r, i, why);
     case ITEM_WEAK:
         return put_weak(r, i, why);
     case ITEM_SESSION:

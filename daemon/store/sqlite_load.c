@@ -22,23 +22,23 @@ enum err sqlite_rewind(struct engine *e, struct why *why)
     return ERR_OK;
 }
 
-static obj_id id_at(sqlite3_stmt *s, int column)
+/* What is no number, or below 0, is one that nobody will believe. */
+static uint64_t number_at(sqlite3_stmt *s, int column)
 {
-    return (obj_id)sqlite3_column_int64(s, column);
+    int64_t n = sqlite3_column_type(s, column) == SQLITE_INTEGER ? sqlite3_column_int64(s, column) : -1;
+
+    return n < 0 ? UINT64_MAX : (uint64_t)n;
 }
 
-/* A number that is too large, or below 0, is one that nobody will believe. */
 static uint32_t u32_at(sqlite3_stmt *s, int column)
 {
-    int64_t n = sqlite3_column_int64(s, column);
+    uint64_t n = number_at(s, column);
 
-    return n < 0 || n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret)
+static void read_numbers(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret)
 {
-    struct slice first;
-
     *ret = (struct engine_item){.kind = kind};
     switch (kind) {
     case ITEM_POOL:
@@ -48,36 +48,62 @@ static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_
         ret->turn_end = u32_at(s, 3);
         break;
     case ITEM_OBJECT:
-        ret->id = id_at(s, 0);
-        ret->class = sql_text(s, 1);
-        ret->site = sql_text(s, 2);
-        first = sql_text(s, 3);
-        ret->first_of_value = first.len > 0 ? first.data[0] : '\0';
-        break;
     case ITEM_CONTENTS:
-        ret->id = id_at(s, 0);
-        ret->text = sql_text(s, 1);
+        ret->id = number_at(s, 0);
         break;
     case ITEM_ROOT:
     case ITEM_WEAK:
-        ret->text = sql_text(s, 0);
-        ret->id = id_at(s, 1);
+        ret->id = number_at(s, 1);
         break;
     case ITEM_SESSION:
         ret->session = u32_at(s, 0);
         ret->ttl_s = sqlite3_column_double(s, 1);
-        ret->text = sql_text(s, 2);
-        ret->token = sql_text(s, 3);
         break;
     case ITEM_HOLD:
         ret->session = u32_at(s, 0);
-        ret->id = id_at(s, 1);
+        ret->id = number_at(s, 1);
         break;
     case ITEM_LINES:
-        ret->text = sql_text(s, 2);
-        break;
     case ITEM_END:
         break;
+    }
+}
+
+static enum err read_object_texts(sqlite3_stmt *s, struct engine_item *ret, struct why *why)
+{
+    struct slice first = SLICE("");
+    enum err err;
+
+    if ((err = sql_text(s, 1, &ret->class, why)) || (err = sql_text(s, 2, &ret->site, why)) || (err = sql_text(s, 3, &first, why)))
+        return err;
+    ret->first_of_value = first.len > 0 ? first.data[0] : '\0';
+    return ERR_OK;
+}
+
+static enum err read_session_texts(sqlite3_stmt *s, struct engine_item *ret, struct why *why)
+{
+    enum err err = sql_text(s, 2, &ret->text, why);
+
+    return err == ERR_OK ? sql_text(s, 3, &ret->token, why) : err;
+}
+
+static enum err read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret, struct why *why)
+{
+    read_numbers(kind, s, ret);
+    switch (kind) {
+    case ITEM_OBJECT:
+        return read_object_texts(s, ret, why);
+    case ITEM_SESSION:
+        return read_session_texts(s, ret, why);
+    case ITEM_CONTENTS:
+        return sql_text(s, 1, &ret->text, why);
+    case ITEM_ROOT:
+    case ITEM_WEAK:
+        return sql_text(s, 0, &ret->text, why);
+    case ITEM_LINES:
+        return sql_text(s, 2, &ret->text, why);
+    default:
+        return ERR_OK;
     }
 }
 
@@ -100,10 +126,8 @@ enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why)
 
         if (e->load == NULL && (err = begin(e, why)) != ERR_OK)
             return err;
-        if ((code = sqlite3_step(e->load)) == SQLITE_ROW) {
-            read_row(e->loading, e->load, ret);
-            return ERR_OK;
-        }
+        if ((code = sqlite3_step(e->load)) == SQLITE_ROW)
+            return read_row(e->loading, e->load, ret, why);
         if (code != SQLITE_DONE)
             return sql_error(e, "reading what is kept", why);
         stop(e);
@@ -117,9 +141,11 @@ static enum err copy_bytes(sqlite3_stmt *s, struct mem *mem, struct payload **re
 {
     const void *data = sqlite3_column_blob(s, 0); /* NULL for none */
     size_t len = (size_t)sqlite3_column_bytes(s, 0);
-    struct payload *p = payload_create(mem, len);
+    struct payload *p;
 
-    if (p == NULL)
+    if (sqlite3_column_type(s, 0) != SQLITE_BLOB)
+        return why_set(why, ERR_BAD_VALUE, "what is kept as bytes is something else");
+    if ((data == NULL && len > 0) || (p = payload_create(mem, len)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory for %zu bytes", len);
     if (len > 0)
         memcpy(p->data, data, len);
