@@ -381,14 +381,15 @@ enum err redo_apply(struct redo_reader *r, struct slice line, struct why *why)
 
     if (e != ERR_OK)
         return e;
-    if (split.verb != REDO_DEAD)
-        redo_end(r);
+    if (split.verb != REDO_DEAD && (e = redo_end(r, why)) != ERR_OK)
+        return e;
     return do_line(&d);
 }
 
-void redo_end(struct redo_reader *r)
+enum err redo_end(struct redo_reader *r, struct why *why)
 {
-    if (r->unburied)
-        heap_restore_bury(r->heap);
+    enum err e = r->unburied ? heap_restore_bury(r->heap, why) : ERR_OK;
+
     r->unburied = false;
+    return e;
 }

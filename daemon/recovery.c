@@ -157,7 +157,8 @@ static enum err load_some(struct recovery *r, struct why *why)
         if ((e = store_load(r->world.store, &item, why)) != ERR_OK)
             return e;
         if (item.kind == ITEM_END) {
-            redo_end(&r->reader);
+            if (redo_end(&r->reader, why) != ERR_OK)
+                return ERR_STORE;
             r->state = RECOVERY_RELEASE;
             r->world.on_loaded(r->world.ctx);
             return ERR_OK;
