@@ -392,13 +392,14 @@ void life_change(struct life *life)
 /* The text in rows, each some lines. */
 static void cut_into_rows(struct life *life, struct redo_chunk *rows)
 {
-    size_t n = 0, long_rows = roll(life, 2);
+    bool long_rows = !life->short_rows && roll(life, 2) == 0;
+    size_t n = 0;
 
     for (const struct redo_chunk *c = life->redo.first; c != NULL; c = c->next) {
         struct slice rest = buf_slice(&c->text);
 
         while (rest.len > 0) {
-            size_t want = 1 + roll(life, long_rows ? 65536 : 300), len = want < rest.len ? want : rest.len;
+            size_t want = 1 + roll(life, long_rows ? 65536 : life->short_rows ? 40 : 300), len = want < rest.len ? want : rest.len;
 
             while (rest.data[len - 1] != '\n')
                 len++;
@@ -483,6 +484,8 @@ static bool fold_some(struct life *life)
     struct why why = {0};
     bool more;
 
+    if (life->never_folds)
+        return true;
     for (uint32_t i = roll(life, 4); i-- > 0;)
         if (!may_go_on(life, engine_sqlite.fold(life->engine, 1 + roll(life, 3000), &more, &why), &why))
             return false;
@@ -544,15 +547,19 @@ static enum err open_engine(const char *dir, bool read_only, struct mem *mem, st
     return e;
 }
 
-static enum err open_store(struct life *life, struct why *why)
+enum err life_open_store(struct life *life, struct why *why)
 {
     struct engine_ops ops = engine_sqlite;
     static struct engine_ops kept;
+    enum err e;
 
     ops.open = open_engine;
     kept = ops;
     opening = life;
-    return store_open(&kept, life->dir, &life->store, why);
+    e = store_open(&kept, life->dir, &life->store, why);
+    if (e != ERR_OK)
+        life->engine = NULL;
+    return e;
 }
 
 static void make_heap(struct life *life)
@@ -628,7 +635,7 @@ static enum err recover(struct life *life, struct why *why)
 
 enum err life_put_back(struct life *life, struct why *why)
 {
-    enum err e = open_store(life, why);
+    enum err e = life_open_store(life, why);
 
     if (e != ERR_OK)
         return e;
@@ -662,6 +669,7 @@ static void compare(struct life *life)
 
     DEMAND(life, n >= (life->may_lose ? 0 : life->acknowledged) && n <= life->tried, "commit %" PRIu64 " was acknowledged, %" PRIu64
            " tried, and the last there is %" PRIu64, life->acknowledged, life->tried, n);
+    DEMAND(life, n >= life->acknowledged || store_facts(life->store)->lossy, "commits are missing and nobody is told");
     DEMAND(life, heap_validate(life->heap, tell, NULL) == 0, "the heap put back breaks its rules");
     is = life_describe(life);
     if (strcmp(is, life->states[n].text) != 0) {
@@ -671,6 +679,18 @@ static void compare(struct life *life)
     free(is);
     life->tried = life->acknowledged = n;
     life->recovered++;
+}
+
+/* What is missing is missed: commits that may be lost were announced before the first of them. */
+static void announce_losses(struct life *life)
+{
+    struct why why = {0};
+
+    if (!life->may_lose || shim_is_cut())
+        return;
+    DEMAND(life, engine_sqlite.set_lossy(life->engine, false, &why) == ERR_OK || shim_is_cut(), "%s", why.text);
+    (void)fold_some(life); /* which is not synced */
+    DEMAND(life, shim_is_cut() || engine_sqlite.set_lossy(life->engine, true, &why) == ERR_OK || shim_is_cut(), "%s", why.text);
 }
 
 /* Its sessions, and which ids may be given again: those that nobody has been told. */
@@ -707,6 +727,7 @@ void life_open(struct life *life)
     DEMAND(life, e == ERR_OK, "what is there cannot be put back: %s: %s", err_name(e), why.text);
     compare(life);
     go_on(life);
+    announce_losses(life);
 }
 
 void life_close(struct life *life)

@@ -28,6 +28,7 @@ struct life {
     char dir[64];
     bool sync;             /* commits are, before they are acknowledged */
     bool may_lose;         /* what was acknowledged last: they are not, and the power goes */
+    bool never_folds, short_rows;
     /* the heap */
     struct mem mem;
     struct heap *heap;
@@ -70,6 +71,8 @@ void life_close(struct life *life);
 char *life_describe(struct life *life);
 /* Open and put back whatever is there, once, without comparing. */
 enum err life_put_back(struct life *life, struct why *why);
+/* Only that: nothing is put back. */
+enum err life_open_store(struct life *life, struct why *why);
 /* The heap and the store go; those that are there. */
 void life_drop(struct life *life);
 /* Fold until nothing is left, then tidy. */

@@ -37,6 +37,27 @@ START_TEST(a_life_is_put_back_as_it_was_whenever_it_is_opened)
 }
 END_TEST
 
+/* Rows of a line or a few, folded one by one: the process may end after each. */
+START_TEST(a_heap_is_put_back_wherever_folding_has_ended)
+{
+    struct life *life = life_begin(unit_seed(_i), true);
+    struct why why = {0};
+    bool more = true;
+
+    shim_format(4096, false);
+    life->never_folds = life->short_rows = true;
+    life_open(life);
+    life_live(life, 12);
+    while (more) {
+        ck_assert_int_eq(engine_sqlite.fold(life->engine, 1, &more, &why), ERR_OK);
+        life_close(life);
+        life_open(life);
+    }
+    ck_assert_uint_gt(life->recovered, 50);
+    life_end(&life);
+}
+END_TEST
+
 /* ---- faults ---- */
 
 #define FAULT_COMMITS 14
@@ -240,6 +261,7 @@ int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(a_life_is_put_back_as_it_was_whenever_it_is_opened, .rounds = 4),
+        TEST(a_heap_is_put_back_wherever_folding_has_ended, .rounds = 3),
         TEST(each_call_of_the_disk_may_fail, .rounds = (int)ARRAY_LEN(faults)),
         TEST(each_request_of_the_engine_for_memory_may_be_refused),
         TEST(each_request_of_sqlite_for_memory_may_be_refused),
