@@ -17,11 +17,6 @@ struct naive {
 
 static char long_text[CONTENTS_BLOCK_BYTES * 2];
 
-static struct slice quoted(const char *name)
-{
-    return slice_of(name);
-}
-
 /* All blocks, one after another. */
 static char *shown(const struct contents *c)
 {
@@ -179,12 +174,12 @@ static void change_object(struct contents *c, struct naive *n, uint64_t *dice, b
     while (at < n->count && strcmp(n->key[at], key) != 0)
         at++;
     if (unit_rand_below(dice, 10) < (grows ? 8 : 3)) {
-        ck_assert_int_eq(contents_set(c, quoted(name), slice_of(value)), ERR_OK);
+        ck_assert_int_eq(contents_set(c, slice_of(name), slice_of(value)), ERR_OK);
         strcpy(n->key[at], key);
         strcpy(n->value[at], value);
         n->count += at == n->count;
     } else {
-        ck_assert_int_eq(contents_unset(c, quoted(name)), ERR_OK);
+        ck_assert_int_eq(contents_unset(c, slice_of(name)), ERR_OK);
         if (at < n->count)
             remove_at(n, at);
     }
@@ -301,11 +296,12 @@ START_TEST(what_is_no_such_text_is_refused)
     mem_init(&mem, 0);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         contents_init(&c, &mem, '[');
-        if (contents_load(&c, 0, slice_of(bad[i])) != ERR_BAD_VALUE && strcmp(bad[i], "[1]]") != 0 && strcmp(bad[i], "[{]") != 0)
+        if (contents_load(&c, 0, slice_of(bad[i])) != ERR_BAD_VALUE)
             ck_abort_msg("loaded: %s", bad[i]);
         contents_fini(&c);
         contents_init(&c, &mem, '[');
-        (void)contents_make(&c, slice_of(bad[i]));
+        if (contents_make(&c, slice_of(bad[i])) != ERR_BAD_VALUE)
+            ck_abort_msg("made: %s", bad[i]);
         contents_fini(&c);
     }
     mem_fini(&mem);
@@ -356,7 +352,7 @@ START_TEST(memory_may_be_refused_anywhere)
             char name[PART_BYTES], key[PART_BYTES];
 
             some_name(name, key, &dice);
-            e = i % 3 == 2 ? contents_unset(&c, quoted(name)) : contents_set(&c, quoted(name), SLICE("\"some value\""));
+            e = i % 3 == 2 ? contents_unset(&c, slice_of(name)) : contents_set(&c, slice_of(name), SLICE("\"some value\""));
         }
         refused = mem.request_count >= n;
         ck_assert(e == (refused ? ERR_NOMEM : ERR_OK));
