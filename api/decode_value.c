@@ -232,6 +232,11 @@ static enum err decode_new(const struct decoder *d, const json_t *json, struct d
     return e;
 }
 
+bool link_is_lost(const struct decoder *d, const struct value *link)
+{
+    return d->weak_may_be_lost && link->kind == VALUE_WEAK && !heap_has(d->heap, link->id);
+}
+
 static enum err decode_link(const struct decoder *d, const json_t *id, enum value_kind kind,
                             struct decoded *ret, struct why *why)
 {
@@ -239,7 +244,7 @@ static enum err decode_link(const struct decoder *d, const json_t *id, enum valu
     enum err e = decode_id(d, id, &v.value.id, why);
 
     if (e == ERR_OK)
-        *ret = v;
+        *ret = link_is_lost(d, &v.value) ? (struct decoded){.value = value_null()} : v;
     return e;
 }
 

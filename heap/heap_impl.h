@@ -79,7 +79,8 @@ struct heap {
     struct staging *entered;  /* the one that is entered */
 
     struct journal *journal;  /* journal.c; NULL: nobody is told */
-    slot_t unburied;          /* restore.c: the dead that have not let go of what they had */
+    slot_t unburied;          /* restore.c: the dead that have not let go of what they had ... */
+    uint64_t unburied_refs;   /* ... and their references, but for that which was there to put them back */
     /* undo.c */
     struct undo *undo;        /* what may be taken back; NULL: nothing, what is done stays */
 

@@ -7,16 +7,28 @@ bool pools_restore_begin(struct pools *p, uint32_t end)
 
     CHECK(p->pool_end == 1 && end >= 1 && end <= POOLS_MAX);
     bytes = (end - 1) * NUMBER_BYTES;
-    if (!mem_charge(p->mem, bytes))
+    if ((p->restore_turn = mem_zalloc(p->mem, end * sizeof *p->restore_turn)) == NULL)
         return false;
+    p->restore_end = end;
+    if (!mem_charge(p->mem, bytes)) {
+        pools_restore_forget(p);
+        return false;
+    }
     p->charged_tables += bytes;
-    p->pool_end = p->restore_end = end;
+    p->pool_end = end;
     return true;
+}
+
+void pools_restore_forget(struct pools *p)
+{
+    mem_free(p->mem, p->restore_turn, p->restore_end * sizeof *p->restore_turn);
+    p->restore_turn = NULL;
+    p->restore_end = 0;
 }
 
 static void set_turns(struct pools *p, uint32_t n, uint32_t turn)
 {
-    p->pool[n].turn_max = (uint16_t)turn;
+    p->pool[n].turn_max = p->restore_turn[n] = (uint16_t)turn;
     for (uint32_t place = 0; place < POOL_CELLS && turn > 0; place++)
         p->make_free(pool_cell(p, n << POOL_SHIFT | place), turn);
 }
@@ -68,7 +80,7 @@ void pools_restore_end(struct pools *p)
 {
     uint32_t end = p->restore_end;
 
-    p->restore_end = 0;
+    pools_restore_forget(p);
     for (uint32_t n = end; n-- > 1;) { /* the lowest is offered last, and taken first */
         if (p->pool[n].words != 0 && p->pool[n].used == p->pool[n].retired)
             end_pool(p, n);

@@ -304,6 +304,28 @@ enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
     return ERR_OK;
 }
 
+enum err weak_restore_dead(struct heap *h, struct slice name, obj_id id, struct why *why)
+{
+    uint32_t number;
+    slot_t cell;
+    enum err e;
+
+    if (names_find(h->weak_names, name) != 0)
+        return why_set(why, ERR_BAD_VALUE, "there are two weak names \"%.*s\"", (int)(name.len > 80 ? 80 : name.len), name.data);
+    if ((cell = pool_alloc(&h->pools, POOL_DATA, WEAK_CELL_WORDS)) == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a weak reference");
+    if ((e = names_add(h->weak_names, name, &number, why)) != ERR_OK) {
+        pool_free(&h->pools, cell);
+        return e;
+    }
+    *cell_at(h, cell) = (struct weak_cell){.refs = 1};
+    h->stats.shared_bytes += sizeof(struct weak_cell);
+    names_at(h->weak_names, number)->target = cell;
+    names_at(h->weak_names, number)->id = id;
+    names_at(h->weak_names, number)->told = true;
+    return ERR_OK;
+}
+
 static obj_id target_id(const struct heap *h, uint32_t number)
 {
     const struct name_entry *e = names_at(h->weak_names, number);

@@ -62,20 +62,8 @@ static inline void sql_bind(sqlite3_stmt *s, int at, struct slice text)
     sqlite3_bind_text64(s, at, text.len > 0 ? text.data : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static inline struct slice sql_text(sqlite3_stmt *s, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(s, column);
-
-    return (struct slice){text, text == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
-}
-
-/* The same as it lies in the row, not copied to have a zero behind it: for columns of TEXT. */
-static inline struct slice sql_bytes(sqlite3_stmt *s, int column)
-{
-    const char *bytes = sqlite3_column_blob(s, column);
-
-    return (struct slice){bytes, bytes == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
-}
+/* Text of a row, good until the statement is stepped or reset. ERR_STORE: there is something else, or nothing; ERR_NOMEM. */
+enum err sql_text(sqlite3_stmt *s, int column, struct slice *ret, struct why *why);
 
 /* sqlite_load.c */
 enum err sqlite_rewind(struct engine *e, struct why *why);

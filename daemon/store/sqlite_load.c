@@ -31,26 +31,30 @@ enum err sqlite_rewind(struct engine *e, struct why *why)
     return ERR_OK;
 }
 
-static obj_id id_at(sqlite3_stmt *s, int column)
+/* What is no number, or below 0, is one that nobody will believe. */
+static uint64_t number_at(sqlite3_stmt *s, int column)
 {
-    return (obj_id)sqlite3_column_int64(s, column);
+    int64_t n = sqlite3_column_type(s, column) == SQLITE_INTEGER ? sqlite3_column_int64(s, column) : -1;
+
+    return n < 0 ? UINT64_MAX : (uint64_t)n;
 }
 
-/* A number that is too large, or below 0, is one that nobody will believe. */
 static uint32_t u32_at(sqlite3_stmt *s, int column)
 {
-    int64_t n = sqlite3_column_int64(s, column);
+    uint64_t n = number_at(s, column);
 
-    return n < 0 || n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-/* Of a row that begins with slot, turn. */
+/* Of a row that begins with slot, turn. Numbers that nobody will believe make an id that nobody will. */
 static obj_id id_of_row(sqlite3_stmt *s)
 {
-    return (uint64_t)sqlite3_column_int64(s, 1) << SLOT_BITS | (uint64_t)sqlite3_column_int64(s, 0);
+    uint64_t slot = number_at(s, 0), turn = number_at(s, 1);
+
+    return slot > SLOT_MAX || turn > TURN_MAX ? UINT64_MAX : turn << SLOT_BITS | slot;
 }
 
-static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret)
+static void read_numbers(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret)
 {
     *ret = (struct engine_item){.kind = kind};
     switch (kind) {
@@ -61,41 +65,71 @@ static void read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_
         ret->turn_end = u32_at(s, 3);
         break;
     case ITEM_OBJECT:
-        ret->id = id_of_row(s);
-        ret->text = sql_bytes(s, 2);
-        ret->first_of_value = ret->text.len > 0 ? ret->text.data[0] : '\0';
-        ret->class = sql_bytes(s, 3);
-        ret->site = sql_bytes(s, 4);
-        break;
     case ITEM_CONTENTS:
         ret->id = id_of_row(s);
-        ret->text = sql_bytes(s, 2);
-        ret->first_of_value = ret->text.len > 0 ? ret->text.data[0] : '\0';
         break;
     case ITEM_ROOT:
     case ITEM_WEAK:
-        ret->text = sql_text(s, 0);
-        ret->id = id_at(s, 1);
+        ret->id = number_at(s, 1);
         break;
     case ITEM_SESSION:
         ret->session = u32_at(s, 0);
         ret->ttl_s = sqlite3_column_double(s, 1);
-        ret->text = sql_text(s, 2);
-        ret->token = sql_text(s, 3);
         break;
     case ITEM_HOLD:
         ret->session = u32_at(s, 0);
-        ret->id = id_at(s, 1);
+        ret->id = number_at(s, 1);
         break;
     case ITEM_SETTING:
-        ret->text = sql_text(s, 0);
-        ret->value = sql_text(s, 1);
-        break;
     case ITEM_LINES:
-        ret->text = sql_text(s, 2);
-        break;
     case ITEM_END:
         break;
+    }
+}
+
+static enum err read_value(sqlite3_stmt *s, struct engine_item *ret, struct why *why)
+{
+    enum err err = sql_text(s, 2, &ret->text, why);
+
+    ret->first_of_value = ret->text.len > 0 ? ret->text.data[0] : '\0';
+    return err;
+}
+
+static enum err read_two(sqlite3_stmt *s, int column, struct slice *ret_first, struct slice *ret_second, struct why *why)
+{
+    enum err err = sql_text(s, column, ret_first, why);
+
+    return err == ERR_OK ? sql_text(s, column + 1, ret_second, why) : err;
+}
+
+static enum err read_object_texts(sqlite3_stmt *s, struct engine_item *ret, struct why *why)
+{
+    enum err err;
+
+    if ((err = read_value(s, ret, why)) || (err = sql_text(s, 3, &ret->class, why)))
+        return err;
+    return sqlite3_column_type(s, 4) == SQLITE_NULL ? ERR_OK : sql_text(s, 4, &ret->site, why);
+}
+
+static enum err read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct engine_item *ret, struct why *why)
+{
+    read_numbers(kind, s, ret);
+    switch (kind) {
+    case ITEM_OBJECT:
+        return read_object_texts(s, ret, why);
+    case ITEM_CONTENTS:
+        return read_value(s, ret, why);
+    case ITEM_SESSION:
+        return read_two(s, 2, &ret->text, &ret->token, why);
+    case ITEM_SETTING:
+        return read_two(s, 0, &ret->text, &ret->value, why);
+    case ITEM_ROOT:
+    case ITEM_WEAK:
+        return sql_text(s, 0, &ret->text, why);
+    case ITEM_LINES:
+        return sql_text(s, 2, &ret->text, why);
+    default:
+        return ERR_OK;
     }
 }
 
@@ -137,8 +171,8 @@ static enum err next_block(struct engine *e, struct engine_item *ret, bool *ret_
     code = sqlite3_step(s);
     *ret_some = code == SQLITE_ROW;
     if (*ret_some) {
-        *ret = (struct engine_item){.kind = ITEM_CONTENTS, .id = e->blocks_of, .text = sql_bytes(s, 1)};
-        return ERR_OK;
+        *ret = (struct engine_item){.kind = ITEM_CONTENTS, .id = e->blocks_of};
+        return sql_text(s, 1, &ret->text, why);
     }
     if (code != SQLITE_DONE)
         return sql_error(e, "reading blocks", why);
@@ -160,8 +194,8 @@ static enum err next_row(struct engine *e, struct engine_item *ret, bool *ret_so
     code = sqlite3_step(e->load);
     *ret_some = code == SQLITE_ROW;
     if (*ret_some)
-        read_row(e->loading, e->load, ret);
-    else if (code != SQLITE_DONE)
+        return read_row(e->loading, e->load, ret, why);
+    if (code != SQLITE_DONE)
         return sql_error(e, "reading what is kept", why);
     return ERR_OK;
 }
@@ -169,7 +203,7 @@ static enum err next_row(struct engine *e, struct engine_item *ret, bool *ret_so
 enum err sqlite_next(struct engine *e, struct engine_item *ret, struct why *why)
 {
     while (e->loading != ITEM_END) {
-        bool in_blocks = e->blocks_of != 0, some;
+        bool in_blocks = e->blocks_of != 0, some = false;
         enum err err;
 
         if (!has_table(e, e->loading)) {
@@ -194,9 +228,11 @@ static enum err copy_bytes(sqlite3_stmt *s, struct mem *mem, struct payload **re
 {
     const void *data = sqlite3_column_blob(s, 0); /* NULL for none */
     size_t len = (size_t)sqlite3_column_bytes(s, 0);
-    struct payload *p = payload_create(mem, len);
+    struct payload *p;
 
-    if (p == NULL)
+    if (sqlite3_column_type(s, 0) != SQLITE_BLOB)
+        return why_set(why, ERR_BAD_VALUE, "what is kept as bytes is something else");
+    if ((data == NULL && len > 0) || (p = payload_create(mem, len)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory for %zu bytes", len);
     if (len > 0)
         memcpy(p->data, data, len);
