@@ -4,6 +4,7 @@
  * An op comes with all that it says (op.h): its target lives, its names have the right length. It writes its answer
  * last.
  */
+#include "api/admit.h"
 #include "api/base64.h"
 #include "api/batch.h"
 #include "api/documents.h"
@@ -309,5 +310,7 @@ enum err batch_run_op(struct batch *b, const struct op *op, struct why *why)
         [OP_IS] = run_is,     [OP_COLLECT] = run_collect,
     };
 
-    return run_of[op->verb](b, op, why);
+    enum err e = op->verb == OP_GET || op->verb == OP_IS ? ERR_OK : task_check_store(b->task, why);
+
+    return e == ERR_OK ? run_of[op->verb](b, op, why) : e;
 }
