@@ -97,7 +97,7 @@ static enum err check_accept(const struct task *t, struct why *why)
 }
 
 /* What tunes or explains is let in whatever becomes of the disk. */
-static enum err check_store(const struct task *t, struct why *why)
+enum err task_check_store(const struct task *t, struct why *why)
 {
     const struct api_world *w = &t->api->world;
     bool changes;
@@ -197,7 +197,7 @@ enum err task_admit(struct task *t, const struct request *r, struct why *why)
     if ((e = task_read_request(t, r, &path, why)))
         return e;
     found = find_route(t, path, why);
-    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_store(t, why)) || (e = check_instance(t, why)) ||
+    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = task_check_store(t, why)) || (e = check_instance(t, why)) ||
            (e = check_accept(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)) ||
            (e = check_key(t, r, why)));
     return e;

@@ -324,7 +324,8 @@ static enum task_turn run(struct task *t, size_t units)
         return fail(t, e, &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
         return body_json_step(t->long_json, units) ? TASK_MORE : TASK_WAIT;
-    e = handle(t, &why);
+    if ((e = task_check_store(t, &why)) == ERR_OK)
+        e = handle(t, &why);
     body_json_end(&t->long_json); /* whoever needs it on has taken it */
     if (e)
         return fail(t, e, &why);

@@ -4,6 +4,7 @@
  * An op comes with all that it says (op.h): its target lives, its names have the right length. It writes its answer
  * last.
  */
+#include "api/admit.h"
 #include "api/base64.h"
 #include "api/batch.h"
 #include "api/documents.h"
@@ -319,8 +320,10 @@ enum err batch_run_op(struct batch *b, const struct op *op, struct why *why)
     };
 
     size_t reach = mem_reach(b->task->api->mem, reach_of[op->verb]);
-    enum err e = makes[op->verb] ? task_may_grow(b->task, 0, why) : ERR_OK;
+    enum err e = op->verb == OP_GET || op->verb == OP_IS ? ERR_OK : task_check_store(b->task, why);
 
+    if (e == ERR_OK && makes[op->verb])
+        e = task_may_grow(b->task, 0, why);
     if (e == ERR_OK)
         e = run_of[op->verb](b, op, why);
     mem_reach(b->task->api->mem, reach);

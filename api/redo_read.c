@@ -34,7 +34,7 @@ static enum err rotten(const struct doing *d)
 /* What was written stays as it was written when the object of a weak link dies. */
 static struct decoder decoder_of(const struct redo_reader *r)
 {
-    return (struct decoder){.heap = r->heap, .mem = r->mem, .weak_may_be_lost = true};
+    return (struct decoder){.heap = r->heap, .mem = r->mem, .puts_back = true};
 }
 
 /* ---- arguments ---- */

@@ -44,6 +44,14 @@ static uint32_t words_min(enum heap_kind kind)
     UNREACHABLE();
 }
 
+/* What a cell has that nobody has had since its pool came back: a free one never has the turn after the last. */
+static uint32_t unused_turn(const struct heap *h, uint32_t n)
+{
+    uint32_t turn = h->pools.restore_turn[n];
+
+    return turn < OBJECT_TURN_MAX ? turn : OBJECT_TURN_MAX;
+}
+
 /* The cell of an id that can be born there now; NULL: it cannot. */
 static struct object *find_cell(const struct heap *h, obj_id id, enum heap_kind kind)
 {
@@ -59,7 +67,7 @@ static struct object *find_cell(const struct heap *h, obj_id id, enum heap_kind 
     turn -= h->pools.turn_base[n];
     if (o->state != STATE_FREE || turn > OBJECT_TURN_MAX)
         return NULL;
-    if (turn < object_turn(o) && object_turn(o) != h->pools.restore_turn[n]) /* a cell that nobody has had since its pool came back */
+    if (turn < object_turn(o) && object_turn(o) != unused_turn(h, n))
         return NULL;
     object_set_turn(o, (uint32_t)turn);
     return o;
