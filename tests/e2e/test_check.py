@@ -137,6 +137,9 @@ class Broken(CheckTest):
     def test_a_change_that_is_none(self):
         self.broken("INSERT INTO log VALUES (99, 99, 99, 0, '[\"new\",1')", "this is no change")
 
+    def test_a_setting_that_is_no_json(self):
+        self.broken("INSERT INTO settings VALUES ('pipeline_max', '{')", "JSON")
+
     def test_a_page_that_has_rotted(self):
         self.fill()
         self.fold()
