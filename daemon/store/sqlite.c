@@ -393,20 +393,19 @@ static size_t check(struct engine *e, void (*broken)(void *ctx, const char *sent
 
 /* ---- opening ---- */
 
-static bool is_there(const char *dir, const char *name, struct stat *ret)
+static bool is_there(const char *dir, const char *name)
 {
     char path[4096];
 
-    return (size_t)snprintf(path, sizeof path, "%s/%s", dir, name) < sizeof path && stat(path, ret) == 0;
+    return (size_t)snprintf(path, sizeof path, "%s/%s", dir, name) < sizeof path && access(path, F_OK) == 0;
 }
 
 /* Whoever only looks makes nothing but the file that says he does. */
 static enum err take_directory(struct engine *e, const char *dir, bool read_only, struct why *why)
 {
-    struct stat about;
     char path[4096];
 
-    if (read_only && !is_there(dir, "heap.db", &about))
+    if (read_only && !is_there(dir, "heap.db"))
         return why_set(why, ERR_STORE, "there is no store in %s (heap.db: %s)", dir, strerror(errno));
     if (!read_only && mkdir(dir, 0700) != 0 && errno != EEXIST)
         return why_set(why, ERR_STORE, "%s cannot be made: %s", dir, strerror(errno));
@@ -437,14 +436,11 @@ static enum err open_database(struct engine *e, const char *dir, bool read_only,
     return code == SQLITE_OK ? ERR_OK : why_set(why, ERR_STORE, "%s cannot be opened: %s", path, sqlite3_errmsg(e->db));
 }
 
-/* SQLite moves what is in the WAL into the database when it closes. A WAL without anything in it may go: there was none before
- * this connection made it. */
+/* SQLite moves what is in the WAL into the database when it closes, and removes it. If there is none yet, this connection makes
+ * it, and it may go. */
 static void leave_wal(struct engine *e, const char *dir)
 {
-    struct stat about;
-    bool some = is_there(dir, "heap.db-wal", &about) && about.st_size > 0;
-
-    sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)some, NULL);
+    sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)is_there(dir, "heap.db-wal"), NULL);
 }
 
 static enum err set_up(struct engine *e, const char *dir, bool read_only, struct why *why)

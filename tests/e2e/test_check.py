@@ -3,6 +3,7 @@ import os
 import re
 import unittest
 
+from heapd_test import eventually
 from store_test import StoreTest, run_heapd
 
 
@@ -45,6 +46,7 @@ class Well(CheckTest):
         self.assertEqual(self.well(), counts)
         self.start()
         self.fold()
+        self.assertTrue(eventually(lambda: (self.data / "heap.db-wal").stat().st_size == 0))
         self.kill()
         self.assertEqual(self.well(), counts)
         self.start()
