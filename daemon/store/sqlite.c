@@ -415,11 +415,11 @@ static size_t check(struct engine *e, void (*broken)(void *ctx, const char *sent
 
 /* ---- opening ---- */
 
-static bool is_there(const char *dir, const char *name, struct stat *ret)
+static bool is_there(const char *dir, const char *name)
 {
     char path[4096];
 
-    return (size_t)snprintf(path, sizeof path, "%s/%s", dir, name) < sizeof path && stat(path, ret) == 0;
+    return (size_t)snprintf(path, sizeof path, "%s/%s", dir, name) < sizeof path && access(path, F_OK) == 0;
 }
 
 /* A directory that was made is there after a loss of power only if the one it stands in was synced. */
@@ -452,7 +452,7 @@ static enum err take_directory(struct engine *e, const char *dir, bool read_only
     struct stat about;
     enum err err = read_only ? ERR_OK : make_directory(dir, why);
 
-    if (read_only && !is_there(dir, "heap.db", &about))
+    if (read_only && !is_there(dir, "heap.db"))
         return why_set(why, ERR_STORE, "there is no store in %s (heap.db: %s)", dir, strerror(errno));
     if (err != ERR_OK)
         return err;
@@ -483,14 +483,11 @@ static enum err open_database(struct engine *e, const char *dir, bool read_only,
     return code == SQLITE_OK ? ERR_OK : why_set(why, ERR_STORE, "%s cannot be opened: %s", path, sqlite3_errmsg(e->db));
 }
 
-/* SQLite moves what is in the WAL into the database when it closes. A WAL without anything in it may go: there was none before
- * this connection made it. */
+/* SQLite moves what is in the WAL into the database when it closes, and removes it. If there is none yet, this connection makes
+ * it, and it may go. */
 static void leave_wal(struct engine *e, const char *dir)
 {
-    struct stat about;
-    bool some = is_there(dir, "heap.db-wal", &about) && about.st_size > 0;
-
-    sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)some, NULL);
+    sqlite3_db_config(e->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)is_there(dir, "heap.db-wal"), NULL);
 }
 
 static enum err set_up(struct engine *e, const char *dir, bool read_only, struct why *why)

@@ -144,6 +144,7 @@ class Backup(BackupTest):
                     break
                 acknowledged.append((k, n))
             c.close()
+        self.make_large(32)                                     # many steps, between which others write
         writers = [threading.Thread(target=write, args=(k,)) for k in range(3)]
         for w in writers:
             w.start()

@@ -3,6 +3,7 @@ import os
 import re
 import unittest
 
+from heapd_test import eventually
 from store_test import StoreTest, run_heapd
 
 
@@ -45,6 +46,7 @@ class Well(CheckTest):
         self.assertEqual(self.well(), counts)
         self.start()
         self.fold()
+        self.assertTrue(eventually(lambda: (self.data / "heap.db-wal").stat().st_size == 0))
         self.kill()
         self.assertEqual(self.well(), counts)
         self.start()
@@ -136,6 +138,9 @@ class Broken(CheckTest):
 
     def test_a_change_that_is_none(self):
         self.broken("INSERT INTO log VALUES (99, 99, 99, 0, '[\"new\",1')", "this is no change")
+
+    def test_a_setting_that_is_no_json(self):
+        self.broken("INSERT INTO settings VALUES ('pipeline_max', '{')", "JSON")
 
     def test_a_page_that_has_rotted(self):
         self.fill()

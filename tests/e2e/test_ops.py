@@ -10,6 +10,7 @@ import unittest
 
 from heapd_test import Client, Daemon, HeapdTest, WAIT, Wire, command, eventually
 
+WITH_DATA = ("/v1/backup",)                     # this daemon has none; test_backup.py has
 METHODS = ("get", "put", "post", "patch", "delete")
 ROUTES = """
     POST GET /v1/objects; GET PATCH DELETE /v1/objects/{}; GET /v1/objects/{}/fields; GET PUT DELETE /v1/objects/{}/fields/{};
@@ -19,7 +20,7 @@ ROUTES = """
     GET POST /v1/sessions; GET PUT DELETE /v1/sessions/{}; GET /v1/sessions/{}/holds; POST /v1/batch;
     GET PATCH /v1/gc; POST /v1/gc/collect; PUT DELETE /v1/gc/freeze; GET DELETE /v1/gc/garbage; GET /v1/gc/log;
     GET /v1/heap; GET /v1/heap/pools; GET /v1/heap/classes; POST /v1/heap/purge; POST /v1/heap/validate;
-    GET PATCH /v1/config; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
+    GET PATCH /v1/config; GET /v1/backup; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
 PROBLEMS = """bad-json bad-request no-such-object no-such-name not-held session-ended busy collected changed other-instance
     bad-value dangling wrong-kind not-ready heap-full answer-not-kept""".split()
 
@@ -83,6 +84,9 @@ class Operation(HeapdTest):
                 w.ask(method.upper(), target, b"{}" if method in ("put", "post", "patch") else b"", "Accept: */*")
                 status = w.response().status
                 w.close()
+                if target in WITH_DATA:
+                    self.assertEqual(status, 501)
+                    continue
                 self.assertNotIn(status, (404, 405, 501), f"{method} {target}")
                 self.assertLess(status, 500, f"{method} {target}")
 
