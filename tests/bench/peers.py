@@ -152,6 +152,12 @@ class Heapd(Server):
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
 
+    def is_ready(self):
+        self.http.request("GET", "/readyz")
+        answer = self.http.getresponse()
+        answer.read()
+        return answer.status == 200
+
     def ask(self, method, path, body=None):
         self.http.request(method, path, None if body is None else json.dumps(body))
         answer = self.http.getresponse()

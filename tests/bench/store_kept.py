@@ -17,7 +17,7 @@ from pathlib import Path
 from edge_batch import OPS
 from peers import WAIT, Failed, Heapd, Redis, Row, in_turn, median
 from rates import CONNECTIONS, DOCUMENT, wrk_p99_us
-from store_rates import creates, directory
+from store_rates import creates, directory, wait_for
 
 RECOVERY_BAR = 500_000
 DISK_BAR = 150
@@ -51,6 +51,7 @@ def send_all(heapd, bodies):
 def fill(place, heapd):
     """By one sender, so that the slot of what is linked to is lower."""
     text = creates()
+    wait_for(heapd, Heapd.is_ready)
     send(heapd.port, (f'{text}["root","chain{n}","@{OPS - 1}"]\n' for n in range(objects(place) // OPS)))
 
 
@@ -108,21 +109,11 @@ def unfold(data):
 
 # ---- back after a start ----
 
-def is_ready(heapd):
-    heapd.http.request("GET", "/readyz")
-    answer = heapd.http.getresponse()
-    answer.read()
-    return answer.status == 200
-
-
 def back(server, is_back, check):
     """Seconds from its start until it is ready, and its CPU time."""
     began = time.monotonic()
     with server() as started:
-        while not is_back(started):
-            if time.monotonic() - began > PATIENCE:
-                raise Failed(f"{started.process.args[0]} does not come back")
-            time.sleep(0.005)
+        wait_for(started, is_back)
         said = {"seconds": time.monotonic() - began, "cpu_s": started.cpu_seconds()}
         check(started)
     return said
@@ -132,7 +123,7 @@ def heapd_back(place, data):
     def there(heapd):
         if (count := heapd.ask("GET", "/v1/heap")["objects"]) != objects(place):
             raise Failed(f"{count} objects are back")
-    return back(partial(Heapd, place, "--data", data), is_ready, there)
+    return back(partial(Heapd, place, "--data", data), Heapd.is_ready, there)
 
 
 def redis_back(place, data):

@@ -6,13 +6,15 @@ what heapd is sent: a SET with a value of as many bytes as the body, an HSET wit
 """
 import json
 import tempfile
+import time
 from functools import partial
 
 from edge_batch import HSET, KEYS, OPS, PIPELINE
-from peers import Heapd, Redis, Row, in_turn, median
+from peers import Failed, Heapd, Redis, Row, in_turn, median
 from rates import CONNECTIONS, DOCUMENT, POST_SCRIPT, kilo, paired, wrk
 
 BAR = 1.0
+PATIENCE = 600  # until what was kept is back
 
 # As many objects stay alive as Redis has keys: a batch's are a chain that is rooted, and takes the place of an older one.
 BATCH_SCRIPT = """wrk.method = "POST"
@@ -26,6 +28,14 @@ end
 
 def directory(place):
     return tempfile.mkdtemp(dir=place.folder)
+
+
+def wait_for(server, is_back):
+    end = time.monotonic() + PATIENCE
+    while not is_back(server):
+        if time.monotonic() > end:
+            raise Failed(f"{server.process.args[0]} does not come back")
+        time.sleep(0.005)
 
 
 def both(place, preload=None):
@@ -69,6 +79,7 @@ def posts(place, what, preload=None):
     script.write_text(POST_SCRIPT % json.dumps(DOCUMENT))
     heapd, redis = both(place, preload)
     with heapd, redis:
+        wait_for(heapd, Heapd.is_ready)
         pairs, ours, theirs = pairs_of(
             place, lambda seconds: wrk(place, heapd, f"{heapd.url}/v1/objects", seconds, script),
             Asked(place, redis, "-r", 100_000_000, "-d", len(json.dumps(DOCUMENT)), "-t", "set"))
@@ -106,6 +117,7 @@ def batch_rows(place):
     script.write_text(BATCH_SCRIPT % (ops, OPS - 1, KEYS // OPS))
     heapd, redis = both(place)
     with heapd, redis:
+        wait_for(heapd, Heapd.is_ready)
         pairs, ours, theirs = pairs_of(place, partial(batch, place, heapd, script),
                                        Asked(place, redis, "-r", KEYS, "-P", PIPELINE, *HSET))
     return [row(f"creates of three fields in batches of {OPS:,}, summary, on disk", f"Redis HSET -P {PIPELINE}", pairs, ours,
