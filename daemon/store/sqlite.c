@@ -449,7 +449,6 @@ static enum err make_directory(const char *dir, struct why *why)
 static enum err take_directory(struct engine *e, const char *dir, bool read_only, struct why *why)
 {
     char path[4096];
-    struct stat about;
     enum err err = read_only ? ERR_OK : make_directory(dir, why);
 
     if (read_only && !is_there(dir, "heap.db"))
