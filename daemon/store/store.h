@@ -54,7 +54,7 @@ enum err store_stop(struct store *s, const struct engine_commit *last, struct wh
 
 struct store_counts {
     uint64_t commits, commit_us;  /* how many, and how long they took together */
-    uint64_t folds, fold_us;
+    uint64_t folds, fold_us;      /* ... their rests, too */
     uint64_t log_bytes;           /* not folded */
     uint64_t memory_bytes;        /* of the thread's own */
 };
