@@ -12,7 +12,7 @@
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
-#define HEAP_WATCHES_MAX 4
+#define HEAP_WATCHES_MAX 6
 
 struct keys;
 struct shape;
@@ -80,6 +80,11 @@ struct heap {
     const struct heap_watch *watch[HEAP_WATCHES_MAX];
     bool changes_are_watched; /* by some of them */
     struct edge_scan *scans;  /* open scans of large objects */
+
+    /* audit.c */
+    struct heap_audit *audit; /* NULL: there is none, or it has not come to its cut */
+    bool audited;             /* there is one */
+    uint32_t audits;          /* that came to their cuts, since the start */
 
     /* the collector's windows, by gc_door.c and condemned.c */
     struct windows windows;

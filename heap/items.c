@@ -1,4 +1,5 @@
 /* items.c - lists as objects: heap.h's operations on them, over the tree of list.h. */
+#include "heap/audit_impl.h"
 #include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
@@ -33,8 +34,12 @@ static enum err push_value(struct heap *h, slot_t list, const struct value *v, s
     word_t word;
     enum err e = word_encode(h, v, &word, why);
 
-    if (e == ERR_OK && (e = list_push(h, list, word, why)) != ERR_OK)
+    if (e != ERR_OK)
+        return e;
+    if ((e = list_push(h, list, word, why)) != ERR_OK)
         word_release(h, word);
+    else if (audit_waits_for(h, list))
+        audit_item_changed(h->audit, list, list_length(h, list) - 1, WORD_ABSENT, word);
     return e;
 }
 
@@ -98,25 +103,32 @@ enum err heap_get_item(const struct heap *h, obj_id id, uint64_t index, struct v
 enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct value *v, struct why *why)
 {
     slot_t list;
-    word_t word;
+    word_t word, old;
     enum err e;
 
     if ((e = find_item(h, id, index, &list, why)) || (e = word_encode(h, v, &word, why)))
         return e;
     object_changing(h, list);
-    word_release(h, list_set(h, list, (uint32_t)index, word));
+    old = list_set(h, list, (uint32_t)index, word);
+    if (audit_waits_for(h, list))
+        audit_item_changed(h->audit, list, (uint32_t)index, old, word);
+    word_release(h, old);
     return ERR_OK;
 }
 
 enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why *why)
 {
     slot_t list;
+    word_t old;
     enum err e = find_item(h, id, index, &list, why);
 
     if (e != ERR_OK)
         return e;
     object_changing(h, list);
-    word_release(h, list_delete(h, list, (uint32_t)index));
+    old = list_delete(h, list, (uint32_t)index);
+    if (audit_waits_for(h, list))
+        audit_item_deleted(h->audit, list, (uint32_t)index, old);
+    word_release(h, old);
     return ERR_OK;
 }
 

@@ -6,6 +6,7 @@
  *   prepare  the shape it will have, room for it: all that memory can refuse; nothing shows yet;
  *   commit   cannot fail. What the edit displaced is let go of last, since that may kill objects.
  */
+#include "heap/audit_impl.h"
 #include "heap/birth.h"
 #include "heap/record.h"
 #include "heap/dict.h"
@@ -309,10 +310,16 @@ static void dict_edit(struct heap *h, slot_t record, slot_t dict, struct planned
 
     if (edit->word == WORD_ABSENT && entry != 0) {
         record_pass_scans(h, record, entry);
+        if (audit_waits_for(h, record))
+            audit_field_removing(h->audit, record, dict, entry);
         edit->word = dict_remove(h, dict, entry);
     } else if (edit->word != WORD_ABSENT && entry != 0) {
+        if (audit_waits_for(h, record))
+            audit_field_changed(h->audit, record, dict_index(h, dict, entry), dict_word(h, entry), edit->word);
         edit->word = dict_replace(h, dict, entry, edit->word);
     } else if (edit->word != WORD_ABSENT) {
+        if (audit_waits_for(h, record))
+            audit_field_changed(h->audit, record, dict_count(h, dict), WORD_ABSENT, edit->word);
         string_hold(h, edit->name);
         dict_add(h, dict, edit->name, edit->word);
         edit->word = WORD_ABSENT;

@@ -6,6 +6,7 @@
  * the kill, inside ref_drop() and heap_reap().
  * 2. has_big is set exactly while big_counts has an entry for the slot, and that entry is not 0.
  */
+#include "heap/audit_impl.h"
 #include "heap/death.h"
 #include "heap/shape.h"
 #include "heap/weak.h"
@@ -57,6 +58,7 @@ uint64_t ref_count(const struct heap *h, slot_t slot)
 /* The collector takes a member whose count changes as reached. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained)
 {
+    audit_note_count(h, slot, gained);
     if (!windows_have(&h->windows, h->windows.open, slot))
         return;
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++) {

@@ -1,5 +1,6 @@
 /* root.c - see root.h. */
 #include "heap/root.h"
+#include "heap/audit_impl.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/names.h"
@@ -25,6 +26,7 @@ enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
         return e;
     }
     old = names_at(h->roots, n)->target;
+    audit_note_root(h, n, old, target);
     names_at(h->roots, n)->target = target;
     if (!is_new)
         ref_drop(h, old);
@@ -51,6 +53,7 @@ enum err root_delete(struct heap *h, struct slice name, struct why *why)
     if (n == 0)
         return no_root(name, why);
     target = names_at(h->roots, n)->target;
+    audit_note_root(h, n, target, 0);
     names_remove(h->roots, n);
     ref_drop(h, target);
     return ERR_OK;

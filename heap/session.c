@@ -6,50 +6,13 @@
  * session goes back into the heap with the new. A session that ends leaves the table at once, and waits in
  * the list of the ending until its holds are released, in steps.
  */
-#include "heap/session.h"
 #include "heap/base/num.h"
-#include "heap/heap_impl.h"
 #include "heap/ref.h"
+#include "heap/session_impl.h"
 #include "heap/slot.h"
 
 #define NO_LEASE UINT64_MAX
 #define NOT_WAITING UINT32_MAX
-
-struct session {
-    session_id id;
-    uint32_t number;    /* in the table */
-    uint32_t running;   /* requests */
-    uint32_t waiting_at; /* place in the heap of deadlines */
-    uint64_t ends_at_ms;
-    double ttl_s;
-    struct map *holds;  /* object -> 0 */
-    struct session *next; /* among the ending */
-    char token[SESSION_TOKEN_BYTES];
-    uint8_t label_len;
-    char label[SESSION_LABEL_BYTES_MAX];
-};
-
-struct waiting {
-    uint64_t at_ms;
-    struct session *session;
-};
-
-struct session_set {
-    struct heap *heap;
-    struct session **table;  /* by number; 0 is session 0 */
-    uint32_t table_end, table_room;
-    uint32_t table_hint;     /* no number below is free */
-    uint32_t count;
-    session_id last_id;
-    struct map *by_id;
-    struct map *by_token;    /* hash -> number */
-    struct waiting *waiting; /* binary heap, earliest first */
-    uint32_t waiting_count, waiting_room;
-    struct session *ending;
-    uint32_t sessions_max, holds_max;
-    uint64_t bytes, untouched_bytes; /* of all maps of holds */
-    struct heap_watch watch; /* for recounts */
-};
 
 /* ---- the heap of deadlines ---- */
 
@@ -112,16 +75,6 @@ static void waiting_remove(struct session_set *ss, struct session *s)
 
 /* ---- the table ---- */
 
-static struct session *find(const struct session_set *ss, session_id id)
-{
-    uint32_t e;
-
-    if (id == 0)
-        return ss->table[0]; /* the first there was, and it never ends */
-    e = map_find(ss->by_id, id);
-    return e == MAP_NONE ? NULL : ss->table[map_value(ss->by_id, e)];
-}
-
 static enum err no_session(session_id id, struct why *why)
 {
     return why_set(why, ERR_NO_NAME, "there is no session %u", id);
@@ -163,6 +116,7 @@ static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
 {
     bool added;
 
+    session_know(ss, s);
     count_holds(ss, s->holds, -1);
     added = map_add(s->holds, slot, 0);
     count_holds(ss, s->holds, 1);
@@ -171,6 +125,8 @@ static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
 
 static void remove_hold(struct session_set *ss, struct session *s, uint32_t entry)
 {
+    if (session_know(ss, s))
+        session_note_unseen(ss, s, entry);
     count_holds(ss, s->holds, -1);
     map_remove(s->holds, entry);
     count_holds(ss, s->holds, 1);
@@ -178,6 +134,9 @@ static void remove_hold(struct session_set *ss, struct session *s, uint32_t entr
 
 static void free_session(struct session_set *ss, struct session *s)
 {
+    session_know(ss, s);
+    if (ss->audit_ending == s)
+        ss->audit_ending = s->next;
     count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
@@ -194,6 +153,7 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
         mem_free(ss->heap->mem, s, sizeof *s);
         return NULL;
     }
+    session_know_newborn(ss, s);
     count_holds(ss, s->holds, 1);
     if (!make_room(ss)) {
         free_session(ss, s);
@@ -236,63 +196,6 @@ static void remove_session(struct session_set *ss, struct session *s)
 
 /* ---- life of the set ---- */
 
-static void recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
-{
-    const struct session_set *ss = ctx;
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        for (uint32_t e = 0; ss->table[n] != NULL && e < map_count(ss->table[n]->holds); e++)
-            count(to, map_key(ss->table[n]->holds, e));
-    for (const struct session *s = ss->ending; s != NULL; s = s->next)
-        for (uint32_t e = 0; e < map_count(s->holds); e++)
-            count(to, map_key(s->holds, e));
-}
-
-static uint64_t holds_bytes(const struct session_set *ss)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        bytes += ss->table[n] != NULL ? map_bytes(ss->table[n]->holds) : 0;
-    for (const struct session *s = ss->ending; s != NULL; s = s->next)
-        bytes += map_bytes(s->holds);
-    return bytes;
-}
-
-/* The cursor: number of a session, and of one of its holds. */
-static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
-{
-    const struct session_set *ss = ctx;
-    uint32_t number = (uint32_t)(*cursor >> 32), hold = (uint32_t)*cursor;
-
-    *ret = 0;
-    if (number >= ss->table_end)
-        return false;
-    if (ss->table[number] != NULL && hold < map_count(ss->table[number]->holds)) {
-        *ret = map_key(ss->table[number]->holds, hold);
-        (*cursor)++;
-    } else {
-        *cursor = (uint64_t)(number + 1) << 32;
-    }
-    return true;
-}
-
-static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence), void *to)
-{
-    const struct session_set *ss = ctx;
-    size_t bad = map_validate(ss->by_id) + map_validate(ss->by_token);
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        if (ss->table[n] != NULL)
-            bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
-    bad += ss->bytes != holds_bytes(ss);
-    for (uint32_t i = 1; i < ss->waiting_count; i++)
-        bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
-    if (bad > 0 && broken != NULL)
-        broken(to, "sessions: a table of sessions or holds is inconsistent");
-    return bad;
-}
-
 enum err session_set_create(struct heap *h, struct session_set **ret)
 {
     struct session_set *ss = mem_zalloc(h->mem, sizeof *ss);
@@ -307,8 +210,7 @@ enum err session_set_create(struct heap *h, struct session_set **ret)
     ss->by_token = map_create(h->mem, h->seed);
     if (ss->by_id != NULL && ss->by_token != NULL)
         s = new_session(ss, 0, SLICE("default"), SLICE(""));
-    ss->watch = (struct heap_watch){.ctx = ss, .next_held = next_held, .recount = recount, .validate = validate};
-    heap_add_watch(h, &ss->watch);
+    session_set_watch(ss);
     if (s == NULL) {
         session_set_destroy(&ss);
         return ERR_NOMEM;
@@ -409,7 +311,7 @@ enum err session_by_token(struct session_set *ss, struct slice token, uint64_t n
 
 void session_begin_request(struct session_set *ss, session_id id)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     CHECK(s != NULL);
     s->running++;
@@ -417,7 +319,7 @@ void session_begin_request(struct session_set *ss, session_id id)
 
 void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return; /* it was ended by its own request */
@@ -428,7 +330,7 @@ void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 
 enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return no_session(id, why);
@@ -447,7 +349,7 @@ static void describe(const struct session *s, struct session_info *ret)
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
 {
-    const struct session *s = find(ss, id);
+    const struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return no_session(id, why);
@@ -488,7 +390,7 @@ static enum err find_hold(const struct session_set *ss, session_id session, obj_
 
     if (e != ERR_OK)
         return e;
-    if ((*ret_s = find(ss, session)) == NULL)
+    if ((*ret_s = session_find(ss, session)) == NULL)
         return no_session(session, why);
     *ret_entry = map_find((*ret_s)->holds, *ret_slot);
     return ERR_OK;
@@ -540,7 +442,7 @@ bool session_holds(const struct session_set *ss, session_id session, obj_id id)
 /* From the last entry down: what is removed meanwhile moves entries from behind to the front. */
 bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret)
 {
-    const struct session *s = find(ss, session);
+    const struct session *s = session_find(ss, session);
 
     if (s == NULL || map_count(s->holds) == 0 || *cursor == 0)
         return false;
@@ -580,7 +482,11 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
         mem_free(ss->heap->mem, gone, sizeof *gone);
         return why_set(why, ERR_NOMEM, "no memory to empty the session");
     }
+    session_know(ss, s);
+    gone->audit = s->audit;
+    gone->unseen = s->unseen;
     gone->holds = s->holds;
+    s->unseen = 0;
     s->holds = empty;
     count_holds(ss, empty, 1);
     gone->next = ss->ending;
@@ -590,7 +496,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
 
 enum err session_end(struct session_set *ss, session_id id, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return no_session(id, why);
