@@ -11,6 +11,7 @@
 #include "api/admit.h"
 #include "api/config.h"
 #include "api/task.h"
+#include "api/validate.h"
 #include "heap/base/check.h"
 #include "heap/weak.h"
 
@@ -51,7 +52,7 @@ void api_destroy(struct api **papi)
         return;
     CHECK_IS(api, API_MAGIC);
     CHECK(api->counters.tasks_open == 0 && api->bodies.open == 0 && api->bodies.first == NULL);
-    while (api->ending != NULL)
+    while (api->ending != NULL || api->validations_over != NULL)
         api_step(api, 1000);
     task_drain_free(api);
     buf_fini(&api->openapi);
@@ -430,6 +431,7 @@ size_t api_step(struct api *api, size_t units)
     CHECK_IS(api, API_MAGIC);
     units = close_scopes(api, units);
     units = forget_notices(api, units);
+    units = validations_end(api, units);
     if (units > 0)
         units -= session_expire(api->sessions, api_now_ms(api), units);
     return units > 0 ? session_release(api->sessions, units) : 0;
@@ -437,6 +439,6 @@ size_t api_step(struct api *api, size_t units)
 
 bool api_has_work(const struct api *api)
 {
-    return api->ending != NULL || weak_notice_waits(api->heap) ||
+    return api->ending != NULL || api->validations_over != NULL || weak_notice_waits(api->heap) ||
            session_has_work(api->sessions, api_now_ms(api));
 }
