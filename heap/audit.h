@@ -12,6 +12,7 @@
  *     account instead, and so are holders (roots, scopes, holds) that have not been.
  *   - Each change of a count is put on the account, too. So once everything was looked at, each object's account is its
  *     count, and stays it from then on: comparing them takes as many steps as it likes.
+ *   - Statistics are those of the cut, and so is what was looked at: if they break later, the next audit tells.
  *   - At the cut none of the dead waits to be reaped, for they let go of what they hold without telling anybody; before the
  *     cut the audit reaps. What a collection has condemned may wait.
  *
@@ -19,7 +20,9 @@
  * when their turn comes. What their pieces add up to is looked at in one go, some nanoseconds a pool or shape.
  *
  * While there is no audit, this costs the heap a look at a pointer where lists, dictionaries, roots and scopes change, and
- * where a pool of condemned objects goes; while there is one, changing an object for the first time costs another 100 ns.
+ * where a pool of condemned objects goes. While there is one, changing an object for the first time costs up to a microsecond
+ * more: its account, and those of what it links to, have to come from memory. Ten million records of two links take 0.5 s in
+ * all, 1,024 units at most 0.4 ms (tests/bench/audit_probe).
  */
 #pragma once
 #include "heap/heap.h"

@@ -312,7 +312,7 @@ static const struct harm {
     {"string hash", break_string_hash, "strings:", false},
     {"root", break_root, "counts", true},
     {"weak", break_weak, "weak references:", false},
-    {"big", break_big, "big count", false},
+    {"big", break_big, "has no big count", false},
     {"hold", break_hold, "counts", true},
     {"session bytes", break_session_bytes, "sessions:", true},
     {"generation", break_generation, "gc: objects of generation", false},
