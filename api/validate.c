@@ -61,11 +61,7 @@ static enum err step_validation(struct task *task, void *ctx, size_t units, enum
     return reply_validation(task, v, why);
 }
 
-static void free_validation(struct api *api, struct validation *v)
-{
-    mem_free(api->mem, v, sizeof *v);
-}
-
+/* Even if nothing is left to be given back, there is work for api_step(): after that, those that wait look again. */
 static void destroy_validation(struct task *task, void *ctx)
 {
     struct validation *v = ctx;
@@ -74,10 +70,6 @@ static void destroy_validation(struct task *task, void *ctx)
     if (api->validation == v)
         api->validation = NULL;
     (void)heap_audit_end(&v->audit, 1);
-    if (v->audit == NULL) {
-        free_validation(api, v);
-        return;
-    }
     v->next = api->validations_over;
     api->validations_over = v;
 }
@@ -91,7 +83,7 @@ size_t validations_end(struct api *api, size_t units)
         if (v->audit != NULL)
             return 0;
         api->validations_over = v->next;
-        free_validation(api, v);
+        mem_free(api->mem, v, sizeof *v);
     }
     return units;
 }

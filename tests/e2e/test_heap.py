@@ -116,6 +116,21 @@ class Sums(Heap):
         self.validate_clean()
         self.ok(self.c.delete("/v1/gc/freeze"))
 
+    def test_calls_to_validate_have_their_turns_where_nothing_else_happens(self):
+        self.fill()
+        clients, broken = [self.client() for _ in range(8)], []
+
+        def recount(client):
+            for _ in range(10):
+                broken.append(self.ok(client.post("/v1/heap/validate"))["broken"])
+
+        threads = [threading.Thread(target=recount, args=(c,)) for c in clients]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(broken, [[]] * 80)
+
     def test_validate_lets_others_write_and_finds_nothing(self):
         self.gc(enabled=True, thresholds=[50])
         self.batch(["list", []], ["root", "all", "@0"],

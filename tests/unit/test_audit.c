@@ -446,6 +446,47 @@ START_TEST(holds_may_come_and_go_while_they_are_counted)
 }
 END_TEST
 
+/* ---- what a collection has condemned by half ---- */
+
+/* Cycles with something in them, some of it in lists: enough to be released in many steps. */
+static void make_garbage(struct world *w)
+{
+    for (int i = 0; i < 300; i++) {
+        obj_id a = new_record(w), b = new_list_of(w, a, i % 100 == 0 ? 200 : 2);
+
+        put_link(w, a, "list", b);
+        set(w, a, "text", text("some text"));
+        let_go(w, a);
+        let_go(w, b);
+    }
+}
+
+START_TEST(an_audit_may_begin_at_any_step_of_a_collection)
+{
+    struct all x = all_new();
+    struct world *w = &x.w;
+    uint64_t ticket;
+    struct said s;
+
+    for (int steps = 1; steps < 2000; steps += 1 + steps / 8) {
+        struct heap_audit *a;
+
+        make_garbage(w);
+        OK(gc_collect(w->gc, 2, GC_BY_REQUEST, false, &ticket, &why));
+        (void)step_to(w, _i == 0 ? GC_RELEASE : _i == 1 ? GC_FREE : GC_SPREAD);
+        for (int i = 0; i < steps && gc_has_work(w->gc); i++)
+            (void)gc_step(w->gc, 1);
+        a = begin(w, &s);
+        while (!step(a, 1 + (size_t)steps % 40))
+            (void)gc_step(w->gc, 1 + (size_t)steps % 7);
+        ck_assert_msg(s.count == 0, "after %d steps: %s", steps, s.text[0]);
+        end(&a);
+        gc_finish(w->gc);
+    }
+    all_free(&x);
+}
+END_TEST
+
 /* ---- one at a time, and what it costs ---- */
 
 START_TEST(there_is_one_audit_at_a_time)
@@ -531,6 +572,7 @@ int main(int argc, char **argv)
         TEST(what_breaks_behind_it_is_named_by_it_or_by_the_next, .rounds = ARRAY_LEN(harms)),
         TEST(a_wide_object_may_change_and_die_while_it_is_looked_through, .rounds = 40),
         TEST(holds_may_come_and_go_while_they_are_counted, .rounds = 20),
+        TEST(an_audit_may_begin_at_any_step_of_a_collection, .rounds = 3),
         TEST(there_is_one_audit_at_a_time),
         TEST(an_audit_may_be_given_up_at_any_step),
         TEST(the_account_is_charged_and_refused_with_a_sentence),
