@@ -4,6 +4,7 @@
 #pragma once
 #include "api/settings.h"
 #include "daemon/doors.h"
+#include "daemon/log.h"
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -35,6 +36,7 @@ struct config {
     const char *allow_hosts[CONFIG_ALLOW_HOSTS_MAX]; /* as given on the command line */
     const char *token_file; /* NULL: none; as given on the command line */
     bool plaintext;
+    enum log_level log_level;
     struct settings settings;
 };
 

@@ -2,13 +2,18 @@
  * main.c - heapd from the first line to the last: what is made, in which order, and unmade in reverse.
  *
  * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not,
- * so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
- * only state that is not on the stack of main(); api/json_mem.h has it.
+ * so that a full heap can still be talked to. Three things are not on the stack of main(), since nobody can hand them on:
+ * the allocator that jansson knows (api/json_mem.h), who says that a CHECK failed (heap/base/check.c), and whom a signal
+ * handler speaks for (daemon/panic.c).
  */
 #include "api/json_mem.h"
+#include "api/pauses.h"
+#include "daemon/clock.h"
 #include "daemon/collector.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/panic.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
 #include "daemon/tokens.h"
@@ -21,6 +26,10 @@
 
 struct heapd {
     struct config config;
+    struct log log;
+    struct panic panic;
+    struct notify notify;
+    uv_timer_t flush; /* of what the log left out */
     struct tokens tokens; /* if the config names a file of them */
     struct mem mem;      /* of the heap and of what requests work with */
     struct mem edge_mem; /* of connections */
@@ -88,6 +97,7 @@ static enum err make_service(struct heapd *d)
         .config = &d->config,
         .tokens = d->config.token_file == NULL ? NULL : &d->tokens,
         .instance = d->instance,
+        .log = &d->log,
     };
 
     if ((e = server_create(&sw, &d->server)))
@@ -110,17 +120,18 @@ static enum err make_service(struct heapd *d)
 
 /* ---- tokens ---- */
 
-static void say_tokens(const struct heapd *d)
+static void say_tokens(struct heapd *d)
 {
     const struct tokens *t = &d->tokens;
     const char *path = d->config.token_file;
 
-    log_line(LOG_INFO, "%s: tokens: %zu", path, t->count);
+    log_event(&d->log, LOG_INFO, "tokens-read", "file=\"%s\" tokens=%zu", path, t->count);
     if (t->short_count > 0)
-        log_line(LOG_WARN, "%s: %zu of the tokens are shorter than %d bytes and might be guessed", path, t->short_count,
-                 TOKEN_BYTES_WISE);
+        log_event(&d->log, LOG_WARN, "tokens-short", "file=\"%s\" tokens=%zu bytes_wise=%d", path, t->short_count,
+                  TOKEN_BYTES_WISE);
     if (t->others_read_it)
-        log_line(LOG_WARN, "%s: everybody on this machine may read it: chmod 0600", path);
+        log_event(&d->log, LOG_WARN, "tokens-exposed", "file=\"%s\" hint=\"everybody on this machine may read it: chmod 0600\"",
+                  path);
 }
 
 /* False if there is a token file and it is no good; the tokens are then those they were. */
@@ -131,7 +142,7 @@ static bool read_tokens(struct heapd *d)
     if (d->config.token_file == NULL)
         return true;
     if (tokens_read(&d->tokens, d->config.token_file, &why) != ERR_OK) {
-        log_line(LOG_ERROR, "%s", why.text);
+        log_event(&d->log, LOG_ERROR, "tokens-refused", "reason=\"%s\"", why.text);
         return false;
     }
     say_tokens(d);
@@ -142,10 +153,12 @@ static void on_reload(void *ctx)
 {
     struct heapd *d = ctx;
 
+    notify_reloading(&d->notify);
     if (d->config.token_file == NULL)
-        log_line(LOG_INFO, "hangup: there is no token file to read again");
+        log_event(&d->log, LOG_INFO, "reload-ignored", "reason=\"there is no token file to read again\"");
     else if (!read_tokens(d))
-        log_line(LOG_ERROR, "the tokens stay as they were");
+        log_event(&d->log, LOG_ERROR, "tokens-kept", "hint=\"the tokens stay as they were\"");
+    notify_ready(&d->notify, "Serving");
 }
 
 /* ---- the loop ---- */
@@ -154,32 +167,81 @@ static void on_stop(void *ctx, int signum)
 {
     struct heapd *d = ctx;
 
-    log_line(LOG_INFO, "signal %d: stopping", signum);
+    log_event(&d->log, LOG_INFO, "stopping", "signal=%d connections=%zu", signum, server_connections(d->server));
+    notify_stopping(&d->notify, "Letting what has begun end");
     server_stop(d->server);
 }
 
+static void on_flush(uv_timer_t *flush)
+{
+    log_flush(flush->data, clock_ms(), false);
+}
+
+static void begin_flushing(struct heapd *d)
+{
+    CHECK(uv_timer_init(&d->loop, &d->flush) == 0);
+    d->flush.data = &d->log;
+    uv_timer_start(&d->flush, on_flush, LOG_WINDOW_MS, LOG_WINDOW_MS);
+}
+
+/* ---- last words ---- */
+
+static void tell_facts(void *ctx, struct panic_facts *ret)
+{
+    struct heapd *d = ctx;
+    struct gc_state gc;
+    struct heap_stats heap;
+
+    if (d->server == NULL) {
+        ret->phase = "starting";
+        return;
+    }
+    gc_get_state(d->gc, &gc);
+    heap_stats(d->heap, &heap);
+    *ret = (struct panic_facts){.phase = pause_name((enum pause)gc.phase),
+                                .objects = heap.objects,
+                                .roots = heap.roots,
+                                .sessions = session_count(d->sessions),
+                                .connections = server_connections(d->server)};
+}
+
+static void prepare_for_the_worst(struct heapd *d)
+{
+    d->panic.facts = tell_facts;
+    d->panic.ctx = d;
+    d->panic.instance = d->instance;
+    d->panic.began_us = clock_us();
+    panic_prepare(&d->panic);
+}
+
+/* ---- beginning, once it is known what is asked ---- */
+
 static void begin(struct heapd *d)
 {
+    log_init(&d->log, stderr, d->config.log_level);
+    name_instance(d);
+    prepare_for_the_worst(d);
     mem_init(&d->mem, d->config.settings.memory_bytes_max);
     mem_init(&d->edge_mem, 0);
     give_jansson(&d->mem);
     CHECK(uv_loop_init(&d->loop) == 0);
+    notify_init(&d->notify, &d->loop, &d->log);
+    begin_flushing(d);
     signals_init(&d->signals, &d->loop, (struct signal_handlers){on_stop, on_reload, d});
     world_init(&d->world, &d->loop, &d->edge_mem);
-    name_instance(d);
 }
 
 /* ---- running ---- */
 
-static void say_what_to_expect(const struct heapd *d)
+static void say_what_to_expect(struct heapd *d)
 {
     uint64_t files = world_raise_file_limit(), connections = d->config.settings.connections_max;
 
-    log_line(LOG_INFO, "heapd %s, pid %d, instance %s", HEAPD_VERSION, (int)getpid(), d->instance);
-    log_line(LOG_INFO, "no --data: nothing survives a restart");
+    log_event(&d->log, LOG_INFO, "started", "version=%s pid=%d instance=%s", HEAPD_VERSION, (int)getpid(), d->instance);
+    log_event(&d->log, LOG_INFO, "no-data", "hint=\"without --data nothing survives a restart\"");
     if (files < connections)
-        log_line(LOG_WARN, "connections_max is %llu, but the system allows %llu open files",
-                 (unsigned long long)connections, (unsigned long long)files);
+        log_event(&d->log, LOG_WARN, "few-files", "connections_max=%llu files_max=%llu", (unsigned long long)connections,
+                  (unsigned long long)files);
 }
 
 /* True if it was ready, until it was asked to stop. */
@@ -190,16 +252,17 @@ static bool serve(struct heapd *d)
     if (!read_tokens(d))
         return false;
     if (make_heap(d) != ERR_OK || make_service(d) != ERR_OK) {
-        log_line(LOG_ERROR, "there is not enough memory to start");
+        log_event(&d->log, LOG_ERROR, "start-failed", "reason=\"there is not enough memory to start\"");
         return false;
     }
     if (server_listen(d->server, &why) != ERR_OK) {
-        log_line(LOG_ERROR, "%s", why.text);
+        log_event(&d->log, LOG_ERROR, "listen-failed", "reason=\"%s\"", why.text);
         return false;
     }
     d->world.server = d->server;
     say_what_to_expect(d);
     server_say_ready(d->server);
+    notify_ready(&d->notify, "Serving");
     uv_run(&d->loop, UV_RUN_DEFAULT);
     return true;
 }
@@ -213,12 +276,15 @@ static void close_handles(struct heapd *d)
     if (d->server != NULL)
         server_close(d->server);
     signals_close(&d->signals);
+    notify_close(&d->notify);
+    uv_close((uv_handle_t *)&d->flush, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT); /* their close callbacks */
     CHECK(uv_loop_close(&d->loop) == 0);
 }
 
 static void end(struct heapd *d)
 {
+    panic_calm();
     close_handles(d);
     collector_destroy(&d->collector);
     server_destroy(&d->server);
@@ -245,7 +311,8 @@ int main(int argc, char **argv)
     begin(&d);
     served = serve(&d);
     end(&d);
+    log_flush(&d.log, clock_ms(), true);
     if (served)
-        log_line(LOG_INFO, "stopped");
+        log_event(&d.log, LOG_INFO, "stopped", "uptime_s=%llu", (unsigned long long)((clock_us() - d.panic.began_us) / 1000000));
     return served ? EXIT_SUCCESS : EXIT_FAILURE;
 }

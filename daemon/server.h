@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "daemon/config.h"
 #include "daemon/doors.h"
+#include "daemon/log.h"
 #include <uv.h>
 
 struct server;
@@ -20,6 +21,7 @@ struct server_world {
     const struct config *config;
     const struct tokens *tokens; /* NULL: whoever comes in may do everything */
     const char *instance;
+    struct log *log;
 };
 
 /* ERR_NOMEM. */
