@@ -230,6 +230,7 @@ static enum err cut(struct heap_audit *a, struct why *why)
 
     if (e != ERR_OK)
         return e;
+    CHECK(h->doomed == 0 && h->parting == 0 && h->deferred[0].count == 0 && h->deferred[1].count == 0);
     h->audits++;
     h->audit = a;
     h->windows.open |= WINDOW_AUDIT;

@@ -271,20 +271,33 @@ static slot_t pool_end_of(const struct heap_audit *a, slot_t slot)
 }
 
 #define BYTES_AHEAD 1024
+#define WORDS_PER_UNIT 8u
+
+/* What looking at it costs, more or less. */
+static size_t cost_of(const struct heap *h, slot_t slot)
+{
+    const struct object *o = object_at(h, slot);
+
+    if (o->kind == KIND_LIST && o->state == STATE_LIVE)
+        return 1 + list_length(h, slot) / LEAF_ITEMS_PER_UNIT;
+    if (is_dictionary(o) && o->state == STATE_LIVE)
+        return 1 + 2 * (size_t)dict_count(h, record_dict(h, slot));
+    return 1 + pool_words(&h->pools, slot) / WORDS_PER_UNIT;
+}
 
 static size_t look_at_pool(struct heap_audit *a, size_t units)
 {
     slot_t end = pool_end_of(a, a->at);
 
-    for (; units > 0 && (a->at = bits_next(a->heap->pools.used, a->at, end)) < end; units--) {
+    while (units > 0 && (a->at = bits_next(a->heap->pools.used, a->at, end)) < end) {
         slot_t slot = a->at++;
 
         __builtin_prefetch((const char *)object_at(a->heap, slot) + BYTES_AHEAD);
         audit_look(a, slot);
         if (is_object(object_at(a->heap, slot)) && (a->account[slot] & ACCOUNT_LINKS) == 0)
             units = begin_wide(a, slot, units);
-        if (units == 0)
-            return 0;
+        else
+            units = units_less(units, cost_of(a->heap, slot));
     }
     return units;
 }

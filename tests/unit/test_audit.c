@@ -465,9 +465,13 @@ START_TEST(an_audit_may_begin_at_any_step_of_a_collection)
 {
     struct all x = all_new();
     struct world *w = &x.w;
+    obj_id young[500];
+    uint32_t made = 0;
     uint64_t ticket;
     struct said s;
 
+    for (uint32_t i = 0; i < ARRAY_LEN(young); i++)
+        young[i] = new_record(w);
     for (int steps = 1; steps < 2000; steps += 1 + steps / 8) {
         struct heap_audit *a;
 
@@ -477,8 +481,14 @@ START_TEST(an_audit_may_begin_at_any_step_of_a_collection)
         for (int i = 0; i < steps && gc_has_work(w->gc); i++)
             (void)gc_step(w->gc, 1);
         a = begin(w, &s);
-        while (!step(a, 1 + (size_t)steps % 40))
+        while (!step(a, 1 + (size_t)steps % 40)) {
             (void)gc_step(w->gc, 1 + (size_t)steps % 7);
+            for (uint32_t i = 0; i < 40; i++, made++) { /* so that the slots of the condemned are used again */
+                let_go(w, young[made % ARRAY_LEN(young)]);
+                young[made % ARRAY_LEN(young)] = new_record(w);
+            }
+            world_reap(w);
+        }
         ck_assert_msg(s.count == 0, "after %d steps: %s", steps, s.text[0]);
         end(&a);
         gc_finish(w->gc);
