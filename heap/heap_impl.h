@@ -12,7 +12,7 @@
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
-#define HEAP_WATCHES_MAX 6
+#define HEAP_WATCHES_MAX 4
 
 struct keys;
 struct shape;
@@ -81,11 +81,6 @@ struct heap {
     bool changes_are_watched; /* by some of them */
     struct edge_scan *scans;  /* open scans of large objects */
 
-    /* audit.c */
-    struct heap_audit *audit; /* NULL: there is none, or it has not come to its cut */
-    bool audited;             /* there is one */
-    uint32_t audits;          /* that came to their cuts, since the start */
-
     /* the collector's windows, by gc_door.c and condemned.c */
     struct windows windows;
     uint64_t unreleased;      /* condemned objects that have not let go of their contents */
@@ -93,6 +88,11 @@ struct heap {
     uint32_t told_pool[WINDOWS]; /* by window: the last pool that the watchers know to be condemned */
 
     struct heap_stats stats;
+
+    /* audit.c */
+    struct heap_audit *audit; /* NULL: there is none, or it has not come to its cut */
+    bool audited;             /* there is one */
+    uint32_t audits;          /* that came to their cuts, since the start */
 };
 
 ALWAYS_INLINE struct object *object_at(const struct heap *h, slot_t slot)
