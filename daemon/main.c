@@ -127,8 +127,8 @@ static void say_tokens(struct heapd *d)
 
     log_event(&d->log, LOG_INFO, "tokens-read", "file=\"%s\" tokens=%zu", path, t->count);
     if (t->short_count > 0)
-        log_event(&d->log, LOG_WARN, "tokens-short", "file=\"%s\" tokens=%zu bytes_wise=%d", path, t->short_count,
-                  TOKEN_BYTES_WISE);
+        log_event(&d->log, LOG_WARN, "tokens-short", "file=\"%s\" tokens=%zu hint=\"under %d bytes they might be guessed\"", path,
+                  t->short_count, TOKEN_BYTES_WISE);
     if (t->others_read_it)
         log_event(&d->log, LOG_WARN, "tokens-exposed", "file=\"%s\" hint=\"everybody on this machine may read it: chmod 0600\"",
                   path);
