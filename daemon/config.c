@@ -30,6 +30,7 @@ static const char usage[] =
     "  --token-file FILE    who may do what, one `LABEL read|write|admin TOKEN` a line; read again on SIGHUP\n"
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"
     "  --data DIR           keep the heap here, so that it survives a restart (default: nothing survives)\n"
+    "  --log-level LEVEL    what stderr is told: error, warn or info (default info)\n"
     "  --print-config       print every setting with its default, as a file for --config\n"
     "  --version, --help\n"
     "\n"
@@ -296,6 +297,7 @@ enum option_key {
     KEY_HOST,
     KEY_PLAIN,
     KEY_MEMORY,
+    KEY_LOG,
     KEY_FILE,
     KEY_PRINT,
     KEY_VERSION,
@@ -309,6 +311,7 @@ static const struct option options[] = {
     {"allow-host", required_argument, NULL, KEY_HOST},
     {"plaintext", no_argument, NULL, KEY_PLAIN},
     {"max-memory", required_argument, NULL, KEY_MEMORY},
+    {"log-level", required_argument, NULL, KEY_LOG},
     {"config", required_argument, NULL, KEY_FILE},
     {"print-config", no_argument, NULL, KEY_PRINT},
     {"version", no_argument, NULL, KEY_VERSION},
@@ -325,6 +328,10 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
         return add_allow_host(c, argument);
     case KEY_MEMORY:
         return set_max_memory(c, argument);
+    case KEY_LOG:
+        if (!log_level_read(argument, &c->log_level))
+            return say(CONFIG_MISUSED, "--log-level takes error, warn or info, not \"%s\"", argument);
+        return CONFIG_RUN;
     case KEY_FILE:
         return read_file(c, argument);
     case KEY_PLAIN:
@@ -374,7 +381,7 @@ enum config_verdict config_read(int argc, char **argv, struct config *ret)
     enum config_verdict v = CONFIG_RUN;
     int key;
 
-    *ret = (struct config){0};
+    *ret = (struct config){.log_level = LOG_INFO};
     settings_defaults(&ret->settings);
     while (v == CONFIG_RUN && (key = getopt_long(argc, argv, "", options, NULL)) != -1)
         v = take_option(ret, key, optarg);

@@ -4,6 +4,7 @@
 #pragma once
 #include "api/settings.h"
 #include "daemon/doors.h"
+#include "daemon/log.h"
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -36,6 +37,7 @@ struct config {
     const char *token_file; /* NULL: none; as given on the command line */
     const char *data_dir;   /* the same */
     bool plaintext;
+    enum log_level log_level;
     struct settings settings;
 };
 

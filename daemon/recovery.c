@@ -5,9 +5,9 @@
  */
 #include "daemon/recovery.h"
 #include "daemon/clock.h"
-#include "daemon/log.h"
 #include "gc/gc.h"
 #include "heap/base/check.h"
+#include "heap/heap_gc.h"
 #include "heap/restore.h"
 #include "heap/root.h"
 #include "heap/weak.h"
@@ -138,6 +138,11 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
 
 /* ---- steps ---- */
 
+static uint64_t objects_back(const struct recovery *r)
+{
+    return heap_counters(r->world.heap)->objects;
+}
+
 static void say_progress(struct recovery *r)
 {
     uint64_t now = clock_us();
@@ -145,7 +150,8 @@ static void say_progress(struct recovery *r)
     if (now - r->said_us < SAY_MS * 1000)
         return;
     r->said_us = now;
-    log_line(LOG_INFO, "recovery: %u %%, %" PRIu64 " objects", recovery_pct(r), r->objects);
+    log_event(r->world.log, LOG_INFO, "recovery", "pct=%u objects=%" PRIu64, recovery_pct(r), objects_back(r));
+    r->world.on_progress(r->world.ctx);
 }
 
 static enum err load_some(struct recovery *r, struct why *why)
@@ -166,7 +172,6 @@ static enum err load_some(struct recovery *r, struct why *why)
         if ((e = put_item(r, &item, why)) != ERR_OK)
             return e == ERR_NOMEM ? e : ERR_STORE;
     }
-    say_progress(r);
     return ERR_OK;
 }
 
@@ -208,12 +213,14 @@ static void on_idle(uv_idle_t *idle)
         release_some(r);
     else
         age_some(r);
-    if (e == ERR_OK && r->state != RECOVERY_OVER)
+    if (e == ERR_OK && r->state != RECOVERY_OVER) {
+        say_progress(r);
         return;
+    }
     uv_idle_stop(idle);
     if (e == ERR_OK)
-        log_line(LOG_INFO, "recovery: %" PRIu64 " objects and %" PRIu64 " bytes of changes in %.2f s", r->objects, r->log_bytes,
-                 (double)(clock_us() - r->began_us) / 1e6);
+        log_event(r->world.log, LOG_INFO, "recovered", "objects=%" PRIu64 " bytes=%" PRIu64 " seconds=%.2f", objects_back(r), r->log_bytes,
+                  (double)(clock_us() - r->began_us) / 1e6);
     r->world.on_done(r->world.ctx, e, why.text);
 }
 

@@ -5,6 +5,7 @@
  * Knows not: where what is kept is kept (store/), what a change is (api/redo.h).
  */
 #pragma once
+#include "daemon/log.h"
 #include "daemon/store/store.h"
 #include <uv.h>
 
@@ -17,6 +18,8 @@ struct recovery_world {
     struct gc *gc;
     struct session_set *sessions;
     struct store *store;
+    struct log *log;
+    void (*on_progress)(void *ctx); /* about once a second */
     void (*on_loaded)(void *ctx); /* all that was kept is there: from now on changes have to be kept */
     void (*on_done)(void *ctx, enum err e, const char *sentence); /* it is over: ERR_STORE, ERR_NOMEM: it failed */
     void *ctx;
