@@ -1,6 +1,7 @@
 """
 test_process.py - heapd as a service: what it tells its manager, what it logs, and its last words.
 """
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from unittest import mock
 
 from heapd_test import WAIT, Client, Daemon, HeapdTest, eventually
 
+NDJSON = {"Content-Type": "application/x-ndjson"}
 SECRET = "secret-token-0123456789abcdef"
 
 
@@ -117,6 +119,46 @@ class Service(unittest.TestCase):
             client.close()
             words = self.ends(daemon)
             self.assertEqual("notify-ignored" in words, not name.startswith(("/", "@")) or len(name) > 107, words)
+
+    # -- what comes back
+
+    def kept(self, objects):
+        """A directory with a heap of so many."""
+        data = f"{self.folder}/data"
+        daemon = self.start("--data", data)
+        client = Client(daemon)
+        self.assertTrue(eventually(lambda: client.get("/readyz").status == 200))
+        ops = [op for n in range(objects) for op in (["new", "N", {"n": n}], ["root", f"r{n}", f"@{2 * n}"])]
+        said = client.post("/v1/batch?reply=summary", "".join(json.dumps(op) + "\n" for op in ops), NDJSON)
+        self.assertEqual((said.status, client.get("/v1/heap").json["objects"]), (200, objects))
+        client.close()
+        self.ends(daemon)
+        return data
+
+    def test_it_is_ready_when_the_heap_is_back_and_says_meanwhile_how_far_it_is(self):
+        data, manager = self.kept(30000), self.manager()
+        daemon = self.start("--data", data, NOTIFY_SOCKET=manager.name, WATCHDOG_USEC="20000")
+        daemon.process.send_signal(signal.SIGHUP)   # reads no tokens, and makes it no readier
+        self.assertTrue(manager.hears(READY="1", STATUS="Serving"))
+        before = manager.heard[:next(n for n, message in enumerate(manager.heard) if "READY" in message)]
+        self.assertEqual(before[0]["STATUS"], "Recovering: 0 %")
+        self.assertGreater(int(before[0]["EXTEND_TIMEOUT_USEC"]), 1000000)
+        self.assertIn({"WATCHDOG": "1"}, before)
+        client = Client(daemon)
+        self.assertEqual(client.get("/v1/heap").json["objects"], 30000)
+        self.assertEqual(client.post("/v1/heap/validate").json, {"broken": []})
+        client.close()
+        words = self.ends(daemon)
+        self.assertRegex(words, r"heapd: info  recovered objects=30000 bytes=\d+ seconds=\d+\.\d\d\n")
+        self.assertNotIn("no-data", words)
+
+    def test_a_crash_while_it_comes_back_says_so(self):
+        data = self.kept(60000)
+        daemon = self.start("--data", data)
+        daemon.told = True
+        daemon.process.send_signal(signal.SIGSEGV)
+        self.assertEqual(daemon.finish(), -signal.SIGSEGV)
+        self.assertRegex(daemon.last_words.splitlines()[-1], r" phase=recovering objects=\d+ ")
 
     # -- the log
 
