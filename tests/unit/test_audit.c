@@ -4,141 +4,12 @@
  * That it finds nothing in a heap that lives on meanwhile is tests/model/life_audit.c's to show.
  */
 #include "gc/gc_impl.h"
-#include "heap/audit_impl.h"
 #include "heap/dict.h"
 #include "heap/intern.h"
 #include "heap/names.h"
 #include "heap/record.h"
-#include "heap/session_impl.h"
 #include "heap/shape.h"
-#include "tests/unit/gc_world.h"
-
-/* ---- what an audit says ---- */
-
-struct said {
-    size_t count;
-    char text[16][WHY_TEXT_MAX];
-};
-
-static void hear(void *ctx, const char *sentence)
-{
-    struct said *s = ctx;
-
-    if (s->count < ARRAY_LEN(s->text))
-        snprintf(s->text[s->count], sizeof s->text[0], "%s", sentence);
-    s->count++;
-}
-
-static bool was_said(const struct said *s, const char *part)
-{
-    for (size_t i = 0; i < s->count && i < ARRAY_LEN(s->text); i++)
-        if (strstr(s->text[i], part) != NULL)
-            return true;
-    return false;
-}
-
-static struct heap_audit *begin(struct world *w, struct said *s)
-{
-    struct heap_audit *a = NULL;
-
-    *s = (struct said){.count = 0};
-    OK(heap_audit_begin(w->heap, hear, s, &a, &why));
-    return a;
-}
-
-/* True: it is through. */
-static bool step(struct heap_audit *a, size_t units)
-{
-    bool done = false;
-
-    OK(heap_audit_step(a, units, &done, &why));
-    return done;
-}
-
-static void end(struct heap_audit **a)
-{
-    while (heap_audit_end(a, 1) == 0)
-        ;
-    ck_assert_ptr_null(*a);
-}
-
-static void finish(struct heap_audit **a, size_t units)
-{
-    while (!step(*a, units))
-        ;
-    end(a);
-}
-
-static void audit(struct world *w, struct said *s)
-{
-    struct heap_audit *a = begin(w, s);
-
-    finish(&a, 7);
-}
-
-static void audit_is_clean(struct world *w)
-{
-    struct said s;
-
-    audit(w, &s);
-    ck_assert_msg(s.count == 0, "%s", s.text[0]);
-}
-
-/* ---- a heap with some of everything ---- */
-
-#define WIDE 500
-
-struct all {
-    struct world w;
-    obj_id record, list, wide, dict, target, held;
-};
-
-static obj_id new_list_of(struct world *w, obj_id target, uint32_t items)
-{
-    obj_id list = new_list(w);
-
-    for (uint32_t i = 0; i < items; i++)
-        push(w, list, value_link(target));
-    return list;
-}
-
-static obj_id new_dict_of(struct world *w, obj_id target, uint32_t fields)
-{
-    obj_id record = new_record_of(w, "Wide");
-    char name[16];
-
-    for (uint32_t i = 0; i < fields; i++) {
-        snprintf(name, sizeof name, "f%u", i);
-        put_link(w, record, name, target);
-    }
-    return record;
-}
-
-static struct all all_new(void)
-{
-    struct all x = {.w = gc_world_new()};
-    struct world *w = &x.w;
-
-    x.target = rooted(w, "target");
-    x.record = new_record_of(w, "Node");
-    put_link(w, x.record, "link", x.target);
-    set(w, x.record, "text", text("some text"));
-    set(w, x.record, "weak", weak(x.target));
-    x.list = new_list_of(w, x.target, 5);
-    x.wide = new_list_of(w, x.target, WIDE);
-    x.dict = new_dict_of(w, x.target, WIDE);
-    x.held = new_record(w);
-    OK(session_hold(w->sessions, 0, x.held, &why));
-    let_go(w, x.held);
-    for (int i = 0; i < 3000; i++) /* so that each stands in a pool of some */
-        (void)new_record_of(w, "Other");
-    return x;
-}
-
-static void all_free(struct all *x)
-{
-    gc_world_free(&x->w);
-}
+#include "tests/unit/audit_world.h"
 
 static struct object *cell_of(struct all *x, obj_id id)
 {
@@ -276,6 +147,27 @@ static void break_session_bytes(struct all *x)
     x->w.sessions->bytes ^= 16;
 }
 
+static void break_paid(struct all *x)
+{
+    session_find(x->w.sessions, x->leased)->bytes ^= 8;
+}
+
+static void break_deadline(struct all *x)
+{
+    session_find(x->w.sessions, x->leased)->look.place ^= 1;
+}
+
+/* As if one who lives had died and had not been told to. */
+static void break_journal(struct all *x)
+{
+    if (x->w.heap->journal == NULL) {
+        OK(heap_set_journal(x->w.heap, &x->journal));
+        journal_died(x->w.heap->journal, heap_slot(x->w.heap, x->record));
+    } else {
+        OK(heap_set_journal(x->w.heap, NULL));
+    }
+}
+
 static void break_generation(struct all *x)
 {
     cell_of(x, x->record)->generation ^= 2;
@@ -315,6 +207,9 @@ static const struct harm {
     {"big", break_big, "has no big count", false},
     {"hold", break_hold, "counts", true},
     {"session bytes", break_session_bytes, "sessions:", true},
+    {"paid", break_paid, "sessions:", false},
+    {"deadline", break_deadline, "sessions:", false},
+    {"journal", break_journal, "journal:", false},
     {"generation", break_generation, "gc: objects of generation", false},
     {"population", break_population, "gc: objects of generation 0", false},
 };
