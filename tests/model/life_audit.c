@@ -41,8 +41,24 @@ static void step_audit(struct life *life)
     life->audits += done;
 }
 
+/* Sessions pay for what is made, or do not; now one makes it, now another. */
+static void change_who_pays(struct life *life)
+{
+    struct session_limits limits = {.sessions_max = SESSIONS_MAX_DEFAULT,
+                                    .holds_max = UINT32_MAX - 1,
+                                    .default_holds_max = UINT32_MAX - 1,
+                                    .bytes_max = dice_one_in(&life->audit_dice, 4) ? 0 : UINT64_MAX};
+    const struct life_session *s = &life->session[dice_below(&life->audit_dice, NAIVE_SESSIONS)];
+
+    if (dice_one_in(&life->audit_dice, 40))
+        session_set_limits(life->sessions, &limits);
+    session_pay(life->sessions, s->open ? s->id : 0);
+}
+
 void audit_a_little(struct life *life)
 {
+    if (life->dice.bytes == NULL && dice_one_in(&life->audit_dice, 8)) /* a table for it is much for a life that bytes decide */
+        change_who_pays(life);
     if (life->audit == NULL && !dice_one_in(&life->audit_dice, 16))
         return;
     if (life->audit == NULL)
