@@ -8,6 +8,7 @@
 
 #define AUDIT_MAGIC 0xa0d17001u
 #define AUDIT_QUEUE_MAX 64u
+#define AUDIT_WIDE_PARTS 64u /* what has more parts is not looked at in one go */
 
 /* The account of a slot: references found, and what its count has gained since the cut less what it has lost, modulo 2^28.
  * When an object dies its account is settled to what it should be then, 0, so several may follow each other in one slot. */

@@ -25,7 +25,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define WIDE_PARTS 64u      /* more of them are not looked at in one go */
 #define LEAF_ITEMS_PER_UNIT 4u
 #define SLOTS_PER_UNIT 8u /* to compare */
 
@@ -103,8 +102,8 @@ static bool is_wide(const struct heap *h, slot_t slot)
     const struct object *o = object_at(h, slot);
 
     if (o->kind == KIND_LIST)
-        return list_length(h, slot) > WIDE_PARTS;
-    return is_dictionary(o) && dict_count(h, record_dict(h, slot)) > WIDE_PARTS;
+        return list_length(h, slot) > AUDIT_WIDE_PARTS;
+    return is_dictionary(o) && dict_count(h, record_dict(h, slot)) > AUDIT_WIDE_PARTS;
 }
 
 static size_t count_list(struct heap_audit *a, slot_t list)

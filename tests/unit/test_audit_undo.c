@@ -2,6 +2,8 @@
  * test_audit_undo.c - batches that are one change come between the steps of an audit: it takes none of them for a fault,
  * whether they stay or are taken back, and still finds what is broken.
  */
+#include "heap/dict.h"
+#include "heap/intern.h"
 #include "heap/root.h"
 #include "heap/undo.h"
 #include "tests/unit/audit_world.h"
@@ -16,6 +18,7 @@ struct life {
     obj_id held[HOLDS];
     obj_id made[MADE_MAX]; /* in the batch that is open */
     uint32_t made_count;
+    uint32_t batches; /* so far */
 };
 
 static uint32_t roll(struct life *l, uint32_t n)
@@ -79,14 +82,29 @@ static void change_holds(struct life *l)
         (void)session_drop(l->x.w.sessions, 0, id, NULL);
 }
 
+/* It is born with a link to the last that was made: nobody takes that back, both are gone together. */
+static obj_id make_list(struct life *l)
+{
+    struct value last = value_link(l->made_count > 0 ? l->made[l->made_count - 1] : l->other);
+    obj_id id = 0;
+
+    OK(heap_new_list(l->x.w.heap, (struct label){SLICE("list"), SLICE("")}, &last, 1, &id, &why));
+    owns(&l->x.w, id, 1);
+    return id;
+}
+
 /* It names what there was, and is named by it. */
 static void make_something(struct life *l)
 {
+    bool list = roll(l, 2) == 0;
     obj_id id;
 
     if (l->made_count == MADE_MAX)
         return;
-    id = l->made[l->made_count++] = new_record(&l->x.w);
+    id = list ? make_list(l) : new_record(&l->x.w);
+    l->made[l->made_count++] = id;
+    if (list)
+        return;
     put_link(&l->x.w, id, "link", l->other);
     put_link(&l->x.w, id, "self", id);
     push(&l->x.w, l->x.wide, value_link(id));
@@ -117,6 +135,7 @@ static void change_something(struct life *l)
 
 static void batch(struct life *l)
 {
+    l->batches++;
     OK(undo_begin(l->x.w.heap, &why));
     for (uint32_t n = roll(l, 12); n > 0; n--)
         change_something(l);
@@ -131,11 +150,14 @@ static void batch(struct life *l)
 
 /* ---- an audit meanwhile ---- */
 
+/* Slow at first, so that much changes of what it has not come to. */
 static void audit_among_batches(struct life *l, struct said *s)
 {
     struct heap_audit *a = begin(&l->x.w, s);
 
-    while (!step(a, 1 + roll(l, 60)))
+    while (a->account == NULL)
+        MUST(!step(a, 1));
+    for (uint32_t units = 1; !step(a, units); units = 1 + roll(l, 1 + l->batches))
         batch(l);
     end(&a);
 }
@@ -180,11 +202,46 @@ START_TEST(what_is_broken_is_found_among_batches)
 }
 END_TEST
 
+static void ignore(void *ctx, slot_t target)
+{
+    (void)ctx;
+    (void)target;
+}
+
+/* The collector is in the middle of a dictionary: the field that it stands at is taken out, and comes back. */
+START_TEST(a_walk_may_stand_at_what_is_taken_out)
+{
+    struct all x = all_new();
+    struct world *w = &x.w;
+    obj_id id = new_dict_of(w, x.target, AUDIT_WIDE_PARTS + 1);
+    slot_t slot = heap_slot(w->heap, id);
+    struct edge_scan scan;
+    struct said s;
+    struct heap_audit *a = begin(w, &s);
+
+    while (a->account == NULL)
+        MUST(!step(a, 1));
+    heap_open_scan(w->heap, &scan, slot);
+    ck_assert_uint_eq(heap_scan(w->heap, &scan, 5, ignore, NULL), 0);
+    OK(undo_begin(w->heap, &why));
+    OK(heap_unset_field(w->heap, id, string_slice(w->heap, dict_name(w->heap, (slot_t)scan.position)), &why));
+    ck_assert_uint_eq(a->account[slot] & ACCOUNT_LINKS, 0);
+    put_link(w, id, "f0", x.held); /* it is narrow now, and is looked at */
+    ck_assert_uint_ne(a->account[slot] & ACCOUNT_LINKS, 0);
+    undo_rollback(w->heap);
+    heap_close_scan(w->heap, &scan);
+    finish(&a, 7);
+    ck_assert_msg(s.count == 0, "%s", s.text[0]);
+    all_free(&x);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(batches_that_stay_or_are_taken_back_are_no_faults, .rounds = 40),
         TEST(what_is_broken_is_found_among_batches, .rounds = 12),
+        TEST(a_walk_may_stand_at_what_is_taken_out),
     };
 
     return unit_main(argc, argv, "audit_undo", tests, ARRAY_LEN(tests));
