@@ -11,6 +11,7 @@
 #include "api/admit.h"
 #include "api/config.h"
 #include "api/task.h"
+#include "api/validate.h"
 #include "heap/base/check.h"
 #include "heap/weak.h"
 #include <sodium.h>
@@ -66,7 +67,7 @@ void api_destroy(struct api **papi)
         return;
     CHECK_IS(api, API_MAGIC);
     CHECK(api->counters.tasks_open == 0 && api->bodies.open == 0 && api->bodies.first == NULL);
-    while (api->ending != NULL)
+    while (api->ending != NULL || api->validations_over != NULL)
         api_step(api, 1000);
     task_drain_free(api);
     idem_destroy(&api->idempotency);
@@ -499,7 +500,9 @@ size_t api_step(struct api *api, size_t units)
     units = close_scopes(api, units);
     units = forget_notices(api, units);
     units -= idem_expire(api->idempotency, now_ms, units);
-    units -= session_expire(api->sessions, now_ms, units);
+    units = validations_end(api, units);
+    if (units > 0)
+        units -= session_expire(api->sessions, now_ms, units);
     return units > 0 ? session_release(api->sessions, units) : 0;
 }
 
@@ -507,6 +510,6 @@ bool api_has_work(const struct api *api)
 {
     uint64_t now_ms = api_now_ms(api);
 
-    return api->ending != NULL || weak_notice_waits(api->heap) || idem_has_work(api->idempotency, now_ms) ||
-           session_has_work(api->sessions, now_ms);
+    return api->ending != NULL || api->validations_over != NULL || weak_notice_waits(api->heap) ||
+           idem_has_work(api->idempotency, now_ms) || session_has_work(api->sessions, now_ms);
 }

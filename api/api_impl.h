@@ -53,6 +53,8 @@ struct api {
     struct task *free_tasks;
     size_t free_task_count;
     struct scope_end *ending; /* scopes that close */
+    struct validation *validation; /* the one whose turn it is (validate.c); NULL: none */
+    struct validation *validations_over; /* ... whose memory returns */
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct buf openapi;       /* written once, when first asked for */

@@ -23,7 +23,9 @@ handler post_batch;
 /* gc.c */
 handler get_gc, patch_gc, post_collect, put_freeze, delete_freeze, get_garbage, delete_garbage, get_gc_log;
 /* heap.c */
-handler get_heap, get_pools, get_classes, post_purge, post_validate;
+handler get_heap, get_pools, get_classes, post_purge;
+/* validate.c */
+handler post_validate;
 /* config.c */
 handler get_config, patch_config;
 /* backup.c */

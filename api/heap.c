@@ -1,5 +1,5 @@
 /*
- * heap.c - /v1/heap: what there is and where its bytes are; giving memory back; recounting.
+ * heap.c - /v1/heap: what there is and where its bytes are; giving memory back. Recounting is validate.c.
  *
  * Bytes are reported so that sums add up, with the rest of each sum named:
  *
@@ -22,9 +22,8 @@
  */
 #include "api/handlers.h"
 #include "api/task.h"
+#include "api/validate.h"
 #include "heap/heap_gc.h"
-
-#define BROKEN_SENTENCES_MAX 100
 
 /* ---- GET /v1/heap ---- */
 
@@ -116,6 +115,7 @@ enum err get_heap(struct api *api, struct task *task, struct why *why)
     o = reply_json(task, 200);
     out_open_object(o);
     write_counts(api, o, &b.heap);
+    validation_write_progress(api, o);
     write_bytes(o, &b);
     out_member_u64(o, "rss", b.process.rss_bytes);
     out_close_object(o);
@@ -217,33 +217,4 @@ enum err post_purge(struct api *api, struct task *task, struct why *why)
     heap_tidy_now(api->heap);
     task_work(task, &purge_work, p);
     return ERR_OK;
-}
-
-struct broken_list {
-    struct out *out;
-    size_t count;
-};
-
-static void write_broken(void *ctx, const char *sentence)
-{
-    struct broken_list *list = ctx;
-
-    if (list->count++ < BROKEN_SENTENCES_MAX)
-        out_text(list->out, sentence);
-}
-
-/* POST /v1/heap/validate  ->  200 {"broken": []}. It counts the whole heap in one go: others
- * wait. */
-enum err post_validate(struct api *api, struct task *task, struct why *why)
-{
-    struct broken_list list = {.out = reply_json(task, 200)};
-    struct out *o = list.out;
-
-    out_open_object(o);
-    out_key(o, "broken");
-    out_open_array(o);
-    heap_validate(api->heap, write_broken, &list);
-    out_close_array(o);
-    out_close_object(o);
-    return reply_end(task, why);
 }

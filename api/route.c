@@ -103,7 +103,7 @@ static const struct route table[] = {
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/purge", post_purge, "200", "",
      "Pack sparse pools and give free memory back now, others being served meanwhile"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",
-     "Recount everything"},
+     "Recount everything, others being served meanwhile"},
     /* operation */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/config", get_config, "200", "verbose", "Every setting"},
     {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/config", patch_config, "200", "persist", "Change settings"},

@@ -32,6 +32,7 @@ static const char usage[] =
     "  --data DIR           keep the heap here, so that it survives a restart (default: nothing survives)\n"
     "  --check DIR          look through what is kept there, say what is broken, and end; changes nothing\n"
     "  --restore FILE DIR   make DIR, new or empty, a store with what is in the backup FILE (GET /v1/backup), and end\n"
+    "  --log-level LEVEL    what stderr is told: error, warn or info (default info)\n"
     "  --print-config       print every setting with its default, as a file for --config\n"
     "  --version, --help\n"
     "\n"
@@ -299,6 +300,7 @@ enum option_key {
     KEY_HOST,
     KEY_PLAIN,
     KEY_MEMORY,
+    KEY_LOG,
     KEY_FILE,
     KEY_CHECK,
     KEY_RESTORE,
@@ -314,6 +316,7 @@ static const struct option options[] = {
     {"allow-host", required_argument, NULL, KEY_HOST},
     {"plaintext", no_argument, NULL, KEY_PLAIN},
     {"max-memory", required_argument, NULL, KEY_MEMORY},
+    {"log-level", required_argument, NULL, KEY_LOG},
     {"config", required_argument, NULL, KEY_FILE},
     {"check", required_argument, NULL, KEY_CHECK},
     {"restore", required_argument, NULL, KEY_RESTORE},
@@ -332,6 +335,10 @@ static enum config_verdict take_option(struct config *c, int key, const char *ar
         return add_allow_host(c, argument);
     case KEY_MEMORY:
         return set_max_memory(c, argument);
+    case KEY_LOG:
+        if (!log_level_read(argument, &c->log_level))
+            return say(CONFIG_MISUSED, "--log-level takes error, warn or info, not \"%s\"", argument);
+        return CONFIG_RUN;
     case KEY_FILE:
         return read_file(c, argument);
     case KEY_PLAIN:
@@ -395,7 +402,7 @@ enum config_verdict config_read(int argc, char **argv, struct config *ret)
     enum config_verdict v = CONFIG_RUN;
     int key;
 
-    *ret = (struct config){0};
+    *ret = (struct config){.log_level = LOG_INFO};
     settings_defaults(&ret->settings);
     while (v == CONFIG_RUN && (key = getopt_long(argc, argv, "", options, NULL)) != -1)
         v = take_option(ret, key, optarg);

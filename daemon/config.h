@@ -4,6 +4,7 @@
 #pragma once
 #include "api/settings.h"
 #include "daemon/doors.h"
+#include "daemon/log.h"
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -39,6 +40,7 @@ struct config {
     const char *restore_file, *restore_dir; /* the same; from the one into the other */
     bool plaintext;
     bool memory_is_given;   /* on the command line: that wins over what survived */
+    enum log_level log_level;
     struct settings settings;
 };
 

@@ -1,7 +1,6 @@
 /* keeper.c - see keeper.h. */
 #include "daemon/keeper.h"
 #include "daemon/clock.h"
-#include "daemon/log.h"
 #include "heap/base/check.h"
 #include "heap/heap_gc.h"
 
@@ -212,7 +211,7 @@ static void on_prepare(uv_prepare_t *prepare)
 static void committed(struct keeper *k)
 {
     if (k->trouble != ERR_OK)
-        log_line(LOG_INFO, "the store has room again: changes are taken");
+        log_event(k->world.log, LOG_INFO, "store-has-room", "hint=\"changes are taken again\"");
     k->trouble = ERR_OK;
     k->took_us = clock_us() - k->began_us;
     k->done_us = k->began_us + k->took_us;
@@ -233,7 +232,8 @@ static void on_retry(uv_timer_t *timer)
 static void try_again(struct keeper *k, enum err e, const char *sentence)
 {
     if (k->trouble == ERR_OK)
-        log_line(LOG_ERROR, "changes cannot be written, and no more are taken until they can: %s", sentence);
+        log_event(k->world.log, LOG_ERROR, "store-full",
+                  "reason=\"%s\" hint=\"no changes are taken until those that wait can be written\"", sentence);
     k->trouble = e;
     why_set(&k->why, e, "what was changed before waits for room: %s", sentence);
     k->again = true;
@@ -243,7 +243,7 @@ static void try_again(struct keeper *k, enum err e, const char *sentence)
 /* Nobody knows what is on disk: it will be seen at the next start. */
 static void fail(struct keeper *k, const char *sentence)
 {
-    log_line(LOG_ERROR, "the store failed: %s", sentence);
+    log_event(k->world.log, LOG_ERROR, "store-failed", "reason=\"%s\"", sentence);
     k->trouble = ERR_STORE;
     why_set(&k->why, ERR_STORE, "%s", sentence);
     edge_fail_parked(k->edge, &k->why);
@@ -297,6 +297,11 @@ enum err keeper_start(struct keeper *k, struct edge *edge, struct why *why)
     return ERR_OK;
 }
 
+static void say_not_kept(struct keeper *k, const char *sentence)
+{
+    log_event(k->world.log, LOG_ERROR, "changes-not-kept", "reason=\"%s\" hint=\"the last changes are not on disk\"", sentence);
+}
+
 bool keeper_finish(struct keeper *k)
 {
     struct why why = {0};
@@ -308,14 +313,14 @@ bool keeper_finish(struct keeper *k)
         return true;
     if (k->trouble == ERR_STORE || k->again || (e = heap_settle_journal(k->world.heap)) != ERR_OK) {
         (void)store_stop(k->world.store, NULL, &why);
-        log_line(LOG_ERROR, "the last changes are not on disk: %s", k->why.text);
+        say_not_kept(k, k->why.text);
         return false;
     }
     some = redo_text_bytes(&k->open) > 0;
     last = describe(k, &k->open);
     e = store_stop(k->world.store, some ? &last : NULL, &why);
     if (e != ERR_OK)
-        log_line(LOG_ERROR, "the last changes are not on disk: %s", why.text);
+        say_not_kept(k, why.text);
     return e == ERR_OK;
 }
 

@@ -14,6 +14,7 @@
  */
 #pragma once
 #include "daemon/edge.h"
+#include "daemon/log.h"
 #include "daemon/store/store.h"
 
 #define KEEPER_RETRY_MS 1000
@@ -30,6 +31,7 @@ struct keeper_world {
     const struct session_set *sessions;
     const struct settings *settings;
     struct store *store; /* started by the keeper */
+    struct log *log;
     void (*on_failed)(void *ctx); /* what was to be durable may not be: the process has to end */
     void *ctx;
 };

@@ -2,16 +2,21 @@
  * main.c - heapd from the first line to the last: what is made, in which order, and unmade in reverse.
  *
  * Two accounts of memory, of what clients store and of what connections need, and one limit for both (budget.h): it is
- * divided so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
- * only state that is not on the stack of main(); api/json_mem.h has it.
+ * divided so that a full heap can still be talked to. Three things are not on the stack of main(), since nobody can hand
+ * them on: the allocator that jansson knows (api/json_mem.h), who says that a CHECK failed (heap/base/check.c), and whom a
+ * signal handler speaks for (daemon/panic.c).
  */
 #include "api/config.h"
 #include "api/json_mem.h"
+#include "api/pauses.h"
 #include "api/persist.h"
+#include "daemon/clock.h"
 #include "daemon/collector.h"
 #include "daemon/config.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/panic.h"
 #include "daemon/recovery.h"
 #include "daemon/restore.h"
 #include "daemon/server.h"
@@ -21,6 +26,7 @@
 #include "daemon/world.h"
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -28,6 +34,10 @@
 
 struct heapd {
     struct config config;
+    struct log log;
+    struct panic panic;
+    struct notify notify;
+    uv_timer_t flush; /* of what the log left out */
     struct tokens tokens; /* if the config names a file of them */
     struct mem mem;      /* of the heap and of what requests work with */
     struct mem edge_mem; /* of connections */
@@ -91,6 +101,7 @@ static enum err make_keeper(struct heapd *d)
         .sessions = d->sessions,
         .settings = &d->config.settings,
         .store = d->store,
+        .log = &d->log,
         .on_failed = on_store_failed,
         .ctx = d,
     };
@@ -119,6 +130,7 @@ static enum err make_service(struct heapd *d)
         .tokens = d->config.token_file == NULL ? NULL : &d->tokens,
         .instance = d->instance,
         .durability = d->keeper != NULL ? keeper_durability(d->keeper) : (struct edge_durability){0},
+        .log = &d->log,
     };
 
     return server_create(&sw, &d->server);
@@ -142,6 +154,27 @@ static enum err make_collector(struct heapd *d)
     return collector_create(&cw, &d->collector);
 }
 
+/* ---- the service manager ---- */
+
+/* What is true now: nothing more once heapd stops, of which it has been told. */
+static void tell_manager(void *ctx)
+{
+    struct heapd *d = ctx;
+    struct slice why_not;
+    struct recovery_count c;
+    char status[32];
+
+    if (!server_ready(d->server, &why_not))
+        return;
+    if (d->world.recovery == NULL) {
+        notify_ready(&d->notify, "Serving");
+        return;
+    }
+    recovery_count(d->recovery, &c);
+    snprintf(status, sizeof(status), "Recovering: %u %%", c.pct);
+    notify_starting(&d->notify, status);
+}
+
 /* ---- what survives ---- */
 
 /* The ids of the last life go on, unless some of them may have been given to what was lost. */
@@ -154,8 +187,9 @@ static enum err take_instance(struct heapd *d, struct why *why)
         return ERR_OK;
     }
     if (f->lossy)
-        log_line(LOG_WARN, "durability was not `commit`, and it did not end well: what was answered last may be missing, so "
-                           "this is a new instance");
+        log_event(&d->log, LOG_WARN, "changes-lost",
+                  "instance=%s hint=\"durability was not `commit`, and it did not end well: what was answered last may be "
+                  "missing, so this is a new instance\"", d->instance);
     return store_set_instance(d->store, d->instance, why);
 }
 
@@ -168,7 +202,7 @@ static bool open_store(struct heapd *d)
         return true;
     if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
         return true;
-    log_line(LOG_ERROR, "%s", why.text);
+    log_event(&d->log, LOG_ERROR, "data-refused", "reason=\"%s\"", why.text);
     return false;
 }
 
@@ -182,19 +216,21 @@ static void on_store_failed(void *ctx)
 
 static void on_progress(void *ctx)
 {
-    const struct heapd *d = ctx;
+    struct heapd *d = ctx;
     struct recovery_count c;
 
     recovery_count(d->recovery, &c);
-    log_line(LOG_INFO, "recovery: %u %%, %" PRIu64 " objects", c.pct, c.objects);
+    log_event(&d->log, LOG_INFO, "recovery", "pct=%u objects=%" PRIu64, c.pct, c.objects);
+    tell_manager(d);
 }
 
-static void say_recovered(const struct heapd *d)
+static void say_recovered(struct heapd *d)
 {
     struct recovery_count c;
 
     recovery_count(d->recovery, &c);
-    log_line(LOG_INFO, "recovery: %" PRIu64 " objects and %" PRIu64 " bytes of changes in %.2f s", c.objects, c.log_bytes, c.seconds);
+    log_event(&d->log, LOG_INFO, "recovered", "objects=%" PRIu64 " log_bytes=%" PRIu64 " seconds=%.2f", c.objects, c.log_bytes,
+              c.seconds);
 }
 
 /* What was kept is there: what changes from now on is kept. */
@@ -205,14 +241,15 @@ static void on_loaded(void *ctx)
 
     if (keeper_start(d->keeper, server_edge(d->server), &why) == ERR_OK)
         return;
-    log_line(LOG_ERROR, "%s", why.text);
+    log_event(&d->log, LOG_ERROR, "store-failed", "reason=\"%s\"", why.text);
     on_store_failed(d);
 }
 
 static void say_left_out(void *ctx, const char *sentence)
 {
-    (void)ctx;
-    log_line(LOG_WARN, "a setting that was kept is left out: %s", sentence);
+    struct heapd *d = ctx;
+
+    log_event(&d->log, LOG_WARN, "setting-left-out", "reason=\"%s\"", sentence);
 }
 
 /* What was made to survive wins over the config file, and the command line over both. */
@@ -231,7 +268,7 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
     struct heapd *d = ctx;
 
     if (e != ERR_OK) {
-        log_line(LOG_ERROR, "%s cannot be put back: %s", d->config.data_dir, sentence);
+        log_event(&d->log, LOG_ERROR, "recovery-failed", "reason=\"%s cannot be put back: %s\"", d->config.data_dir, sentence);
         on_store_failed(d);
         return;
     }
@@ -242,6 +279,7 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
     api_apply_settings(d->api);
     if (make_collector(d) != ERR_OK)
         on_store_failed(d);
+    tell_manager(d);
 }
 
 /* Limits are for what comes, not for what was there. */
@@ -272,23 +310,24 @@ static bool begin_recovery(struct heapd *d)
         d->world.recovery = d->recovery;
         return true;
     }
-    log_line(LOG_ERROR, "%s", why.text);
+    log_event(&d->log, LOG_ERROR, "recovery-failed", "reason=\"%s\"", why.text);
     return false;
 }
 
 /* ---- tokens ---- */
 
-static void say_tokens(const struct heapd *d)
+static void say_tokens(struct heapd *d)
 {
     const struct tokens *t = &d->tokens;
     const char *path = d->config.token_file;
 
-    log_line(LOG_INFO, "%s: tokens: %zu", path, t->count);
+    log_event(&d->log, LOG_INFO, "tokens-read", "file=\"%s\" tokens=%zu", path, t->count);
     if (t->short_count > 0)
-        log_line(LOG_WARN, "%s: %zu of the tokens are shorter than %d bytes and might be guessed", path, t->short_count,
-                 TOKEN_BYTES_WISE);
+        log_event(&d->log, LOG_WARN, "tokens-short", "file=\"%s\" tokens=%zu hint=\"under %d bytes they might be guessed\"", path,
+                  t->short_count, TOKEN_BYTES_WISE);
     if (t->others_read_it)
-        log_line(LOG_WARN, "%s: everybody on this machine may read it: chmod 0600", path);
+        log_event(&d->log, LOG_WARN, "tokens-exposed", "file=\"%s\" hint=\"everybody on this machine may read it: chmod 0600\"",
+                  path);
 }
 
 /* False if there is a token file and it is no good; the tokens are then those they were. */
@@ -299,7 +338,7 @@ static bool read_tokens(struct heapd *d)
     if (d->config.token_file == NULL)
         return true;
     if (tokens_read(&d->tokens, d->config.token_file, &why) != ERR_OK) {
-        log_line(LOG_ERROR, "%s", why.text);
+        log_event(&d->log, LOG_ERROR, "tokens-refused", "reason=\"%s\"", why.text);
         return false;
     }
     say_tokens(d);
@@ -309,11 +348,15 @@ static bool read_tokens(struct heapd *d)
 static void on_reload(void *ctx)
 {
     struct heapd *d = ctx;
+    struct slice why_not;
 
+    if (d->world.recovery == NULL && server_ready(d->server, &why_not))
+        notify_reloading(&d->notify);
     if (d->config.token_file == NULL)
-        log_line(LOG_INFO, "hangup: there is no token file to read again");
+        log_event(&d->log, LOG_INFO, "reload-ignored", "reason=\"there is no token file to read again\"");
     else if (!read_tokens(d))
-        log_line(LOG_ERROR, "the tokens stay as they were");
+        log_event(&d->log, LOG_ERROR, "tokens-kept", "hint=\"the tokens stay as they were\"");
+    tell_manager(d);
 }
 
 /* ---- the loop ---- */
@@ -322,33 +365,82 @@ static void on_stop(void *ctx, int signum)
 {
     struct heapd *d = ctx;
 
-    log_line(LOG_INFO, "signal %d: stopping", signum);
+    log_event(&d->log, LOG_INFO, "stopping", "signal=%d connections=%zu", signum, server_connections(d->server));
+    notify_stopping(&d->notify, "Letting what has begun end");
     server_stop(d->server);
 }
 
+static void on_flush(uv_timer_t *flush)
+{
+    log_flush(flush->data, clock_ms(), false);
+}
+
+static void begin_flushing(struct heapd *d)
+{
+    CHECK(uv_timer_init(&d->loop, &d->flush) == 0);
+    d->flush.data = &d->log;
+    uv_timer_start(&d->flush, on_flush, LOG_WINDOW_MS, LOG_WINDOW_MS);
+}
+
+/* ---- last words ---- */
+
+static void tell_facts(void *ctx, struct panic_facts *ret)
+{
+    struct heapd *d = ctx;
+    struct gc_state gc;
+    struct heap_stats heap;
+
+    if (d->server == NULL) {
+        ret->phase = "starting";
+        return;
+    }
+    gc_get_state(d->gc, &gc);
+    heap_stats(d->heap, &heap);
+    *ret = (struct panic_facts){.phase = d->world.recovery != NULL ? "recovering" : pause_name((enum pause)gc.phase),
+                                .objects = heap.objects,
+                                .roots = heap.roots,
+                                .sessions = session_count(d->sessions),
+                                .connections = server_connections(d->server)};
+}
+
+static void prepare_for_the_worst(struct heapd *d)
+{
+    d->panic.facts = tell_facts;
+    d->panic.ctx = d;
+    d->panic.instance = d->instance;
+    d->panic.began_us = clock_us();
+    panic_prepare(&d->panic);
+}
+
+/* ---- beginning, once it is known what is asked ---- */
+
 static void begin(struct heapd *d)
 {
+    log_init(&d->log, stderr, d->config.log_level);
+    name_instance(d);
+    prepare_for_the_worst(d);
     mem_init(&d->mem, d->config.settings.memory_bytes_max);
     mem_init(&d->edge_mem, 0);
     give_jansson(&d->mem);
     CHECK(uv_loop_init(&d->loop) == 0);
+    notify_init(&d->notify, &d->loop, &d->log);
+    begin_flushing(d);
     signals_init(&d->signals, &d->loop, (struct signal_handlers){on_stop, on_reload, d});
     world_init(&d->world, &d->loop, &d->edge_mem);
-    name_instance(d);
 }
 
 /* ---- running ---- */
 
-static void say_what_to_expect(const struct heapd *d)
+static void say_what_to_expect(struct heapd *d)
 {
     uint64_t files = world_raise_file_limit(), connections = d->config.settings.connections_max;
 
-    log_line(LOG_INFO, "heapd %s, pid %d, instance %s", HEAPD_VERSION, (int)getpid(), d->instance);
+    log_event(&d->log, LOG_INFO, "started", "version=%s pid=%d instance=%s", HEAPD_VERSION, (int)getpid(), d->instance);
     if (d->store == NULL)
-        log_line(LOG_INFO, "no --data: nothing survives a restart");
+        log_event(&d->log, LOG_INFO, "no-data", "hint=\"without --data nothing survives a restart\"");
     if (files < connections)
-        log_line(LOG_WARN, "connections_max is %llu, but the system allows %llu open files",
-                 (unsigned long long)connections, (unsigned long long)files);
+        log_event(&d->log, LOG_WARN, "few-files", "connections_max=%llu files_max=%llu", (unsigned long long)connections,
+                  (unsigned long long)files);
 }
 
 /* True if it was ready, until it was asked to stop. */
@@ -359,11 +451,11 @@ static bool serve(struct heapd *d)
     if (!read_tokens(d) || !open_store(d))
         return false;
     if (make_heap(d) != ERR_OK || make_service(d) != ERR_OK) {
-        log_line(LOG_ERROR, "there is not enough memory to start");
+        log_event(&d->log, LOG_ERROR, "start-failed", "reason=\"there is not enough memory to start\"");
         return false;
     }
     if (server_listen(d->server, &why) != ERR_OK) {
-        log_line(LOG_ERROR, "%s", why.text);
+        log_event(&d->log, LOG_ERROR, "listen-failed", "reason=\"%s\"", why.text);
         return false;
     }
     d->world.server = d->server;
@@ -371,6 +463,7 @@ static bool serve(struct heapd *d)
     if (!(d->store != NULL ? begin_recovery(d) : make_collector(d) == ERR_OK))
         return false;
     server_say_ready(d->server);
+    tell_manager(d);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     return !d->failed && (d->keeper == NULL || keeper_finish(d->keeper));
 }
@@ -392,12 +485,15 @@ static void close_handles(struct heapd *d)
     if (d->server != NULL)
         server_close(d->server);
     signals_close(&d->signals);
+    notify_close(&d->notify);
+    uv_close((uv_handle_t *)&d->flush, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT); /* their close callbacks */
     CHECK(uv_loop_close(&d->loop) == 0);
 }
 
 static void end(struct heapd *d)
 {
+    panic_calm();
     close_handles(d);
     collector_destroy(&d->collector);
     server_destroy(&d->server);
@@ -431,7 +527,8 @@ int main(int argc, char **argv)
     begin(&d);
     served = serve(&d);
     end(&d);
+    log_flush(&d.log, clock_ms(), true);
     if (served)
-        log_line(LOG_INFO, "stopped");
+        log_event(&d.log, LOG_INFO, "stopped", "uptime_s=%llu", (unsigned long long)((clock_us() - d.panic.began_us) / 1000000));
     return served ? EXIT_SUCCESS : EXIT_FAILURE;
 }

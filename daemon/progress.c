@@ -1,7 +1,7 @@
 /* progress.c - see progress.h. */
 #include "daemon/progress.h"
 #include "daemon/clock.h"
-#include "daemon/log.h"
+#include "daemon/say.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -35,7 +35,7 @@ void progress_at(struct progress *p, uint64_t done, uint64_t all)
     if (p->bar)
         draw(p, pct);
     else
-        log_line(LOG_INFO, "%s: %u %%", p->what, pct);
+        say(SAY_INFO, "%s: %u %%", p->what, pct);
 }
 
 void progress_end(struct progress *p)

@@ -179,7 +179,6 @@ static enum err load_some(struct recovery *r, struct why *why)
         if ((e = put_item(r, &item, why)) != ERR_OK)
             return e == ERR_NOMEM ? e : ERR_STORE;
     }
-    tell_progress(r);
     return ERR_OK;
 }
 
@@ -221,8 +220,10 @@ static void on_idle(uv_idle_t *idle)
         release_some(r);
     else
         age_some(r);
-    if (e == ERR_OK && r->state != RECOVERY_OVER)
+    if (e == ERR_OK && r->state != RECOVERY_OVER) {
+        tell_progress(r);
         return;
+    }
     uv_idle_stop(idle);
     r->world.on_done(r->world.ctx, e, why.text);
 }

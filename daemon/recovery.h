@@ -17,7 +17,7 @@ struct recovery_world {
     struct gc *gc;
     struct session_set *sessions;
     struct store *store;
-    void (*on_progress)(void *ctx);                  /* once a second while it loads */
+    void (*on_progress)(void *ctx); /* about once a second */
     void (*on_loaded)(void *ctx); /* all that was kept is there: from now on changes have to be kept */
     void (*on_done)(void *ctx, enum err e, const char *sentence); /* it is over: ERR_STORE, ERR_NOMEM: it failed */
     void *ctx;

@@ -1,7 +1,7 @@
 /* restore.c - see restore.h. */
 #include "daemon/restore.h"
-#include "daemon/log.h"
 #include "daemon/progress.h"
+#include "daemon/say.h"
 #include "daemon/store/store.h"
 #include "daemon/verify.h"
 #include "heap/base/check.h"
@@ -30,7 +30,7 @@ struct restore {
 
 static bool refuse(const char *what, const char *sentence)
 {
-    log_line(LOG_ERROR, "%s: %s", what, sentence);
+    say(SAY_ERROR, "%s: %s", what, sentence);
     return false;
 }
 
@@ -83,7 +83,7 @@ static bool is_empty(const struct restore *r)
         empty = may_be_there(entry->d_name);
     closedir(dir);
     if (!empty)
-        log_line(LOG_ERROR,
+        say(SAY_ERROR,
                  "%s is not empty: name a new directory or an empty one. To go back to a backup in place, stop heapd, move what "
                  "is in the directory somewhere else, and restore then",
                  r->dir);

@@ -7,7 +7,6 @@
 #include "daemon/server.h"
 #include "daemon/edge.h"
 #include "daemon/listener.h"
-#include "daemon/log.h"
 #include <stdio.h>
 
 #define SERVER_MAGIC 0x5e7e0001u
@@ -38,7 +37,7 @@ static void take_connection(struct listener *l, int status)
     struct server *s = server_of(l->ctx);
 
     if (status < 0) {
-        log_line(LOG_WARN, "a connection could not be taken: %s", uv_strerror(status));
+        log_event(s->world.log, LOG_WARN, "accept-failed", "reason=\"%s\"", uv_strerror(status));
         return;
     }
     l->pending = !edge_accept(s->edge, &l->uv.stream, l->at->unix_socket);
@@ -110,7 +109,8 @@ static void on_deadline(uv_timer_t *timer)
 {
     struct server *s = server_of(timer->data);
 
-    log_line(LOG_WARN, "%zu connections did not end in time and are cut", edge_count(s->edge));
+    log_event(s->world.log, LOG_WARN, "drain-cut", "connections=%zu after_ms=%llu", edge_count(s->edge),
+              (unsigned long long)s->world.config->settings.drain_timeout_ms);
     finish_drain(s);
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/config.h"
 #include "daemon/edge.h"
 #include "daemon/doors.h"
+#include "daemon/log.h"
 #include <uv.h>
 
 struct server;
@@ -22,6 +23,7 @@ struct server_world {
     const struct tokens *tokens; /* NULL: whoever comes in may do everything */
     const char *instance;
     struct edge_durability durability;
+    struct log *log;
 };
 
 /* ERR_NOMEM. */

@@ -6,9 +6,9 @@
 #include "daemon/verify.h"
 #include "api/json_mem.h"
 #include "api/persist.h"
-#include "daemon/log.h"
 #include "daemon/progress.h"
 #include "daemon/recovery.h"
+#include "daemon/say.h"
 #include "daemon/world.h"
 #include "heap/base/check.h"
 #include <inttypes.h>
@@ -34,7 +34,7 @@ static void say_broken(void *ctx, const char *sentence)
     struct verify *v = ctx;
 
     progress_end(&v->progress);
-    log_line(LOG_ERROR, "%s: %s", v->called, sentence);
+    say(SAY_ERROR, "%s: %s", v->called, sentence);
     v->broken++;
 }
 
@@ -48,7 +48,7 @@ static bool file_is_well(struct verify *v)
         say_broken(v, why.text);
         return false;
     }
-    log_line(LOG_INFO, "%s: checking the file", v->called);
+    say(SAY_INFO, "%s: checking the file", v->called);
     return store_check(v->store, say_broken, v) == 0;
 }
 
@@ -118,7 +118,7 @@ static void say_left_out(void *ctx, const char *sentence)
 {
     const struct verify *v = ctx;
 
-    log_line(LOG_WARN, "%s: a setting that was kept will be left out: %s", v->called, sentence);
+    say(SAY_WARN, "%s: a setting that was kept will be left out: %s", v->called, sentence);
 }
 
 static void recount(struct verify *v)

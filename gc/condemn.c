@@ -24,6 +24,13 @@ void condemn_begin(struct gc *gc, struct window *w)
         heap_condemn_window(gc->heap, w->mark, w->run.collected);
 }
 
+static void depopulate(struct gc *gc, uint32_t pool, uint32_t generation, uint32_t count)
+{
+    gc->population[generation] -= count;
+    if (pool << POOL_SHIFT < gc->counted_end)
+        gc->census.generation[generation] -= count;
+}
+
 size_t condemn_release(struct gc *gc, struct window *w, size_t units)
 {
     for (; units > 0 && !window_is_walked(w); window_next_pool(gc, w, &units)) {
@@ -33,7 +40,7 @@ size_t condemn_release(struct gc *gc, struct window *w, size_t units)
             continue;
         units = heap_release_condemned(gc->heap, w->mark, pool, w->members.bits[pool], &w->release, units);
         for (uint32_t g = 0; g <= GENERATION_FROZEN; g++)
-            gc->population[g] -= w->release.by_generation[g];
+            depopulate(gc, pool, g, w->release.by_generation[g]);
         if (units == 0)
             return 0;
         w->release.place = 0;
@@ -83,9 +90,10 @@ size_t condemn_save(struct gc *gc, struct window *w, size_t units)
 
     while ((slot = take_member(gc, w, &units)) != 0) {
         gc_promote(gc, slot, gc_object(gc, slot), window_older(w));
-        if (map_find(gc->garbage, slot) != MAP_NONE || !map_add(gc->garbage, slot, 0))
+        if (map_find(gc->garbage, slot) != MAP_NONE)
             continue;
-        if (heap_take_ref(gc->heap, slot) != ERR_OK)
+        garbage_note_change(gc, false);
+        if (map_add(gc->garbage, slot, 0) && heap_take_ref(gc->heap, slot) != ERR_OK)
             map_remove(gc->garbage, map_find(gc->garbage, slot));
     }
     return units;
@@ -114,6 +122,7 @@ size_t gc_clear_garbage(struct gc *gc, size_t units)
     for (uint32_t count; units > 0 && (count = map_count(gc->garbage)) > 0; units--) {
         slot_t slot = map_key(gc->garbage, count - 1);
 
+        garbage_note_change(gc, true);
         map_remove(gc->garbage, count - 1);
         heap_drop_ref(gc->heap, slot);
     }

@@ -34,7 +34,7 @@ static void on_born(void *ctx, slot_t slot, enum object_kind kind)
     if (kind == KIND_BYTES)
         return; /* a leaf holds nothing, so it is in no cycle */
     slotset_add(&gc->nursery[gc->nursery_now], slot);
-    gc->population[0]++;
+    gc_populate(gc, slot, 0, 1);
     if (gc->counts[0] < GC_THRESHOLD_MAX)
         gc->counts[0]++;
 }
@@ -64,7 +64,7 @@ static void on_dying(void *ctx, slot_t slot)
 
     if (o->kind == KIND_BYTES)
         return;
-    gc->population[o->generation]--;
+    gc_populate(gc, slot, o->generation, -1);
     if (gc->counts[0] > 0)
         gc->counts[0]--;
     if (any_window_open(gc) && (w = window_of(gc, slot)) != NULL) {
@@ -133,7 +133,9 @@ enum err gc_create(struct heap *h, struct gc **ret)
                                     .member_changing = on_member_changed,
                                     .dying = on_dying,
                                     .recount = on_recount,
-                                    .validate = on_validate};
+                                    .validate = on_validate,
+                                    .recount_step = garbage_recount_step,
+                                    .validate_step = gc_validate_step};
     if (!make_tables(gc, mem)) {
         free_tables(gc, mem);
         mem_free(mem, gc, sizeof *gc);

@@ -58,6 +58,12 @@ struct logged_run {
     uint64_t ticket;
 };
 
+/* Objects counted anew (gc_validate.c). */
+struct census {
+    uint64_t generation[GENERATION_FROZEN + 1];
+    uint64_t misplaced;
+};
+
 struct gc {
     struct heap *heap;
     const struct pools *pools;
@@ -95,6 +101,12 @@ struct gc {
 
     struct gc_class_count dry[GC_DRY_CLASSES_MAX];
     size_t dry_count;
+
+    /* gc_validate.c, in steps */
+    uint32_t audit;             /* the last audit that came by (heap/audit.h) ... */
+    uint32_t garbage_unseen;    /* ... and has not come to so many of the garbage, the first ones */
+    struct census census;       /* of the slots below counted_end; kept up to date from then on */
+    slot_t counted_end;         /* 0: there is none */
 };
 
 static inline struct object *gc_object(const struct gc *gc, slot_t slot)
@@ -108,11 +120,19 @@ static inline bool gc_in_use(const struct gc *gc, slot_t slot)
     return pool_is_objects(gc->pools, pool_of(slot)) && bits_has(gc->pools->used, slot);
 }
 
+/* One more of a generation, or (`by` -1) one less. */
+static inline void gc_populate(struct gc *gc, slot_t slot, uint32_t generation, int by)
+{
+    gc->population[generation] += (uint64_t)by;
+    if (slot < gc->counted_end)
+        gc->census.generation[generation] += (uint64_t)by;
+}
+
 /* Into an older generation, or out of the permanent one. */
 static inline void gc_promote(struct gc *gc, slot_t slot, struct object *o, uint32_t generation)
 {
-    gc->population[o->generation]--;
-    gc->population[generation]++;
+    gc_populate(gc, slot, o->generation, -1);
+    gc_populate(gc, slot, generation, 1);
     o->generation = generation & 3;
     if (generation == 1)
         slotset_add(&gc->middle, slot);
@@ -195,3 +215,9 @@ size_t condemn_tally(struct gc *gc, struct window *w, size_t units);
 
 /* freeze.c */
 size_t freeze_step(struct gc *gc, size_t units);
+
+/* gc_validate.c: for an audit, in steps (heap_gc.h) */
+size_t garbage_recount_step(void *ctx, void (*count)(void *to, slot_t slot), void *to, size_t units);
+size_t gc_validate_step(void *ctx, void (*broken)(void *to, const char *sentence), void *to, struct proof *p, size_t units);
+/* An entry of the garbage table is about to come, or the last is about to go. */
+void garbage_note_change(struct gc *gc, bool goes);

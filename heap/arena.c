@@ -275,8 +275,9 @@ size_t purge_piece(struct pools *p)
 
 /* ---- proof ---- */
 
-static size_t validate_arena(const struct arena *a)
+size_t arena_validate(const struct pools *p, uint32_t n)
 {
+    const struct arena *a = &p->arena[n];
     size_t broken = 0;
 
     broken += bits_count(a->free, 0, ARENA_PAGES) != a->free_pages;
@@ -320,20 +321,16 @@ static size_t validate_lists(const struct pools *p)
     return broken;
 }
 
-size_t arenas_validate(const struct pools *p, uint64_t *ret_free_pages, uint64_t *ret_dirty_pages)
+size_t arenas_validate(const struct pools *p)
 {
-    size_t broken = validate_lists(p) + validate_queue(p);
+    uint64_t free_pages = 0, dirty_pages = 0;
     uint32_t mapped = 0;
 
-    *ret_free_pages = *ret_dirty_pages = 0;
     for (uint32_t n = 1; n < p->arena_end; n++) {
-        if (p->arena[n].base == NULL)
-            continue;
-        mapped++;
-        broken += validate_arena(&p->arena[n]);
-        *ret_free_pages += p->arena[n].free_pages;
-        *ret_dirty_pages += p->arena[n].dirty_pages;
+        mapped += p->arena[n].base != NULL;
+        free_pages += p->arena[n].base != NULL ? p->arena[n].free_pages : 0;
+        dirty_pages += p->arena[n].base != NULL ? p->arena[n].dirty_pages : 0;
     }
-    broken += mapped != p->arena_count;
-    return broken;
+    return validate_lists(p) + validate_queue(p) + (mapped != p->arena_count) + (dirty_pages != p->dirty_pages) +
+           (p->pool_pages + free_pages != (uint64_t)p->arena_count * ARENA_PAGES);
 }

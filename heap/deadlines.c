@@ -80,13 +80,21 @@ void deadlines_put_off_first(struct deadlines *d, uint64_t at_ms)
     sift_down(d, 0, d->heap[0]);
 }
 
+size_t deadlines_validate_step(const struct deadlines *d, struct proof *p, size_t units)
+{
+    for (; p->at < d->count && units > 0; p->at++, units--) {
+        uint32_t i = (uint32_t)p->at;
+
+        p->broken += d->heap[i]->place != i;
+        p->broken += i > 0 && d->heap[(i - 1) / 2]->at_ms > d->heap[i]->at_ms;
+    }
+    return units;
+}
+
 size_t deadlines_validate(const struct deadlines *d)
 {
-    size_t broken = 0;
+    struct proof p = {.part = 0};
 
-    for (uint32_t i = 0; i < d->count; i++) {
-        broken += d->heap[i]->place != i;
-        broken += i > 0 && d->heap[(i - 1) / 2]->at_ms > d->heap[i]->at_ms;
-    }
-    return broken;
+    (void)deadlines_validate_step(d, &p, SIZE_MAX);
+    return p.broken;
 }

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "heap/base/mem.h"
+#include "heap/base/proof.h"
 
 #define DEADLINE_NONE UINT32_MAX
 
@@ -44,3 +45,4 @@ static inline uint64_t deadlines_bytes(const struct deadlines *d)
 }
 /* Number of broken rules. */
 size_t deadlines_validate(const struct deadlines *d);
+size_t deadlines_validate_step(const struct deadlines *d, struct proof *p, size_t units); /* heap/base/proof.h */

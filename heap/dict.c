@@ -117,6 +117,16 @@ uint32_t dict_count(const struct heap *h, slot_t dict)
     return map_count(map_of(h, dict));
 }
 
+slot_t dict_at_index(const struct heap *h, slot_t dict, uint32_t index)
+{
+    return map_value(map_of(h, dict), index);
+}
+
+uint32_t dict_index(const struct heap *h, slot_t dict, slot_t entry)
+{
+    return map_find(map_of(h, dict), entry_at(h, entry)->name);
+}
+
 uint32_t dict_version(const struct heap *h, slot_t dict)
 {
     return dict_at(h, dict)->version;
@@ -269,14 +279,27 @@ void dict_rewind(struct heap *h, slot_t dict, uint32_t version)
     dict_at(h, dict)->version = version;
 }
 
+size_t dict_validate_entry(const struct heap *h, slot_t dict, uint32_t index)
+{
+    slot_t entry = dict_at_index(h, dict, index);
+    const struct entry *e = entry_at(h, entry);
+    const struct dict *d = dict_at(h, dict);
+    size_t broken = !map_validate_row(map_of(h, dict), index);
+
+    broken += dict_find(h, dict, e->name) != entry;
+    broken += (e->prev != 0 ? entry_at(h, e->prev)->next : d->head) != entry;
+    return broken + ((e->next != 0 ? entry_at(h, e->next)->prev : d->tail) != entry);
+}
+
+/* Each entry is in the row, and the row has no others. */
 size_t dict_validate(const struct heap *h, slot_t dict)
 {
-    const struct map *m = map_of(h, dict);
-    size_t broken = map_validate(m);
-    uint32_t n = 0;
-    slot_t prev = 0;
+    size_t broken = map_validate(map_of(h, dict));
+    uint32_t n = 0, count = dict_count(h, dict);
 
-    for (slot_t e = dict_first(h, dict); e != 0; prev = e, e = dict_next(h, e), n++)
-        broken += entry_at(h, e)->prev != prev || dict_find(h, dict, dict_name(h, e)) != e;
-    return broken + (n != map_count(m)) + (dict_at(h, dict)->tail != prev);
+    for (uint32_t i = 0; i < count; i++)
+        broken += dict_validate_entry(h, dict, i);
+    for (slot_t e = dict_first(h, dict); e != 0 && n <= count; e = dict_next(h, e))
+        n++;
+    return broken + (n != count);
 }

@@ -19,6 +19,9 @@ slot_t dict_next(const struct heap *h, slot_t entry);
 slot_t dict_name(const struct heap *h, slot_t entry);
 word_t dict_word(const struct heap *h, slot_t entry);
 uint32_t dict_count(const struct heap *h, slot_t dict);
+/* Entries by number, below dict_count(). When one is removed, the last takes its number. */
+slot_t dict_at_index(const struct heap *h, slot_t dict, uint32_t index);
+uint32_t dict_index(const struct heap *h, slot_t dict, slot_t entry);
 uint32_t dict_version(const struct heap *h, slot_t dict);
 uint64_t dict_bytes(const struct heap *h, slot_t dict);
 
@@ -43,3 +46,5 @@ void dict_forget(struct heap *h, slot_t dict, slot_t entry);
 void dict_rewind(struct heap *h, slot_t dict, uint32_t version);
 
 size_t dict_validate(const struct heap *h, slot_t dict);
+/* Of one entry, by its number: it is found by its name, and its neighbours know it. */
+size_t dict_validate_entry(const struct heap *h, slot_t dict, uint32_t index);

@@ -1,4 +1,5 @@
 /* gc_door.c - see heap_gc.h: what the collector may see and do. */
+#include "heap/audit_impl.h"
 #include "heap/dict.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
@@ -214,4 +215,6 @@ void heap_close_window(struct heap *h, enum object_window w)
 {
     h->windows.open &= ~(1u << w);
     h->windows.dead &= ~(1u << w);
+    if (h->audit != NULL)
+        h->audit->excused &= ~(1u << w);
 }

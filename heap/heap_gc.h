@@ -29,11 +29,25 @@ struct heap_watch {
     /* for heap_validate(): counted references the watcher itself holds are told through `count` */
     void (*recount)(void *ctx, void (*count)(void *to, slot_t slot), void *to);
     size_t (*validate)(void *ctx, void (*broken)(void *to, const char *sentence), void *to);
+    /* The same in steps, for an audit (audit.h), by who has many; NULL: it is done in one go. Both return the units left,
+     * 0: call again. What changes in the part that recount_step() has not come to is told by heap_audit_missed(). */
+    size_t (*recount_step)(void *ctx, void (*count)(void *to, slot_t slot), void *to, size_t units);
+    /* `p` is two of them: what is broken is counted in the first, the second is the watcher's. */
+    size_t (*validate_step)(void *ctx, void (*broken)(void *to, const char *sentence), void *to, struct proof *p,
+                            size_t units);
 };
 
 /* `w` stays the caller's and must outlive its registration. CHECKs that there is room. */
 void heap_add_watch(struct heap *h, const struct heap_watch *w);
 void heap_remove_watch(struct heap *h, const struct heap_watch *w);
+
+/* ---- an audit (audit.h) ---- */
+
+/* The number of the one that is going on; 0: there is none. */
+uint32_t heap_audit_number(const struct heap *h);
+/* A reference that the watcher had at the cut goes before recount_step() came to it (came: false), or one comes where it
+ * will be found, and was not at the cut. */
+void heap_audit_missed(struct heap *h, slot_t slot, bool came);
 
 /* ---- reading ---- */
 

@@ -206,14 +206,31 @@ enum err name_check(struct slice name, const char *what, struct why *why)
     return ERR_OK;
 }
 
-size_t strings_validate(const struct heap *h)
+static bool entry_is_well(const struct heap *h, uint32_t e)
 {
-    size_t broken = map_validate(h->strings);
+    const struct string *s = string_at(h, map_value(h->strings, e));
 
-    for (uint32_t e = 0; e < map_count(h->strings); e++) {
-        const struct string *s = string_at(h, map_value(h->strings, e));
+    return s->refs > 0 && s->len <= STRING_INLINE_MAX && s->hash == map_key(h->strings, e);
+}
 
-        broken += s->refs == 0 || s->len > STRING_INLINE_MAX || s->hash != map_key(h->strings, e);
+/* From the last entry down, as in map.c. */
+static size_t validate_entries(const struct heap *h, struct proof *p, size_t units)
+{
+    uint64_t end = (uint64_t)map_count(h->strings) + 1;
+
+    if (p->at == 0 || p->at > end)
+        p->at = end;
+    for (; p->at > 1 && units > 0; p->at--, units--)
+        p->broken += !entry_is_well(h, (uint32_t)p->at - 2);
+    return units;
+}
+
+size_t strings_validate_step(const struct heap *h, struct proof *p, size_t units)
+{
+    while (units > 0 && p->part < 2) {
+        units = p->part == 0 ? map_validate_step(h->strings, p, units) : validate_entries(h, p, units);
+        if (units > 0)
+            proof_next(p);
     }
-    return broken;
+    return units;
 }

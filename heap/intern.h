@@ -7,6 +7,7 @@
  * A count that reaches 2^32 - 1 stays there: that string is kept for good. It cannot wrap.
  */
 #pragma once
+#include "heap/base/proof.h"
 #include "heap/heap.h"
 
 #define STRING_INLINE_MAX 532 /* what fits the largest cell behind its three words */
@@ -33,4 +34,4 @@ uint64_t string_hash(const struct heap *h, slot_t s);
 /* ERR_BAD_VALUE unless `name` is 1 to 255 bytes of UTF-8 without NUL; `what` names it in the sentence. */
 enum err name_check(struct slice name, const char *what, struct why *why);
 
-size_t strings_validate(const struct heap *h);
+size_t strings_validate_step(const struct heap *h, struct proof *p, size_t units); /* heap/base/proof.h */

@@ -1,4 +1,5 @@
 /* items.c - lists as objects: heap.h's operations on them, over the tree of list.h. */
+#include "heap/audit_impl.h"
 #include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
@@ -29,13 +30,30 @@ static enum err find_item(const struct heap *h, obj_id id, uint64_t index, slot_
     return e;
 }
 
+/* An item has changed, or come at the end. */
+static void tell_audit_set(struct heap *h, slot_t list, uint32_t index, word_t old, word_t now)
+{
+    if (audit_waits_for(h, list))
+        audit_item_changed(h->audit, list, index, old, now);
+}
+
+static void tell_audit_deleted(struct heap *h, slot_t list, uint32_t index, word_t old)
+{
+    if (audit_waits_for(h, list))
+        audit_item_deleted(h->audit, list, index, old);
+}
+
 static enum err push_value(struct heap *h, slot_t list, const struct value *v, struct why *why)
 {
     word_t word;
     enum err e = word_encode(h, v, &word, why);
 
-    if (e == ERR_OK && (e = list_push(h, list, word, why)) != ERR_OK)
+    if (e != ERR_OK)
+        return e;
+    if ((e = list_push(h, list, word, why)) != ERR_OK)
         word_release(h, word);
+    else
+        tell_audit_set(h, list, list_length(h, list) - 1, WORD_ABSENT, word);
     return e;
 }
 
@@ -52,10 +70,13 @@ struct item_note {
 static void take_set_back(struct heap *h, void *note)
 {
     const struct item_note *n = note;
+    word_t gone;
 
     object_changing(h, n->list);
     undo_retake_word(h, n->was);
-    word_release(h, list_set(h, n->list, n->index, n->was));
+    gone = list_set(h, n->list, n->index, n->was);
+    tell_audit_set(h, n->list, n->index, gone, n->was);
+    word_release(h, gone);
     list_rewind(h, n->list, n->version);
 }
 
@@ -67,9 +88,12 @@ static void forget_set(struct heap *h, void *note)
 static void take_push_back(struct heap *h, void *note)
 {
     const struct item_note *n = note;
+    word_t gone;
 
     object_changing(h, n->list);
-    word_release(h, list_unpush(h, n->list, n->last_words, n->version));
+    gone = list_unpush(h, n->list, n->last_words, n->version);
+    tell_audit_deleted(h, n->list, list_length(h, n->list), gone);
+    word_release(h, gone);
 }
 
 static void note_set(struct heap *h, slot_t list, uint32_t index)
@@ -170,7 +194,7 @@ enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct v
 {
     struct change c = {.kind = CHANGE_PUT, .id = id, .index = index, .value = v};
     slot_t list;
-    word_t word;
+    word_t word, old;
     enum err e;
 
     if ((e = find_item(h, id, index, &list, why)) || (e = undo_reserve(h, 1, why)) ||
@@ -182,7 +206,9 @@ enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct v
     }
     object_changing(h, list);
     note_set(h, list, (uint32_t)index);
-    undo_drop_word(h, list_set(h, list, (uint32_t)index, word));
+    old = list_set(h, list, (uint32_t)index, word);
+    tell_audit_set(h, list, (uint32_t)index, old, word);
+    undo_drop_word(h, old);
     return ERR_OK;
 }
 
@@ -190,13 +216,16 @@ enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why 
 {
     struct change c = {.kind = CHANGE_CUT, .id = id, .index = index};
     slot_t list;
+    word_t old;
     enum err e;
 
     CHECK(!undo_is_open(h));
     if ((e = find_item(h, id, index, &list, why)) || (e = journal_note(h->journal, &c, NULL, why)))
         return e;
     object_changing(h, list);
-    word_release(h, list_delete(h, list, (uint32_t)index));
+    old = list_delete(h, list, (uint32_t)index);
+    tell_audit_deleted(h, list, (uint32_t)index, old);
+    word_release(h, old);
     return ERR_OK;
 }
 

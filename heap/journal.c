@@ -258,3 +258,40 @@ void journal_end_rollback(struct heap *h)
     if (h->journal != NULL)
         h->journal->undoing = false;
 }
+
+/* ---- proof ---- */
+
+static size_t validate_pool(const struct heap *h, uint32_t n)
+{
+    const uint64_t *dead = h->journal->dead.bits[n];
+    size_t broken = 0;
+
+    for (uint32_t i = 0; pool_is_objects(&h->pools, n) && (i = bits_next(dead, i, POOL_CELLS)) < POOL_CELLS; i++) {
+        slot_t slot = n << POOL_SHIFT | i;
+
+        broken += bits_has(h->pools.used, slot) && slot_is_alive(h, slot, object_at(h, slot));
+    }
+    return broken;
+}
+
+/* In one go, some nanoseconds a pool. */
+static bool count_is_right(const struct slotset *dead)
+{
+    uint64_t count = 0;
+
+    for (uint32_t n = 0; (n = bits_next(dead->pools, n, dead->pool_end)) < dead->pool_end; n++)
+        count += bits_count(dead->bits[n], 0, POOL_CELLS);
+    return count == dead->count;
+}
+
+size_t journal_validate_step(const struct heap *h, struct proof *p, size_t units)
+{
+    const struct slotset *dead = h->journal != NULL ? &h->journal->dead : NULL;
+
+    for (; units > 0 && dead != NULL && p->at < dead->pool_end; p->at++, units--)
+        if (bits_has(dead->pools, (uint32_t)p->at))
+            p->broken += validate_pool(h, (uint32_t)p->at);
+    if (units > 0 && dead != NULL)
+        p->broken += !count_is_right(dead);
+    return units;
+}

@@ -15,6 +15,7 @@
  * While there is no journal this costs a look at one pointer at each change, death and birth.
  */
 #pragma once
+#include "heap/base/proof.h"
 #include "heap/heap.h"
 
 enum change_kind {
@@ -103,6 +104,8 @@ void journal_begin_rollback(struct heap *h, size_t mark);
 void journal_end_rollback(struct heap *h);
 /* It is dead from now on. */
 void journal_died(struct journal *j, slot_t slot);
+/* Deaths that wait are of nobody who lives (heap/base/proof.h). */
+size_t journal_validate_step(const struct heap *h, struct proof *p, size_t units);
 /* All members of a window are (window.h). O(pools with members). */
 void journal_condemned(struct heap *h, const uint64_t *members, const uint64_t *pools);
 void journal_fini(struct heap *h);

@@ -139,9 +139,20 @@ uint64_t keys_side_bytes(const struct heap *h)
     return (h->keys_end - 1) * sizeof *h->keys + map_bytes(h->keys_by_step) + h->keys_names_bytes;
 }
 
-size_t keys_validate(const struct heap *h, uint64_t shapes)
+size_t keys_validate_step(const struct heap *h, struct proof *p, size_t units)
 {
-    size_t broken = map_validate(h->keys_by_step);
+    for (; p->at < h->keys_end && units > 0; p->at++, units--) {
+        const struct keys *k = &h->keys[p->at];
+
+        if (p->at > 0 && k->count > 0)
+            p->broken += k->users == 0 || k->count != keys_count(h, k->parent) + 1 ||
+                         find_entry(h, k->parent, k->names[k->count - 1]) == MAP_NONE;
+    }
+    return units;
+}
+
+size_t keys_validate_sums(const struct heap *h, uint64_t shapes)
+{
     uint64_t used = 0, users = 0, children = 0;
 
     for (uint32_t n = 1; n < h->keys_end; n++) {
@@ -152,7 +163,6 @@ size_t keys_validate(const struct heap *h, uint64_t shapes)
         used++;
         users += k->users;
         children += k->parent != 0;
-        broken += k->users == 0 || k->count != keys_count(h, k->parent) + 1;
     }
-    return broken + (used != map_count(h->keys_by_step)) + (users != shapes + children);
+    return (size_t)(used != map_count(h->keys_by_step)) + (users != shapes + children);
 }

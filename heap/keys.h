@@ -6,6 +6,7 @@
  * the empty one. A sequence lives while a shape or a longer sequence uses it.
  */
 #pragma once
+#include "heap/base/proof.h"
 #include "heap/heap.h"
 
 #define KEYS_MAX (1u << 22)
@@ -35,5 +36,7 @@ const slot_t *keys_names(const struct heap *h, uint32_t keys);
 uint64_t keys_hash(const struct heap *h, uint32_t keys);
 
 uint64_t keys_side_bytes(const struct heap *h);
-/* `shapes` is how many shapes use a sequence other than the empty one. */
-size_t keys_validate(const struct heap *h, uint64_t shapes);
+/* heap/base/proof.h; and what all add up to, in one go. `shapes` is how many shapes use a sequence other than the empty
+ * one. */
+size_t keys_validate_step(const struct heap *h, struct proof *p, size_t units);
+size_t keys_validate_sums(const struct heap *h, uint64_t shapes);

@@ -492,3 +492,49 @@ size_t list_validate(const struct heap *h, slot_t list)
         broken += validate_node(h, l->root, node_level(node_at(h, l->root)), &items, &words);
     return broken + (items != l->length) + (words != l->storage_words);
 }
+
+static uint64_t items_below(struct node *n)
+{
+    uint64_t items = 0;
+
+    if (node_level(n) == 0)
+        return node_count(n);
+    for (uint32_t i = 0; i < node_count(n) && i < FANOUT; i++)
+        items += *child_items(n, i);
+    return items;
+}
+
+/* The child that has item *index, which is then counted from its first; 0: none has. */
+static slot_t probe_child(const struct heap *h, struct node *n, uint32_t *index, size_t *broken)
+{
+    uint32_t i = 0;
+
+    if (node_count(n) == 0 || node_count(n) > FANOUT)
+        return 0;
+    while (i < node_count(n) && *index >= *child_items(n, i))
+        *index -= *child_items(n, i++);
+    if (i == node_count(n))
+        return 0;
+
+    struct node *child = node_at(h, *child_slot(n, i));
+
+    *broken += node_level(child) + 1 != node_level(n) || items_below(child) != *child_items(n, i);
+    return node_level(child) < node_level(n) ? *child_slot(n, i) : 0;
+}
+
+const word_t *list_probe(const struct heap *h, slot_t list, uint32_t index, uint32_t *ret_count, size_t *broken)
+{
+    const struct list *l = list_at(h, list);
+    slot_t slot = l->root;
+
+    if (slot != 0)
+        *broken += items_below(node_at(h, slot)) != l->length;
+    while (slot != 0 && node_level(node_at(h, slot)) > 0)
+        slot = probe_child(h, node_at(h, slot), &index, broken);
+    if (slot == 0 || index >= node_count(node_at(h, slot)) || node_count(node_at(h, slot)) > leaf_room(h, slot)) {
+        (*broken)++;
+        return NULL;
+    }
+    *ret_count = node_count(node_at(h, slot)) - index;
+    return &node_at(h, slot)->word[index];
+}

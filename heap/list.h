@@ -45,3 +45,7 @@ const word_t *list_leaf(const struct heap *h, slot_t list, uint32_t index, uint3
 uint32_t list_pop_leaf(struct heap *h, slot_t list, word_t *out);
 
 size_t list_validate(const struct heap *h, slot_t list);
+
+/* The items of one leaf from `index` on, like list_leaf(), for who does not trust the list: what is wrong on the way there
+ * is added to *broken, and NULL is the answer if it cannot be gone. */
+const word_t *list_probe(const struct heap *h, slot_t list, uint32_t index, uint32_t *ret_count, size_t *broken);

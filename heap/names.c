@@ -163,12 +163,34 @@ uint64_t names_bytes(const struct name_table *t)
     return sizeof *t + map_bytes(t->by_name) + (t->end - 1) * sizeof *t->entries;
 }
 
-size_t names_validate(const struct name_table *t)
+static size_t validate_entries(const struct name_table *t, struct proof *p, size_t units)
 {
-    size_t broken = map_validate(t->by_name);
-    uint32_t used = 0;
+    for (; p->at < t->end && units > 0; p->at++, units--) {
+        uint32_t n = names_next(t, (uint32_t)p->at + 1);
 
-    for (uint32_t n = names_next(t, 1); n != 0; n = names_next(t, n + 1), used++)
-        broken += names_find(t, string_slice(t->heap, t->entries[n].name)) != n;
-    return broken + (used != map_count(t->by_name));
+        p->at = n != 0 ? n : t->end;
+        p->broken += n != 0 && names_find(t, string_slice(t->heap, t->entries[n].name)) != n;
+    }
+    return units;
+}
+
+/* Each number has its name, and there are as many: in one go, 64 a step. */
+static bool count_is_right(const struct name_table *t)
+{
+    return bits_count(t->used, 0, t->end) == map_count(t->by_name);
+}
+
+size_t names_validate_step(const struct name_table *t, struct proof *p, size_t units)
+{
+    while (units > 0 && p->part < 3) {
+        if (p->part == 0)
+            units = map_validate_step(t->by_name, p, units);
+        else if (p->part == 1)
+            units = validate_entries(t, p, units);
+        else
+            p->broken += !count_is_right(t);
+        if (units > 0)
+            proof_next(p);
+    }
+    return units;
 }

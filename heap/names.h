@@ -2,6 +2,7 @@
  * names.h - a table of names, for roots and for weak names: each name is an entry with a number that stays.
  */
 #pragma once
+#include "heap/base/proof.h"
 #include "heap/heap.h"
 
 #define NAMES_MAX (1u << 24)
@@ -35,4 +36,4 @@ struct name_entry *names_at(const struct name_table *t, uint32_t number);
 uint32_t names_next(const struct name_table *t, uint32_t from);
 uint32_t names_count(const struct name_table *t);
 uint64_t names_bytes(const struct name_table *t);
-size_t names_validate(const struct name_table *t);
+size_t names_validate_step(const struct name_table *t, struct proof *p, size_t units); /* heap/base/proof.h */

@@ -133,6 +133,7 @@ void packed_lost(struct pools *p, uint32_t n, uint32_t place)
     struct pool *pool = &p->pool[n];
     uint32_t c = rank_of(k, place) >> k->shift;
 
+    p->packed_changes++;
     class_of(p, pool)->packed_used--;
     if (k->chunks == 0) {
         p->packed_dead_bytes += pool->words * sizeof(uint32_t);
@@ -159,6 +160,7 @@ void packed_release(struct pools *p, uint32_t n)
     slot_t slot = (slot_t)(p->table[n] >> POOL_TABLE_SHIFT);
     struct packed *k = packed_of(p, n);
 
+    p->packed_changes++;
     if (k->chunks == 0) {
         p->packed_pages -= row_pages(k, pool->words);
         p->packed_dead_bytes -= (uint64_t)(k->count - pool->used) * pool->words * sizeof(uint32_t);
@@ -256,6 +258,7 @@ static bool pack(struct pools *p, uint32_t n)
 
     if (!make_storage(p, n, &s))
         return false;
+    p->packed_changes++;
     fill_storage(p, n, &s);
     if (pool_is_packed(p, n)) {
         packed_release(p, n);
@@ -428,35 +431,26 @@ size_t pools_pack(struct pools *p, size_t units)
 
 /* ---- proof ---- */
 
-static size_t validate_chunks(const struct pools *p, struct packed *k, uint32_t words, const uint8_t *alive,
-                              struct packed_sum *sum)
+static size_t validate_chunks(const struct pools *p, struct packed *k, uint32_t words, const uint8_t *alive)
 {
-    size_t broken = 0;
+    size_t broken = (k->count + (1u << k->shift) - 1) >> k->shift != k->chunks;
 
-    broken += (k->count + (1u << k->shift) - 1) >> k->shift != k->chunks;
     for (uint32_t c = 0; c < k->chunks; c++) {
         broken += alive[c] != alive_in(k)[c] || (alive[c] > 0) != (k->chunk[c] != 0);
         if (k->chunk[c] == 0)
             continue;
         broken += !bits_has(p->used, k->chunk[c]) || pool_words(p, k->chunk[c]) != chunk_words(k, c, words);
         broken += p->pool[pool_of(k->chunk[c])].kind != POOL_PACKED;
-        sum->cells++;
-        sum->dead_bytes += dead_bytes(k, c, words);
     }
     return broken;
 }
 
-static size_t validate_row(const struct pools *p, const struct pool *pool, const struct packed *k,
-                           struct packed_sum *sum)
+static size_t validate_row(const struct pools *p, const struct pool *pool, const struct packed *k)
 {
-    uint32_t pages = row_pages(k, pool->words);
-
-    sum->pages += pages;
-    sum->dead_bytes += (uint64_t)(k->count - pool->used) * pool->words * sizeof(uint32_t);
-    return bits_count(p->arena[pool->arena].free, pool->first_page, pages) != 0;
+    return bits_count(p->arena[pool->arena].free, pool->first_page, row_pages(k, pool->words)) != 0;
 }
 
-size_t packed_validate(const struct pools *p, uint32_t n, struct packed_sum *sum)
+size_t packed_validate(const struct pools *p, uint32_t n)
 {
     struct packed *k = packed_of(p, n);
     uint32_t words = p->pool[n].words, rank = 0;
@@ -474,8 +468,22 @@ size_t packed_validate(const struct pools *p, uint32_t n, struct packed_sum *sum
         rank++;
     }
     broken += rank != k->count;
+    return broken + (k->chunks == 0 ? validate_row(p, &p->pool[n], k) : validate_chunks(p, k, words, alive));
+}
+
+void packed_add_up(const struct pools *p, uint32_t n, struct packed_sum *sum)
+{
+    const struct pool *pool = &p->pool[n];
+    struct packed *k = packed_of(p, n);
+
     sum->cells++;
-    if (k->chunks == 0)
-        return broken + validate_row(p, &p->pool[n], k, sum);
-    return broken + validate_chunks(p, k, words, alive, sum);
+    if (k->chunks == 0) {
+        sum->pages += row_pages(k, pool->words);
+        sum->dead_bytes += (uint64_t)(k->count - pool->used) * pool->words * sizeof(uint32_t);
+    }
+    for (uint32_t c = 0; c < k->chunks; c++)
+        if (k->chunk[c] != 0) {
+            sum->cells++;
+            sum->dead_bytes += dead_bytes(k, c, pool->words);
+        }
 }

@@ -23,7 +23,16 @@ struct payers {
     uint64_t *pages;   /* bit n: the page of pool n was written */
     size_t page_count;
     uint32_t turn;     /* whose turn it is, in the same form */
+    slot_t recount_at; /* slots below it were counted anew; 0: nobody counts */
+    uint64_t recounted; /* they are paid for with so much */
 };
+
+static inline void tell(struct payers *p, slot_t slot, uint32_t payer, int64_t bytes)
+{
+    if (slot < p->recount_at)
+        p->recounted += (uint64_t)bytes;
+    p->pay(p->ctx, payer, bytes);
+}
 
 static void assign(struct payers *p, slot_t slot, uint64_t bytes)
 {
@@ -34,7 +43,7 @@ static void assign(struct payers *p, slot_t slot, uint64_t bytes)
     }
     CHECK(p->of[slot] == 0);
     p->of[slot] = p->turn;
-    p->pay(p->ctx, p->turn - 1, (int64_t)bytes);
+    tell(p, slot, p->turn - 1, (int64_t)bytes);
 }
 
 static void acquit(struct payers *p, slot_t slot, uint64_t bytes)
@@ -44,7 +53,7 @@ static void acquit(struct payers *p, slot_t slot, uint64_t bytes)
     if (payer == 0)
         return;
     p->of[slot] = 0;
-    p->pay(p->ctx, payer - 1, -(int64_t)bytes);
+    tell(p, slot, payer - 1, -(int64_t)bytes);
 }
 
 /* ---- what the heap tells ---- */
@@ -74,7 +83,7 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_WOR
 void payers_resized(struct payers *p, slot_t object, int64_t bytes)
 {
     if (p->of[object] != 0) /* else it is not born yet, or nobody's */
-        p->pay(p->ctx, p->of[object] - 1, bytes);
+        tell(p, object, p->of[object] - 1, bytes);
 }
 
 void payers_string(struct payers *p, slot_t string, uint64_t bytes, bool born)
@@ -151,4 +160,34 @@ uint64_t payers_recount(const struct payers *p)
         if (p->of[slot] != 0)
             sum += bytes_at(p->heap, slot);
     return sum;
+}
+
+static size_t recount_pool(struct payers *p, size_t units)
+{
+    const struct pools *pools = &p->heap->pools;
+    slot_t end = (pool_of(p->recount_at) + 1) << POOL_SHIFT;
+
+    if (!bits_has(p->pages, pool_of(p->recount_at)))
+        p->recount_at = end;
+    for (slot_t slot = p->recount_at; units > 0 && slot < end; units--) {
+        slot = bits_next(pools->used, slot, end);
+        p->recounted += slot < end && p->of[slot] != 0 ? bytes_at(p->heap, slot) : 0;
+        p->recount_at = slot = slot < end ? slot + 1 : end;
+    }
+    return units - (units > 0);
+}
+
+size_t payers_recount_step(struct payers *p, struct proof *proof, size_t units, uint64_t *ret)
+{
+    if (proof->at++ == 0)
+        p->recount_at = 0;
+    if (p->recount_at == 0)
+        p->recounted = 0;
+    while (units > 0 && pool_of(p->recount_at) < p->heap->pools.pool_end)
+        units = recount_pool(p, units);
+    if (units == 0)
+        return 0;
+    *ret = p->recounted;
+    p->recount_at = 0;
+    return units;
 }

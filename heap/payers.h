@@ -14,6 +14,7 @@
  * Always true: the sum of all that was told to `pay` is the bytes of the live objects and strings that have a payer.
  */
 #pragma once
+#include "heap/base/proof.h"
 #include "heap/heap_gc.h"
 
 struct payers;
@@ -33,6 +34,8 @@ void payers_turn(struct payers *p, uint32_t payer);
 uint64_t payers_bytes(const struct payers *p);
 /* The bytes of all that has a payer, counted anew. O(heap). While condemned objects wait to be released, more. */
 uint64_t payers_recount(const struct payers *p);
+/* The same in steps, between which they may change: the sum, once it is returned that units are left, is of that moment. */
+size_t payers_recount_step(struct payers *p, struct proof *proof, size_t units, uint64_t *ret);
 
 /* ---- inside heap/: h->payers is not NULL ---- */
 

@@ -432,20 +432,79 @@ uint64_t pools_pack_index_bytes(const struct pools *p)
     return bytes;
 }
 
-/* ---- proof ---- */
+/* ---- proof: each pool for itself, each arena, what packed pools own, and at last the sums of one moment ---- */
+
+#define OWNED_TRIES 8 /* so often what packed pools own may change while it is added up; then it is done in one go */
+#define POOL_UNITS 8u
+#define PACKED_UNITS 50u
+#define ARENA_UNITS 50u
+
+static size_t validate_number(const struct pools *p, uint32_t n)
+{
+    size_t broken = (p->table[n] == 0) != (p->pool[n].words == 0);
+
+    return broken + (p->table[n] == 0 && bits_count(p->used, n << POOL_SHIFT, POOL_CELLS) != 0);
+}
 
 static size_t validate_pool(const struct pools *p, uint32_t n)
 {
     const struct pool *pool = &p->pool[n];
-    size_t broken = 0;
+    size_t broken = validate_number(p, n);
 
+    if (pool->words == 0 || p->table[n] == 0)
+        return broken;
     broken += pool->used != bits_count(p->used, n << POOL_SHIFT, POOL_CELLS);
     broken += pool->retired > pool->used;
     broken += pool->level != level_of(p, n);
     broken += pool->level_mask != (pool_is_packed(p, n) ? 0 : LEVEL_CELLS - 1);
-    if (!pool_is_packed(p, n))
-        broken += bits_count(p->arena[pool->arena].free, pool->first_page, pool->words) != 0;
-    return broken;
+    if (pool_is_packed(p, n))
+        return broken + packed_validate(p, n);
+    return broken + (bits_count(p->arena[pool->arena].free, pool->first_page, pool->words) != 0);
+}
+
+static size_t validate_pools(const struct pools *p, struct proof *at, size_t units)
+{
+    for (; at->at < p->pool_end && units > 0; at->at++) {
+        uint32_t n = (uint32_t)at->at;
+
+        at->broken += n > 0 ? validate_pool(p, n) : 0;
+        units = units_less(units, pool_is_packed(p, n) ? PACKED_UNITS : POOL_UNITS);
+    }
+    return units;
+}
+
+static size_t validate_arenas(const struct pools *p, struct proof *at, size_t units)
+{
+    for (; at->at < p->arena_end && units > 0; at->at++) {
+        at->broken += p->arena[at->at].base != NULL ? arena_validate(p, (uint32_t)at->at) : 0;
+        units = units_less(units, ARENA_UNITS);
+    }
+    return units;
+}
+
+/* Begins anew when any of it has changed since the last step. */
+static size_t validate_owned(const struct pools *p, struct pools_proof *proof, size_t units)
+{
+    struct proof *at = &proof->proof;
+    uint64_t storage = 0;
+
+    if (proof->changes != p->packed_changes || at->at == 0) {
+        proof->owned = (struct packed_sum){.cells = 0};
+        proof->changes = p->packed_changes;
+        at->at = 1;
+        if (proof->tries++ == OWNED_TRIES)
+            units = SIZE_MAX;
+    }
+    for (; at->at < p->pool_end && units > 0; at->at++, units--)
+        if (pool_is_packed(p, (uint32_t)at->at))
+            packed_add_up(p, (uint32_t)at->at, &proof->owned);
+    if (units == 0)
+        return 0;
+    for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
+        storage += p->class[POOL_PACKED][words].used;
+    at->broken += proof->owned.cells != storage || proof->owned.dead_bytes != p->packed_dead_bytes ||
+                  proof->owned.pages != p->packed_pages;
+    return units;
 }
 
 /* What is counted of a class, recounted from its pools. */
@@ -488,8 +547,6 @@ static size_t validate_numbers(const struct pools *p)
         users += p->table[n] != 0;
         if ((n + 1) % (1u << BITS_SHIFT) == 0 || n + 1 == p->pool_end)
             broken += users != p->bits_users[n >> BITS_SHIFT];
-        broken += (p->table[n] == 0) != (p->pool[n].words == 0);
-        broken += p->table[n] == 0 && bits_count(p->used, n << POOL_SHIFT, POOL_CELLS) != 0;
     }
     for (uint32_t n = p->free_number; n != 0 && free <= p->free_numbers; n = p->pool[n].next)
         free++;
@@ -497,13 +554,12 @@ static size_t validate_numbers(const struct pools *p)
     return broken;
 }
 
-size_t pools_validate(const struct pools *p)
+static size_t validate_sums(const struct pools *p)
 {
     struct class_sum sums[POOL_KINDS][CELL_WORDS_MAX + 1];
-    struct packed_sum owned = {.cells = 0};
-    uint64_t pages = 0, free_pages, dirty, storage = 0;
+    uint64_t pages = p->packed_pages;
     uint32_t sparse = 0;
-    size_t broken = arenas_validate(p, &free_pages, &dirty) + validate_numbers(p);
+    size_t broken = arenas_validate(p) + validate_numbers(p);
 
     memset(sums, 0, sizeof sums);
     for (uint32_t n = 1; n < p->pool_end; n++) {
@@ -513,9 +569,6 @@ size_t pools_validate(const struct pools *p)
 
         if (pool->words == 0)
             continue;
-        broken += validate_pool(p, n);
-        if (packed)
-            broken += packed_validate(p, n, &owned);
         pages += packed ? 0 : pool->words;
         sum->pools++;
         sum->used += pool->used;
@@ -527,10 +580,32 @@ size_t pools_validate(const struct pools *p)
     for (uint32_t kind = 0; kind < POOL_KINDS; kind++)
         for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
             broken += validate_class(p, kind, words, &sums[kind][words]);
-    for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
-        storage += p->class[POOL_PACKED][words].used;
-    broken += sparse != p->sparse || owned.cells != storage || owned.dead_bytes != p->packed_dead_bytes;
-    broken += owned.pages != p->packed_pages || pages + owned.pages != p->pool_pages;
-    broken += dirty != p->dirty_pages || p->pool_pages + free_pages != (uint64_t)p->arena_count * ARENA_PAGES;
-    return broken;
+    return broken + (sparse != p->sparse) + (pages != p->pool_pages);
+}
+
+size_t pools_validate_step(const struct pools *p, struct pools_proof *proof, size_t units)
+{
+    struct proof *at = &proof->proof;
+
+    while (units > 0 && at->part < 4) {
+        if (at->part == 0)
+            units = validate_pools(p, at, units);
+        else if (at->part == 1)
+            units = validate_arenas(p, at, units);
+        else if (at->part == 2)
+            units = validate_owned(p, proof, units);
+        else
+            at->broken += validate_sums(p);
+        if (units > 0)
+            proof_next(at);
+    }
+    return units;
+}
+
+size_t pools_validate(const struct pools *p)
+{
+    struct pools_proof proof = {.tries = 0};
+
+    (void)pools_validate_step(p, &proof, SIZE_MAX);
+    return proof.proof.broken;
 }

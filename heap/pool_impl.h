@@ -14,8 +14,9 @@ bool take_pages(struct pools *p, uint32_t count, uint16_t *ret_arena, uint16_t *
 void return_pages(struct pools *p, uint32_t arena, uint32_t page, uint32_t count);
 /* Give one piece of the arena that has waited longest back to the system; returns what that cost. */
 size_t purge_piece(struct pools *p);
-/* Number of broken rules; adds up the free and the dirty pages. */
-size_t arenas_validate(const struct pools *p, uint64_t *ret_free_pages, uint64_t *ret_dirty_pages);
+/* Number of broken rules: of one arena that is mapped; of all of them together. */
+size_t arena_validate(const struct pools *p, uint32_t n);
+size_t arenas_validate(const struct pools *p);
 
 /* ---- pool.c ---- */
 
@@ -56,10 +57,7 @@ bool packed_is_loose(const struct pools *p, uint32_t n);
 /* Whatever a packed pool has goes back. */
 void packed_release(struct pools *p, uint32_t n);
 
-/* What packed pools own: storage cells, pages, and bytes in them of cells that have died. */
-struct packed_sum {
-    uint64_t cells, pages, dead_bytes;
-};
-
-/* Number of broken rules; adds to the sum. */
-size_t packed_validate(const struct pools *p, uint32_t n, struct packed_sum *sum);
+/* Number of broken rules of one packed pool. */
+size_t packed_validate(const struct pools *p, uint32_t n);
+/* What it owns is added to the sum. */
+void packed_add_up(const struct pools *p, uint32_t n, struct packed_sum *sum);

@@ -20,6 +20,8 @@ uint64_t ref_count(const struct heap *h, slot_t slot);
 void ref_die(struct heap *h, slot_t slot, struct object *o);
 /* Its count has come to 0: it dies, unless that may be taken back. */
 void ref_lost_last(struct heap *h, slot_t slot, struct object *o);
+/* It has stayed at 0 because that might have been taken back, and is about to die of it. */
+void ref_leave_zero(struct heap *h, slot_t slot);
 /* The object is dead from now on, whatever its count says, and the watchers are told: the end of every life but those
  * that a collection condemns (condemned.c). */
 void ref_kill(struct heap *h, slot_t slot);

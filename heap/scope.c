@@ -1,5 +1,6 @@
 /* scope.c - see scope.h. Entries are slots in chunks, so a scope of millions grows without copying them. */
 #include "heap/scope.h"
+#include "heap/audit_impl.h"
 #include "heap/heap_impl.h"
 #include "heap/ref.h"
 #include "heap/slot.h"
@@ -10,6 +11,8 @@ struct scope {
     struct heap *heap;
     struct scope *next, **at; /* among the open scopes */
     uint32_t end;
+    uint32_t audit;           /* the last audit that knows it ... */
+    uint32_t unseen;          /* ... and has not come to so many of its entries, the first ones */
     uint32_t chunk_count;     /* chunks made */
     uint32_t chunk_room;      /* pointers there is room for */
     slot_t **chunks;
@@ -25,6 +28,7 @@ struct scope *scope_open(struct heap *h)
     if (s == NULL)
         return NULL;
     s->heap = h;
+    s->audit = h->audit != NULL ? h->audits : 0; /* what it will hold was not there at the cut */
     s->next = h->scopes;
     s->at = &h->scopes;
     if (s->next != NULL)
@@ -74,9 +78,49 @@ static bool make_room(struct scope *s, uint32_t number)
     return true;
 }
 
+/* ---- what an audit has not come to (audit.h) ---- */
+
+/* Before it changes: at the cut it was as it is. */
+static inline void know_for_audit(struct scope *s)
+{
+    if (s->heap->audit == NULL || s->audit == s->heap->audits)
+        return;
+    s->audit = s->heap->audits;
+    s->unseen = s->end;
+}
+
+static inline void let_go_unseen(struct scope *s, uint32_t number, slot_t slot)
+{
+    if (s->heap->audit == NULL || number >= s->unseen)
+        return;
+    s->unseen = number;
+    audit_note_held(s->heap, slot, false);
+}
+
+/* The next: those that were open at the cut come one after the other, the others were opened before them in the list. */
+size_t scopes_recount_step(const struct scope **at, void (*count)(void *to, slot_t slot), void *to, size_t units)
+{
+    while (*at != NULL && units > 0) {
+        struct scope *s = (struct scope *)(uintptr_t)*at;
+
+        know_for_audit(s);
+        for (; s->unseen > 0 && units > 0; units--)
+            if (scope_slot(s, --s->unseen) != 0)
+                count(to, scope_slot(s, s->unseen));
+        if (units == 0)
+            return 0;
+        *at = s->next;
+        units--;
+    }
+    return units;
+}
+
+/* ---- keeping ---- */
+
 static enum err keep(struct scope *s, uint32_t number, slot_t slot, struct why *why)
 {
     CHECK(number >= s->end);
+    know_for_audit(s);
     if (!make_room(s, number)) {
         ref_drop(s->heap, slot);
         return why_set(why, ERR_NOMEM, "no memory for a batch to hold another object");
@@ -142,6 +186,8 @@ static void free_scope(struct scope *s)
 {
     struct mem *mem = s->heap->mem;
 
+    if (s->heap->audit != NULL && s->heap->audit->scope == s)
+        s->heap->audit->scope = s->next;
     *s->at = s->next;
     if (s->next != NULL)
         s->next->at = s->at;
@@ -155,9 +201,12 @@ size_t scope_close(struct scope **at, size_t units)
 {
     struct scope *s = *at;
 
+    if (s != NULL)
+        know_for_audit(s);
     while (s != NULL && s->end > 0 && units > 0) {
         slot_t slot = *entry_at(s, --s->end);
 
+        let_go_unseen(s, s->end, slot);
         *entry_at(s, s->end) = 0;
         if (slot != 0)
             ref_drop(s->heap, slot);

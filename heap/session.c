@@ -13,7 +13,6 @@
 #define NO_LEASE UINT64_MAX
 #define AGAIN_MS 1000 /* a session whose end could not be noted for want of memory lives on for so long */
 
-
 /* ---- the table ---- */
 
 struct session *session_find(const struct session_set *ss, session_id id)
@@ -58,6 +57,9 @@ static bool make_room(struct session_set *ss)
 
 static void free_session(struct session_set *ss, struct session *s)
 {
+    session_know(ss, s);
+    if (ss->audit_ending == s)
+        ss->audit_ending = s->next;
     session_count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
@@ -74,6 +76,7 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
         mem_free(ss->heap->mem, s, sizeof *s);
         return NULL;
     }
+    session_know_newborn(ss, s);
     session_count_holds(ss, s->holds, 1);
     if (!make_room(ss)) {
         free_session(ss, s);
@@ -116,72 +119,6 @@ static void remove_session(struct session_set *ss, struct session *s)
 
 /* ---- life of the set ---- */
 
-static void recount(void *ctx, void (*count)(void *to, slot_t slot), void *to)
-{
-    const struct session_set *ss = ctx;
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        for (uint32_t e = 0; ss->table[n] != NULL && e < map_count(ss->table[n]->holds); e++)
-            count(to, map_key(ss->table[n]->holds, e));
-    for (const struct session *s = ss->ending; s != NULL; s = s->next)
-        for (uint32_t e = 0; e < map_count(s->holds); e++)
-            count(to, map_key(s->holds, e));
-}
-
-static uint64_t holds_bytes(const struct session_set *ss)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        bytes += ss->table[n] != NULL ? map_bytes(ss->table[n]->holds) : 0;
-    for (const struct session *s = ss->ending; s != NULL; s = s->next)
-        bytes += map_bytes(s->holds);
-    return bytes;
-}
-
-static uint64_t paid_bytes(const struct session_set *ss)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        bytes += ss->table[n] != NULL ? ss->table[n]->bytes : 0;
-    return bytes;
-}
-
-/* The cursor: number of a session, and of one of its holds. */
-static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
-{
-    const struct session_set *ss = ctx;
-    uint32_t number = (uint32_t)(*cursor >> 32), hold = (uint32_t)*cursor;
-
-    *ret = 0;
-    if (number >= ss->table_end)
-        return false;
-    if (ss->table[number] != NULL && hold < map_count(ss->table[number]->holds)) {
-        *ret = map_key(ss->table[number]->holds, hold);
-        (*cursor)++;
-    } else {
-        *cursor = (uint64_t)(number + 1) << 32;
-    }
-    return true;
-}
-
-static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence), void *to)
-{
-    const struct session_set *ss = ctx;
-    size_t bad = map_validate(ss->by_id) + map_validate(ss->by_token);
-
-    for (uint32_t n = 0; n < ss->table_end; n++)
-        if (ss->table[n] != NULL)
-            bad += map_validate(ss->table[n]->holds) + (session_find(ss, ss->table[n]->id) != ss->table[n]);
-    bad += ss->bytes != holds_bytes(ss);
-    bad += ss->payers != NULL && paid_bytes(ss) != payers_recount(ss->payers);
-    bad += deadlines_validate(&ss->leases);
-    if (bad > 0 && broken != NULL)
-        broken(to, "sessions: a table of sessions or holds is inconsistent");
-    return bad;
-}
-
 enum err session_set_create(struct heap *h, struct session_set **ret)
 {
     struct session_set *ss = mem_zalloc(h->mem, sizeof *ss);
@@ -196,8 +133,7 @@ enum err session_set_create(struct heap *h, struct session_set **ret)
     ss->by_token = map_create(h->mem, h->seed);
     if (ss->by_id != NULL && ss->by_token != NULL)
         s = new_session(ss, 0, SLICE("default"), SLICE(""));
-    ss->watch = (struct heap_watch){.ctx = ss, .next_held = next_held, .recount = recount, .validate = validate};
-    heap_add_watch(h, &ss->watch);
+    session_set_watch(ss);
     if (s == NULL) {
         session_set_destroy(&ss);
         return ERR_NOMEM;
@@ -233,6 +169,12 @@ void session_set_destroy(struct session_set **at)
 
 /* ---- limits ---- */
 
+static void bear(struct session_set *ss, struct session *s, uint64_t bytes)
+{
+    s->bytes += bytes;
+    session_note_pay(ss, s->number, bytes);
+}
+
 /* Who has ended has left it to session 0. Mostly the same pays again. */
 static void pay(void *ctx, uint32_t payer, int64_t bytes)
 {
@@ -242,7 +184,7 @@ static void pay(void *ctx, uint32_t payer, int64_t bytes)
     if (s == NULL || s->id != payer)
         s = session_find(ss, payer);
     ss->paying = s != NULL ? s : ss->table[0];
-    ss->paying->bytes += (uint64_t)bytes;
+    bear(ss, ss->paying, (uint64_t)bytes);
 }
 
 static void forget_bytes(struct session_set *ss)
@@ -251,6 +193,7 @@ static void forget_bytes(struct session_set *ss)
     for (uint32_t n = 0; n < ss->table_end; n++)
         if (ss->table[n] != NULL)
             ss->table[n]->bytes = 0;
+    ss->pays_at = 0;
 }
 
 /* Without memory to count there is no limit yet; it is asked for again with the next that is set. */
@@ -471,8 +414,8 @@ static void begin_ending(struct session_set *ss, struct session *s)
     deadlines_remove(&ss->leases, &s->look);
     forget_token(ss, s);
     remove_session(ss, s);
-    ss->table[0]->bytes += s->bytes;
-    s->bytes = 0;
+    bear(ss, ss->table[0], s->bytes);
+    bear(ss, s, 0 - s->bytes);
     ss->paying = NULL;
     s->next = ss->ending;
     ss->ending = s;
@@ -494,7 +437,11 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
         mem_free(ss->heap->mem, gone, sizeof *gone);
         return why_set(why, ERR_NOMEM, "no memory to empty the session");
     }
+    session_know(ss, s);
+    gone->audit = s->audit;
+    gone->unseen = s->unseen;
     gone->holds = s->holds;
+    s->unseen = 0;
     s->holds = empty;
     session_count_holds(ss, empty, 1);
     gone->next = ss->ending;

@@ -18,6 +18,7 @@ static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
 {
     bool added;
 
+    session_know(ss, s);
     session_count_holds(ss, s->holds, -1);
     added = map_add(s->holds, slot, 0);
     session_count_holds(ss, s->holds, 1);
@@ -26,6 +27,8 @@ static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
 
 void session_remove_hold(struct session_set *ss, struct session *s, uint32_t entry)
 {
+    if (session_know(ss, s))
+        session_note_unseen(ss, s, entry);
     session_count_holds(ss, s->holds, -1);
     map_remove(s->holds, entry);
     session_count_holds(ss, s->holds, 1);
@@ -74,6 +77,8 @@ static void take_drop_back(struct heap *h, void *note)
     const struct hold_note *n = note;
     struct session *s = session_find(n->ss, n->session);
 
+    if (session_know(n->ss, s))
+        session_note_put_back(n->ss, s, n->entry, n->slot);
     session_count_holds(n->ss, s->holds, -1);
     map_put_back(s->holds, n->entry, n->slot, 0);
     session_count_holds(n->ss, s->holds, 1);

@@ -1,6 +1,6 @@
 /*
- * session_impl.h - struct session_set, for session.c (the set, its leases and its end) and session_holds.c (what a
- * session holds).
+ * session_impl.h - struct session_set, for session.c (the set, its leases and its end), session_holds.c (what a session
+ * holds) and session_audit.c, which tells of it.
  */
 #pragma once
 #include "heap/deadlines.h"
@@ -18,6 +18,8 @@ struct session {
     struct map *holds;  /* object -> 0 */
     uint64_t bytes;     /* that it pays for */
     struct session *next; /* among the ending */
+    uint32_t audit;     /* the last audit that knows it ... */
+    uint32_t unseen;    /* ... and has not come to so many of its holds, the first ones */
     char token[SESSION_TOKEN_BYTES];
     uint8_t label_len;
     char label[SESSION_LABEL_BYTES_MAX];
@@ -39,6 +41,15 @@ struct session_set {
     struct session *paying;  /* who paid last */
     uint64_t bytes, untouched_bytes; /* of all maps of holds */
     struct heap_watch watch; /* for recounts */
+
+    /* the last audit that came by (heap/audit.h) */
+    uint32_t audit;
+    uint32_t audit_at;       /* number of the session it has come to */
+    struct session *audit_ending; /* ... and of those that end, once it is through with the table */
+    bool audit_ends;
+    uint64_t bytes_then, bytes_found; /* of maps of holds, as they were at its cut */
+    uint32_t pays_at;        /* sessions with lower numbers ... */
+    uint64_t pays_found;     /* ... pay for so much */
 };
 
 /* NULL: there is none. */
@@ -48,3 +59,23 @@ enum err session_missing(session_id id, struct why *why);
 /* A map of holds comes (1), goes (-1), or is about to change and then has. */
 void session_count_holds(struct session_set *ss, const struct map *holds, int sign);
 void session_remove_hold(struct session_set *ss, struct session *s, uint32_t entry);
+
+/* ---- session_audit.c ---- */
+
+/* Let the heap know who holds what. */
+void session_set_watch(struct session_set *ss);
+
+/* Before anything of it changes: at the cut of the audit that is going on it was as it is. False: there is no audit. */
+bool session_know(struct session_set *ss, struct session *s);
+/* Nothing of it was there at the cut. */
+void session_know_newborn(struct session_set *ss, struct session *s);
+/* A hold is about to go, while there is an audit. */
+void session_note_unseen(struct session_set *ss, struct session *s, uint32_t entry);
+/* One is about to be put back as entry `entry`, whose place another has taken, while there is an audit. */
+void session_note_put_back(struct session_set *ss, struct session *s, uint32_t entry, slot_t slot);
+/* A session, by its number, pays for so much more, or less. */
+static inline void session_note_pay(struct session_set *ss, uint32_t number, uint64_t bytes)
+{
+    if (number < ss->pays_at)
+        ss->pays_found += bytes;
+}

@@ -431,9 +431,21 @@ uint64_t shape_side_bytes(const struct heap *h)
            map_bytes(h->shape_by_parts) + map_bytes(h->class_by_name) + keys_side_bytes(h);
 }
 
-size_t shape_validate(const struct heap *h)
+/* ---- proof: the tables row by row, and at last the sums of one moment ---- */
+
+static size_t validate_shapes(const struct heap *h, struct proof *p, size_t units)
 {
-    size_t broken = map_validate(h->shape_by_parts) + map_validate(h->class_by_name);
+    for (; p->at < h->shape_end && units > 0; p->at++, units--) {
+        const struct shape *s = &h->shapes[p->at];
+
+        if (p->at > 0 && s->class != 0)
+            p->broken += find_shape(h, h->classes[s->class].name, s->site, s->keys) != p->at;
+    }
+    return units;
+}
+
+static size_t validate_sums(const struct heap *h)
+{
     uint64_t shapes = 0, with_keys = 0, of_classes = 0, objects = 0, users = 0, idle = 0;
 
     for (uint32_t s = 1; s < h->shape_end; s++) {
@@ -445,13 +457,36 @@ size_t shape_validate(const struct heap *h)
         with_keys += shape->keys != 0;
         users += shape->users;
         idle += shape->users == 0;
-        broken += find_shape(h, h->classes[shape->class].name, shape->site, shape->keys) != s;
     }
     for (uint32_t c = 1; c < h->class_end; c++) {
         of_classes += h->classes[c].shapes;
         objects += h->classes[c].objects;
     }
-    broken += shapes != h->stats.shapes || of_classes != shapes || idle != h->idle_count;
-    broken += objects != h->stats.objects + h->unreleased || users != objects + h->form_count;
-    return broken + keys_validate(h, with_keys);
+    return (size_t)(shapes != h->stats.shapes || of_classes != shapes || idle != h->idle_count) +
+           (objects != h->stats.objects + h->unreleased || users != objects + h->form_count) +
+           keys_validate_sums(h, with_keys);
+}
+
+static size_t validate_part(const struct heap *h, struct proof *p, size_t units)
+{
+    const struct map *maps[] = {h->shape_by_parts, h->class_by_name, h->keys_by_step};
+
+    if (p->part < ARRAY_LEN(maps))
+        return map_validate_step(maps[p->part], p, units);
+    if (p->part == ARRAY_LEN(maps))
+        return validate_shapes(h, p, units);
+    if (p->part == ARRAY_LEN(maps) + 1)
+        return keys_validate_step(h, p, units);
+    p->broken += validate_sums(h);
+    return units;
+}
+
+size_t shape_validate_step(const struct heap *h, struct proof *p, size_t units)
+{
+    while (units > 0 && p->part < 6) {
+        units = validate_part(h, p, units);
+        if (units > 0)
+            proof_next(p);
+    }
+    return units;
 }

@@ -83,6 +83,8 @@ void staging_each(const struct staging *s, void (*fn)(struct heap *h, slot_t slo
 static void kill_one(struct heap *h, slot_t slot)
 {
     h->stats.freed_by_refcount++;
+    if (ref_count(h, slot) == 0)
+        ref_leave_zero(h, slot);
     ref_kill(h, slot);
 }
 
@@ -184,25 +186,38 @@ size_t staging_bytes(const struct heap *h)
     return bytes;
 }
 
-static size_t validate(const struct staging *s)
+static size_t validate_pool(const struct staging *s, uint32_t pool)
 {
-    slot_t end = s->slots.pool_end << POOL_SHIFT;
     size_t broken = 0;
-    uint64_t count = 0;
 
-    for (slot_t slot = 0; (slot = bits_next(s->slots.bits[0], slot, end)) < end; slot++) {
-        count++;
-        broken += !pool_is_objects(&s->heap->pools, pool_of(slot)) || !bits_has(s->heap->pools.used, slot) ||
+    for (uint32_t place = 0; (place = bits_next(s->slots.bits[pool], place, POOL_CELLS)) < POOL_CELLS; place++) {
+        slot_t slot = pool << POOL_SHIFT | place;
+
+        broken += !pool_is_objects(&s->heap->pools, pool) || !bits_has(s->heap->pools.used, slot) ||
                   object_at(s->heap, slot)->state != STATE_LIVE;
     }
-    return broken + (count != s->slots.count) + (s->abandoned && count == 0);
+    return broken;
 }
 
-size_t staging_validate(const struct heap *h)
+static size_t validate_count(const struct staging *s)
 {
-    size_t broken = 0;
+    uint64_t count = 0;
 
+    for (uint32_t n = 0; (n = bits_next(s->slots.pools, n, s->slots.pool_end)) < s->slots.pool_end; n++)
+        count += bits_count(s->slots.bits[n], 0, POOL_CELLS);
+    return (size_t)(count != s->slots.count) + (s->abandoned && count == 0);
+}
+
+/* Pool by pool, in all of them; then how many there are, in one go. */
+size_t staging_validate_step(const struct heap *h, struct proof *p, size_t units)
+{
+    for (; p->at < h->pools.pool_end && units > 0; p->at++, units--)
+        for (const struct staging *s = h->stagings; s != NULL; s = s->next)
+            if (p->at < s->slots.pool_end)
+                p->broken += validate_pool(s, (uint32_t)p->at);
+    if (units == 0)
+        return 0;
     for (const struct staging *s = h->stagings; s != NULL; s = s->next)
-        broken += validate(s);
-    return broken;
+        p->broken += validate_count(s);
+    return units;
 }

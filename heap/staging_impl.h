@@ -26,6 +26,6 @@ void staging_add(struct heap *h, slot_t slot);
 /* It is dying, staged or not. */
 void staging_note_death(struct heap *h, slot_t slot);
 size_t staging_bytes(const struct heap *h);
-size_t staging_validate(const struct heap *h);
+size_t staging_validate_step(const struct heap *h, struct proof *p, size_t units); /* heap/base/proof.h */
 /* The heap ends, and with it what is left in abandoned areas. */
 void stagings_fini(struct heap *h);

@@ -107,8 +107,10 @@ void undo_forget_ref(struct heap *h, slot_t slot)
 {
     struct object *o = object_at(h, slot);
 
-    if (o->state == STATE_LIVE && o->count == 0 && !o->has_big)
-        ref_die(h, slot, o);
+    if (o->state != STATE_LIVE || o->count > 0 || o->has_big)
+        return;
+    ref_leave_zero(h, slot);
+    ref_die(h, slot, o);
 }
 
 void undo_forget_word(struct heap *h, word_t w)

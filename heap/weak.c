@@ -371,16 +371,32 @@ bool weak_next(const struct heap *h, uint32_t *cursor, struct slice *ret_name, o
     return true;
 }
 
-size_t weak_validate(const struct heap *h)
+static bool entry_is_well(const struct heap *h, uint32_t e)
 {
-    size_t broken = map_validate(h->weak_cells) + names_validate(h->weak_names);
+    slot_t object = map_key(h->weak_cells, e);
+    const struct weak_cell *c = cell_at(h, map_value(h->weak_cells, e));
 
-    for (uint32_t e = 0; e < map_count(h->weak_cells); e++) {
-        slot_t object = map_key(h->weak_cells, e);
-        const struct weak_cell *c = cell_at(h, map_value(h->weak_cells, e));
+    return c->object == object && c->refs > 0 && object_at(h, object)->has_weak && object_at(h, object)->state == STATE_LIVE;
+}
 
-        broken += c->object != object || c->refs == 0 || !object_at(h, object)->has_weak ||
-                  object_at(h, object)->state != STATE_LIVE;
+/* From the last entry down, as in map.c. */
+static size_t validate_entries(const struct heap *h, struct proof *p, size_t units)
+{
+    uint64_t end = (uint64_t)map_count(h->weak_cells) + 1;
+
+    if (p->at == 0 || p->at > end)
+        p->at = end;
+    for (; p->at > 1 && units > 0; p->at--, units--)
+        p->broken += !entry_is_well(h, (uint32_t)p->at - 2);
+    return units;
+}
+
+size_t weak_validate_step(const struct heap *h, struct proof *p, size_t units)
+{
+    while (units > 0 && p->part < 2) {
+        units = p->part == 0 ? map_validate_step(h->weak_cells, p, units) : validate_entries(h, p, units);
+        if (units > 0)
+            proof_next(p);
     }
-    return broken;
+    return units;
 }

@@ -9,6 +9,7 @@
  * first notice can be taken.
  */
 #pragma once
+#include "heap/base/proof.h"
 #include "heap/heap.h"
 
 /* Let `name` refer weakly to `id`. *ret_new (may be NULL): the name is new. A notice not yet taken for the
@@ -43,4 +44,4 @@ slot_t weak_cell_target(const struct heap *h, slot_t cell);
 uint64_t weak_count(const struct heap *h, slot_t object);
 /* The object dies: its weak cell reads null from now on, its names become notices. */
 void weak_died(struct heap *h, slot_t object);
-size_t weak_validate(const struct heap *h);
+size_t weak_validate_step(const struct heap *h, struct proof *p, size_t units); /* heap/base/proof.h */

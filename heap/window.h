@@ -12,6 +12,8 @@
 
 enum object_window { WINDOW_YOUNG, WINDOW_FULL, WINDOWS };
 
+#define WINDOW_AUDIT (1u << WINDOWS) /* bit of `open`: an audit is told of all changes of counts (audit.h) */
+
 struct windows {
     const uint64_t *members[WINDOWS]; /* by slot, a bit: in the window, and not reached */
     const uint64_t *pools[WINDOWS];   /* by pool, a bit: it may have members */

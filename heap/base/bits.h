@@ -68,7 +68,13 @@ static inline uint32_t bits_count(const uint64_t *set, uint32_t from, uint32_t c
 {
     uint32_t n = 0;
 
-    for (uint32_t i = from; i < from + count; i++)
-        n += bits_has(set, i);
+    while (count > 0) {
+        uint32_t here = 64 - from % 64 < count ? 64 - from % 64 : count;
+        uint64_t mask = (here < 64 ? (1ull << here) - 1 : UINT64_MAX) << (from % 64);
+
+        n += (uint32_t)__builtin_popcountll(set[from / 64] & mask);
+        from += here;
+        count -= here;
+    }
     return n;
 }

@@ -5,8 +5,8 @@
  * CHECK_IS   a struct that opens with `uint32_t magic` is what its pointer says.
  * INVARIANT  may walk; compiled in by -Dparanoid=true only.
  *
- * A failed check prints one line to stderr and aborts, after calling the hook that the daemon may
- * have set (to add what it was doing); the hook must not return to the heap.
+ * A failed check says so in one line to stderr, or has the hook say it that the daemon has set (to add what it was
+ * doing), and aborts. The hook may read what is left; a check that fails in it aborts at once.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,6 +17,10 @@
 
 /* base/check.c; never returns. */
 _Noreturn void check_failed(const char *file, int line, const char *claim);
+
+typedef void check_hook(const char *file, int line, const char *claim);
+/* Who says it from now on; NULL: nobody. */
+void check_tell(check_hook *hook);
 
 #define CHECK(claim)                                                                                         \
     do {                                                                                                     \

@@ -484,31 +484,43 @@ size_t map_untouched_bytes(const struct map *m)
     return used < capacity(m) ? (capacity(m) - used) * sizeof(struct row) : 0;
 }
 
-static uint64_t chain_length(const struct map *m, uint32_t bucket)
+/* Behind chain_is_well(). */
+static bool chain_has(const struct map *m, uint32_t bucket, uint32_t entry)
 {
-    uint64_t length = 0;
+    uint32_t e = row_of(m, bucket)->head;
 
-    for (uint32_t e = row_of(m, bucket)->head; e != MAP_NONE; e = row_of(m, e)->next)
-        length++;
-    return length;
+    while (e != MAP_NONE && e != entry)
+        e = row_of(m, e)->next;
+    return e == entry;
+}
+
+bool map_validate_row(const struct map *m, uint32_t i)
+{
+    uint32_t bucket = i < m->count ? bucket_of(m, row_of(m, i)->key) : i;
+
+    return chain_is_well(m, i) && (i >= m->count || (chain_is_well(m, bucket) && chain_has(m, bucket, i)));
+}
+
+/* From the last row down: who is removed meanwhile is followed by the last, which has been looked at or will be. */
+size_t map_validate_step(const struct map *m, struct proof *p, size_t units)
+{
+    CHECK_IS(m, MAP_MAGIC);
+    CHECK(m->count <= capacity(m)); /* else there is nothing to walk on */
+    if (p->at == 0) {
+        p->broken += (m->segments == NULL) != (m->segment_count == 0);
+        p->at = (uint64_t)bucket_count(m) + 1;
+    }
+    if (p->at > (uint64_t)bucket_count(m) + 1)
+        p->at = (uint64_t)bucket_count(m) + 1;
+    for (; p->at > 1 && units > 0; p->at--, units--)
+        p->broken += !map_validate_row(m, (uint32_t)p->at - 2);
+    return units;
 }
 
 size_t map_validate(const struct map *m)
 {
-    size_t broken = 0;
-    uint64_t total = 0;
+    struct proof p = {.part = 0};
 
-    CHECK_IS(m, MAP_MAGIC);
-    CHECK(m->count <= capacity(m)); /* else there is nothing to walk on */
-    for (uint32_t b = 0; b < bucket_count(m); b++) {
-        if (chain_is_well(m, b))
-            total += chain_length(m, b);
-        else
-            broken++;
-    }
-    if (broken == 0 && total != m->count)
-        broken++;
-    if ((m->segments == NULL) != (m->segment_count == 0))
-        broken++;
-    return broken;
+    (void)map_validate_step(m, &p, SIZE_MAX);
+    return p.broken;
 }

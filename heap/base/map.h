@@ -17,6 +17,7 @@
 #pragma once
 #include "heap/base/err.h"
 #include "heap/base/mem.h"
+#include "heap/base/proof.h"
 
 struct map;
 
@@ -57,5 +58,8 @@ void map_put_back(struct map *m, uint32_t entry, uint32_t key, uint32_t value);
  * walking: nothing is missed. Never fails. O(1). */
 void map_remove(struct map *m, uint32_t entry);
 
-/* Number of broken rules; 0 is well. O(n). */
+/* Number of broken rules; 0 is well. O(n); a unit is an entry. */
 size_t map_validate(const struct map *m);
+size_t map_validate_step(const struct map *m, struct proof *p, size_t units);
+/* True if the bucket and the entry of this number are well. O(chain). */
+bool map_validate_row(const struct map *m, uint32_t entry);

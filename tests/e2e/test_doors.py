@@ -171,7 +171,7 @@ class Tokens(Files, HeapdTest):
         self.write_tokens(text)
         before = self.log_size()
         self.daemon.process.send_signal(signal.SIGHUP)
-        word = b"tokens: " if taken else b"stay as they were"
+        word = b"tokens-read" if taken else b"stay as they were"
         self.assertTrue(eventually(lambda: word in self.log_from(before)), self.log_from(before))
         return self.log_from(before).decode()
 

@@ -61,6 +61,13 @@ class FullHeap(HeapdTest):
         self.assertEqual((lines[-2]["problem"]["status"], lines[-1]["failed"]), (507, 1))
         self.validate_clean()
 
+    def test_a_recount_has_no_room_either_until_it_is_given_some(self):
+        self.fill()
+        refused = self.problem(self.c.post("/v1/heap/validate"), 507, "heap-full")
+        self.assertIn("account", refused["detail"])
+        self.ok(self.c.patch("/v1/config", {"memory_bytes_max": 0}))
+        self.assertEqual(self.ok(self.c.post("/v1/heap/validate")), {"broken": []})
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,6 +1,7 @@
 """test_heap.py - the heap tells what it holds, and its sums add up; who links whom; configuration."""
 import json
 import tempfile
+import threading
 import unittest
 
 from heapd_test import Client, Daemon, HeapdTest, eventually
@@ -114,6 +115,48 @@ class Sums(Heap):
         self.ok(self.c.put("/v1/gc/freeze"))
         self.validate_clean()
         self.ok(self.c.delete("/v1/gc/freeze"))
+
+    def test_calls_to_validate_have_their_turns_where_nothing_else_happens(self):
+        self.fill()
+        clients, broken = [self.client() for _ in range(8)], []
+
+        def recount(client):
+            for _ in range(10):
+                broken.append(self.ok(client.post("/v1/heap/validate"))["broken"])
+
+        threads = [threading.Thread(target=recount, args=(c,)) for c in clients]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(broken, [[]] * 80)
+
+    def test_validate_lets_others_write_and_finds_nothing(self):
+        self.gc(enabled=True, thresholds=[50])
+        self.batch(["list", []], ["root", "all", "@0"],
+                   *[["push", "@0", {"n": n, "first": {"$ref": "@0"}}] for n in range(8000)], query="?reply=summary")
+        broken, stop = [], threading.Event()
+
+        def recount():
+            client = self.client()
+            while not stop.is_set():
+                broken.append(self.ok(client.post("/v1/heap/validate"))["broken"])
+
+        threads = [threading.Thread(target=recount) for _ in range(2)]
+        for t in threads:
+            t.start()
+        for n in range(400):
+            i = self.new({"n": n, "deep": [{"x": [n]}]})
+            self.link(i, "self", i)
+            self.root(f"r{n % 7}", i)
+            self.drop(i)
+            if n % 50 == 0:
+                self.collect()
+        stop.set()
+        for t in threads:
+            t.join()
+        self.assertGreaterEqual(len(broken), 2)
+        self.assertEqual([b for b in broken if b], [])
 
 
 class Holders(Heap):

@@ -104,6 +104,7 @@ struct life *life_begin(struct dice dice, enum life_mode mode, bool paranoid, co
     life->name = name;
     life->op_name = "begin";
     life->frozen_below = UINT32_MAX;
+    life->audit_dice = dice_of_seed(~dice.state);
     choose_habits(life);
     values_begin(life);
     naive_init(&life->naive);
@@ -128,6 +129,7 @@ void life_end(struct life **at)
 
     *at = NULL;
     life->op_name = "end";
+    audit_stop(life);
     hold_end(life);
     form_end(life);
     journal_end(life);
@@ -392,6 +394,8 @@ void life_step(struct life *life)
     life_settle(life);
     life_hear(life);
     gc_between(life);
+    audit_a_little(life);
+    life_hear(life);
     if (life->op % 64 == 0)
         check_safety(life);
     if (life->op % life->habits.check_every == 0)

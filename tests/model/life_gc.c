@@ -100,6 +100,7 @@ void gc_breathe(struct life *life)
     for (steps = roll(life, life->habits.steps + 1); steps > 0; steps--) {
         (void)gc_step(life->gc, life->mode == LIFE_UNIT ? 1 : 500 + roll(life, 1000));
         tidy_a_little(life);
+        audit_a_little(life);
         if (gc_looked_at(life) != NAIVE_NONE)
             break; /* an object is looked through by half: let something happen to it */
     }

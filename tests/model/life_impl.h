@@ -10,6 +10,7 @@
  *     life_tidy.c   memory packed and given back, deaths in bulk, turns used up
  *     life_hold.c   roots, sessions, scopes, weak names, references of the life's own
  *     life_gc.c     collections asked for, freezing, saving, pacing
+ *     life_audit.c  the heap audited meanwhile
  *     life_check.c  everything compared
  *     life_journal.c another heap made of what this one has told
  */
@@ -87,6 +88,11 @@ struct life {
     struct life_session session[NAIVE_SESSIONS];
     struct scope *scope[NAIVE_SCOPES];
     struct scope *closing[LIFE_CLOSING];
+
+    struct heap_audit *audit; /* NULL: there is none */
+    struct dice audit_dice;
+    uint32_t audit_units;     /* a step has as many at most */
+    uint64_t audits;          /* that came to their ends */
 
     uint64_t runs_seen;
     struct gc_tuning tuning;
@@ -216,6 +222,10 @@ void tidy_a_little(struct life *life);
 void tidy_at_rest(struct life *life);
 void tidy_wear_few(struct life *life);
 void tidy_wear_many(struct life *life);
+
+/* life_audit.c */
+void audit_a_little(struct life *life);
+void audit_stop(struct life *life);
 
 /* life_check.c */
 void check_safety(struct life *life); /* whatever is reached is alive */

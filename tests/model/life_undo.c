@@ -136,15 +136,17 @@ static void try_holding(struct life *life, obj_id id)
         (void)session_drop(life->sessions, 0, id, NULL);
 }
 
-/* What is made links to what there is, and by a cycle to itself; and something links to it. */
+/* What is made links to what there is, to what was made before it, and by a cycle to itself; and something links to it. */
 static void try_making(struct life *life, struct tried *t, obj_id friend)
 {
-    struct field fields[] = {{.name = name_of(life, 0), .value = value_link(friend)}, {.name = name_of(life, 1)}};
+    obj_id last = t->made_count > 0 ? t->made[t->made_count - 1] : friend;
+    struct field fields[] = {{.name = name_of(life, 0), .value = value_link(friend)},
+                             {.name = name_of(life, 1), .value = value_link(last)}};
     struct value link;
     obj_id id;
 
     if (t->made_count == CHANGES_MAX ||
-        heap_new_record(life->heap, label_of(random_class(life)), fields, 1, &id, NULL) != ERR_OK)
+        heap_new_record(life->heap, label_of(random_class(life)), fields, 2, &id, NULL) != ERR_OK)
         return;
     t->made[t->made_count++] = id;
     fields[1].value = link = value_link(id);
