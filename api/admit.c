@@ -97,7 +97,7 @@ static enum err check_accept(const struct task *t, struct why *why)
 }
 
 /* What tunes or explains is let in whatever becomes of the disk. */
-static enum err check_store(const struct task *t, struct why *why)
+enum err task_check_store(const struct task *t, struct why *why)
 {
     const struct api_world *w = &t->api->world;
     bool changes;
@@ -114,7 +114,7 @@ enum err task_refuse_length(const struct task *t, struct why *why)
                      t->body_max);
 }
 
-bool task_is_stream(const struct task *t)
+static bool takes_lines(const struct task *t)
 {
     return t->route != NULL && t->route->body == BODY_STREAM;
 }
@@ -142,14 +142,34 @@ static enum err check_media_type(const struct task *t, const struct request *r, 
     return ERR_OK;
 }
 
-static enum err check_body(struct task *t, const struct request *r, struct why *why)
+static void limit_body(struct task *t, const char *name, uint64_t max)
+{
+    t->body_limit = name;
+    t->body_max = (size_t)max;
+}
+
+/* What kind of body it takes, and how much of it. */
+static void choose_limit(struct task *t)
 {
     const struct settings *s = t->api->settings;
-    bool bytes = t->body_is_bytes = body_will_be_bytes(t);
+
+    t->body_is_bytes = body_will_be_bytes(t);
+    t->body_streams = takes_lines(t) && !query_is_true(t, "atomic");
+    if (t->body_streams)
+        limit_body(t, NULL, SIZE_MAX);
+    else if (takes_lines(t))
+        limit_body(t, "atomic_bytes_max", s->atomic_bytes_max);
+    else if (t->body_is_bytes)
+        limit_body(t, "bytes_body_max", s->bytes_body_max);
+    else
+        limit_body(t, "json_body_bytes_max", s->json_body_bytes_max);
+}
+
+static enum err check_body(struct task *t, const struct request *r, struct why *why)
+{
     enum err e;
 
-    t->body_limit = bytes ? "bytes_body_max" : "json_body_bytes_max";
-    t->body_max = task_is_stream(t) ? SIZE_MAX : (size_t)(bytes ? s->bytes_body_max : s->json_body_bytes_max);
+    choose_limit(t);
     t->body_bound = r->length_known && r->length < t->body_max ? (size_t)r->length : t->body_max;
     buf_set_max(&t->body, t->body_bound);
     if (needs_body(t) && !r->framed)
@@ -177,7 +197,7 @@ enum err task_admit(struct task *t, const struct request *r, struct why *why)
     if ((e = task_read_request(t, r, &path, why)))
         return e;
     found = find_route(t, path, why);
-    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = check_store(t, why)) || (e = check_instance(t, why)) ||
+    (void)((e = check_access(t, &r->grant, why)) || (e = found) || (e = task_check_store(t, why)) || (e = check_instance(t, why)) ||
            (e = check_accept(t, why)) || (e = begin_session(t, why)) || (e = check_body(t, r, why)) ||
            (e = check_key(t, r, why)));
     return e;

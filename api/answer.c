@@ -2,7 +2,6 @@
  * answer.c - see answer.h.
  */
 #include "api/answer.h"
-#include "api/json_out.h"
 #include "heap/base/check.h"
 #include <stdio.h>
 
@@ -71,8 +70,8 @@ static const struct problem problems[ERR_COUNT_] = {
         "If-Heapd-Instance names an instance that is over: ids from then mean nothing now.",
         "Forget all ids, find the graphs again by their roots, and use the Heapd-Instance of this answer." },
     [ERR_TOO_LARGE] = { 413, "too-large", "Too large",
-        "The body, or a line of a batch, is longer than its limit.",
-        "Send it in parts (a batch has no length limit), or raise the limit in /v1/config." },
+        "The body, a line of a batch or all an atomic batch would answer is longer than its limit.",
+        "Send it in parts (a batch that is not atomic has no length limit), or raise the limit in /v1/config." },
     [ERR_URI_TOO_LONG] = { 414, "uri-too-long", "The request line is too long",
         "The request line is longer than request_line_bytes_max.",
         "Names have at most 255 bytes; put the rest into a body." },
@@ -96,7 +95,7 @@ static const struct problem problems[ERR_COUNT_] = {
         "Look at the object: its document shows fields, items or a length." },
     [ERR_TOO_MANY] = { 429, "too-many", "Too many",
         "There are as many sessions, connections or requests as the limit allows.",
-        "Wait, end what is not needed, or raise the limit in /v1/config." },
+        "Wait, end what is not needed, or raise the limit in /v1/config.", 1 },
     [ERR_HEADERS_TOO_LARGE] = { 431, "headers-too-large", "The headers are too large",
         "The header fields are more than header_fields_max, or longer than header_bytes_max.",
         "Send fewer or shorter headers." },
@@ -105,7 +104,7 @@ static const struct problem problems[ERR_COUNT_] = {
         "See /openapi.json for what there is." },
     [ERR_NOT_READY] = { 503, "not-ready", "Not ready",
         "The service is starting or ending.",
-        "Try again in a moment; /readyz says when." },
+        "Try again in a moment; /readyz says when.", 1 },
     [ERR_STORE] = { 503, "store-failed", "The store failed",
         "What was asked for may have been done, but not durably: writing to the disk failed, and the service ends.",
         "It starts again from what is on disk: look there what was done before asking again." },
@@ -118,7 +117,7 @@ static const struct problem problems[ERR_COUNT_] = {
     [ERR_NOMEM] = { 507, "heap-full", "The heap is full",
         "What was asked for needs more memory than memory_bytes_max, or the system, allows. Nothing has "
         "changed.",
-        "Let go of something and collect, or raise memory_bytes_max in /v1/config." },
+        "Let go of something and collect, or raise memory_bytes_max in /v1/config.", 1 },
     [ERR_LIMIT] = { 507, "limit-reached", "A limit is reached",
         "The heap has as many of something as its limit allows; `limit` says which. Nothing has changed.",
         "Let go of something, or raise the limit if /v1/config has it." },
@@ -141,26 +140,32 @@ const struct problem *problem_named(struct slice name)
     return NULL;
 }
 
-void problem_write(struct buf *out, const struct why *why)
+void problem_write_members(struct out *o, const struct why *why)
 {
     const struct problem *p = problem_of(why->err);
-    struct out o = out_into(out);
     char type[TYPE_MAX];
 
     snprintf(type, sizeof type, "/problems/%s", p->name);
+    out_member_text(o, "type", type);
+    out_member_text(o, "title", p->title);
+    out_member_i64(o, "status", p->status);
+    out_member_text(o, "detail", why->text);
+    out_member_text(o, "hint", p->hint);
+    if (why->limit_name == NULL)
+        return;
+    out_key(o, "limit");
+    out_open_object(o);
+    out_member_text(o, "name", why->limit_name);
+    out_member_u64(o, "value", why->limit_value);
+    out_close_object(o);
+}
+
+void problem_write(struct buf *out, const struct why *why)
+{
+    struct out o = out_into(out);
+
     out_open_object(&o);
-    out_member_text(&o, "type", type);
-    out_member_text(&o, "title", p->title);
-    out_member_i64(&o, "status", p->status);
-    out_member_text(&o, "detail", why->text);
-    out_member_text(&o, "hint", p->hint);
-    if (why->limit_name != NULL) {
-        out_key(&o, "limit");
-        out_open_object(&o);
-        out_member_text(&o, "name", why->limit_name);
-        out_member_u64(&o, "value", why->limit_value);
-        out_close_object(&o);
-    }
+    problem_write_members(&o, why);
     out_close_object(&o);
 }
 

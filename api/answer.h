@@ -9,7 +9,7 @@
  * `name` is for programs and never changes; `title` and `hint` are for people.
  */
 #pragma once
-#include "heap/base/buf.h"
+#include "api/json_out.h"
 #include "heap/base/err.h"
 
 struct problem {
@@ -18,6 +18,7 @@ struct problem {
     const char *title;
     const char *about; /* what it means, for its page */
     const char *hint;  /* what to do next */
+    unsigned retry_after_s; /* it may be otherwise by then; 0: nobody knows */
 };
 
 /* The problem of an error; ERR_OK is none, and a bug. */
@@ -27,6 +28,8 @@ const struct problem *problem_named(struct slice name);
 
 /* Add {"type","title","status","detail","hint"} to `out`, and "limit":{"name","value"} if *why names one. */
 void problem_write(struct buf *out, const struct why *why);
+/* The same members, into an object that is open. */
+void problem_write_members(struct out *o, const struct why *why);
 
 /* Add the page that /problems/NAME serves: HTML without script, style or anything fetched. */
 void problem_write_page(struct buf *out, const struct problem *p);

@@ -96,30 +96,35 @@ static bool body_is_short(const struct api *api, const struct request *r, enum e
     return !r->has_body || (r->length_known && r->length <= api->settings->json_body_bytes_max);
 }
 
+/* What it asks for is known only when it has been read: until then it is taken to be harmless. */
 struct task *api_begin(struct api *api, const struct request *r)
 {
+    size_t reach = mem_reach(api->mem, REACH_LOOK);
     struct task *t = task_new(api);
     struct why why;
 
     why_init(&why);
     CHECK_IS(api, API_MAGIC);
-    if (t == NULL)
-        return NULL;
-    api->counters.tasks_open++;
-    if (task_admit(t, r, &why) != ERR_OK)
-        refuse(t, &why, body_is_short(api, r, why.err));
+    if (t != NULL) {
+        api->counters.tasks_open++;
+        if (task_admit(t, r, &why) != ERR_OK)
+            refuse(t, &why, body_is_short(api, r, why.err));
+    }
+    mem_reach(api->mem, reach);
     return t;
 }
 
 struct task *api_refuse(struct api *api, const struct why *why)
 {
+    size_t reach = mem_reach(api->mem, REACH_LOOK);
     struct task *t = task_new(api);
 
     CHECK_IS(api, API_MAGIC);
-    if (t == NULL)
-        return NULL;
-    api->counters.tasks_open++;
-    refuse(t, why, false);
+    if (t != NULL) {
+        api->counters.tasks_open++;
+        refuse(t, why, false);
+    }
+    mem_reach(api->mem, reach);
     return t;
 }
 
@@ -195,8 +200,18 @@ static void keep_body(struct task *t, struct slice bytes)
         refuse(t, &why, t->body_whole);
 }
 
+/* What grows is refused as early as that can be known. But a short body may yet say something harmless. */
+static size_t reach_of_body(const struct task *t)
+{
+    bool is_short = !task_body_is_bytes(t) && t->body_bound <= WIRE_JSON_INLINE_BYTES_MAX;
+
+    return is_short || t->route == NULL || !route_grows(t->route) ? REACH_LOOK : REACH_GROW;
+}
+
 void task_feed(struct task *t, struct slice bytes, bool last)
 {
+    size_t reach;
+
     CHECK_IS(t, TASK_MAGIC);
     CHECK(!t->body_whole);
     t->body_whole = last;
@@ -205,10 +220,12 @@ void task_feed(struct task *t, struct slice bytes, bool last)
         keyed_feed(t, bytes);
     if (t->state == TASK_DISCARD || t->state == TASK_ENDED)
         return;
+    reach = mem_reach(t->api->mem, reach_of_body(t));
     if (task_is_stream(t))
         keep_stream(t, bytes);
     else
         keep_body(t, bytes);
+    mem_reach(t->api->mem, reach);
 }
 
 /* ---- the run ---- */
@@ -274,35 +291,25 @@ static bool end_payload(struct task *t)
     return t->payload != NULL;
 }
 
-/* Who raises the limit of a full heap, or tunes its collector, must not be refused for want of memory. */
-static bool is_beyond_limit(const struct task *t)
-{
-    return t->route != NULL && t->route->access == ACCESS_ADMIN;
-}
-
-static enum err handle_beyond_limit(struct task *t, struct why *why)
-{
-    struct mem *mem = t->api->mem;
-    enum err e;
-
-    mem->max_bytes = 0;
-    e = t->route->handle(t->api, t, why);
-    mem->max_bytes = t->api->settings->memory_bytes_max;
-    return e;
-}
-
 static enum err handle(struct task *t, struct why *why)
 {
     if (t->route == NULL)
         return reply_empty(t, 204); /* OPTIONS: Allow says it all */
-    if (is_beyond_limit(t))
-        return handle_beyond_limit(t, why);
     return t->route->handle(t->api, t, why);
 }
 
+/* Who raises the limit of a full heap, or tunes its collector, says so in a few words: those are read, however full it is. */
+static bool is_refusable(const struct task *t)
+{
+    return t->route->access != ACCESS_ADMIN || t->body.len > WIRE_JSON_INLINE_BYTES_MAX;
+}
+
+/* One document, that is: lines are decoded one by one. */
 static bool is_long_json(const struct task *t)
 {
-    return !task_is_stream(t) && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
+    bool is_lines = t->route != NULL && t->route->body == BODY_STREAM;
+
+    return !is_lines && !task_body_is_bytes(t) && t->body.len > t->api->settings->json_inline_bytes_max;
 }
 
 static enum task_turn run(struct task *t, size_t units)
@@ -313,11 +320,12 @@ static enum task_turn run(struct task *t, size_t units)
     why_init(&why);
     if (task_body_is_bytes(t) && !end_payload(t))
         return fail(t, why_set(&why, ERR_NOMEM, "no memory for %zu bytes", t->payload_filled), &why);
-    if (is_long_json(t) && (e = body_json_begin(t->api, &t->body, !is_beyond_limit(t), &t->long_json, &why)))
+    if (is_long_json(t) && (e = body_json_begin(t->api, &t->body, is_refusable(t), &t->long_json, &why)))
         return fail(t, e, &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
         return body_json_step(t->long_json, units) ? TASK_MORE : TASK_WAIT;
-    e = handle(t, &why);
+    if ((e = task_check_store(t, &why)) == ERR_OK)
+        e = handle(t, &why);
     body_json_end(&t->long_json); /* whoever needs it on has taken it */
     if (e)
         return fail(t, e, &why);
@@ -371,12 +379,16 @@ static enum task_turn step_state(struct task *t, size_t units)
 
 enum task_turn task_step(struct task *t, size_t units)
 {
+    bool grows = t->route != NULL && route_grows(t->route);
+    size_t reach = mem_reach(t->api->mem, grows ? REACH_GROW : REACH_LOOK);
     enum task_turn turn;
 
     CHECK_IS(t, TASK_MAGIC);
     CHECK(units > 0);
+    api_stress(t->api); /* before: who waits for a collection must see that it ended here, for nobody tells it */
+    session_pay(t->api->sessions, t->session);
     turn = step_state(t, units);
-    api_stress(t->api);
+    mem_reach(t->api->mem, reach);
     return turn;
 }
 
@@ -391,7 +403,7 @@ struct reply *task_reply(struct task *t)
 size_t task_buffer_bytes(const struct task *t)
 {
     CHECK_IS(t, TASK_MAGIC);
-    return t->body.cap + t->reply.body.cap + (t->payload != NULL ? t->payload->len : 0) +
+    return sizeof *t + t->text.cap + t->body.cap + t->reply.body.cap + (t->payload != NULL ? t->payload->len : 0) +
            (t->long_json != NULL ? body_json_text_bytes(t->long_json) : 0);
 }
 
@@ -412,6 +424,25 @@ void task_end(struct task **pt)
     CHECK(t->api->counters.tasks_open > 0);
     t->api->counters.tasks_open--;
     task_free(pt);
+}
+
+/* ---- at the limit ---- */
+
+enum err unset_field(struct api *api, obj_id id, struct slice name, struct why *why)
+{
+    size_t reach = mem_reach(api->mem, REACH_LET_GO);
+    enum err e = heap_unset_field(api->heap, id, name, why);
+
+    mem_reach(api->mem, reach);
+    return e;
+}
+
+void why_complete(const struct api *api, struct why *why)
+{
+    if (why->err != ERR_NOMEM || why->limit_name != NULL || api->mem->max_bytes == 0)
+        return;
+    why->limit_name = "memory_bytes_max";
+    why->limit_value = api->mem->max_bytes;
 }
 
 /* ---- between requests ---- */

@@ -19,6 +19,10 @@
 struct api;
 struct task;
 
+/* How far beyond memory_bytes_max those requests may go that do not make the heap grow: who looks, lets go, collects or
+ * raises a limit must not be refused because the heap is full. Buffers of connections have the same bound (daemon/). */
+#define API_BEYOND_BYTES (12u << 20)
+
 /* What the time between two requests is spent on: the phases of gc/ under their own numbers, and the rest. */
 enum pause {
     PAUSE_HOUSE = GC_PHASES, /* leases, scopes and notices that end */
@@ -137,7 +141,7 @@ enum task_turn task_step(struct task *t, size_t units);
  * of a streaming one may be taken (buf_consume, buf_clear) at any time between steps. */
 struct reply *task_reply(struct task *t);
 
-/* What it keeps of the request's body and of its answer until they are used or taken. */
+/* What it takes, with all of the request's body and of its answer that is not yet used or taken. */
 size_t task_buffer_bytes(const struct task *t);
 
 /* End the task; before DONE that means the peer is gone: a request whose body was not whole has then done

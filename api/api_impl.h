@@ -11,6 +11,11 @@
 #define API_INSTANCE_MAX   64
 #define API_FREE_TASKS_MAX 256 /* ended tasks kept, with their small buffers, for the requests to come */
 
+/* How far beyond memory_bytes_max what is asked for may go, for mem_reach(). */
+#define REACH_GROW   0                      /* no further: the heap grows by it */
+#define REACH_LET_GO (API_BEYOND_BYTES / 3) /* something is taken away, and how that is noted down may take a little */
+#define REACH_LOOK   API_BEYOND_BYTES       /* it goes back when the answer has been read */
+
 /* A scope whose owner has ended; api_step() closes it in steps. Embedded in what its owner allocates. */
 struct scope_end {
     struct scope *scope;
@@ -79,6 +84,10 @@ static inline bool api_is_behind(const struct api *api)
 {
     return api->world.behind != NULL && api->world.behind(api->world.ctx);
 }
+/* heap_unset_field(), which may need a new shape: also where nothing may grow. */
+enum err unset_field(struct api *api, obj_id id, struct slice name, struct why *why);
+/* ERR_NOMEM for want of memory_bytes_max: let `why` name that limit. */
+void why_complete(const struct api *api, struct why *why);
 
 static inline uint64_t api_now_ms(const struct api *api)
 {

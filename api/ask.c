@@ -99,6 +99,16 @@ bool body_will_be_bytes(const struct task *t)
     return kind == BODY_BYTES || (kind == BODY_BYTES_OR_JSON && task_type_is_bytes(t));
 }
 
+/* The JSON is gone when the handler returns, so it may be read even where nothing may grow. */
+static enum err decode_body(const struct task *t, json_t **ret, struct why *why)
+{
+    size_t reach = mem_reach(t->api->mem, REACH_LOOK);
+    enum err e = decode_json(buf_slice(&t->body), (size_t)t->api->settings->json_depth_max, ret, why);
+
+    mem_reach(t->api->mem, reach);
+    return e;
+}
+
 enum err task_json(const struct task *t, json_t **ret, struct why *why)
 {
     if (t->long_json != NULL)
@@ -107,7 +117,7 @@ enum err task_json(const struct task *t, json_t **ret, struct why *why)
         *ret = NULL;
         return ERR_OK;
     }
-    return decode_json(buf_slice(&t->body), (size_t)t->api->settings->json_depth_max, ret, why);
+    return decode_body(t, ret, why);
 }
 
 enum err task_json_object(const struct task *t, json_t **ret, struct why *why)
@@ -123,6 +133,11 @@ enum err task_json_object(const struct task *t, json_t **ret, struct why *why)
     }
     *ret = json;
     return ERR_OK;
+}
+
+enum err task_may_grow(const struct task *t, uint64_t bytes, struct why *why)
+{
+    return session_may_grow(t->api->sessions, t->session, bytes, why);
 }
 
 struct decoder task_decoder(const struct task *t)

@@ -3,16 +3,21 @@
  *
  *   OPS --collect--> COLLECT --its run is over--> OPS
  *    '--last line ran, or one failed--> CLOSE --all let go, last line said--> DRAIN --body is over--> done
+ *   ATOMIC --all ran--> CLOSE, or --one failed, all is as it was--> DRAIN
  *
  * A batch is a scope: what it makes is held under the number of its op until the end, so "@n" always means a
  * live object. It yields when it has had its turn, when a collection becomes due, when nobody reads its
  * answers, and where it waits. A batch that is cut off keeps what its ops have done, and if it came with a key, also
  * what it would have answered had it ended there.
+ *
+ * One that is atomic is read whole before it runs, and runs in one turn: nobody sees it half done. Its first op that
+ * fails is the answer, and the heap takes back what those before it did (heap/undo.h).
  */
 #include "api/batch.h"
 #include "api/answer.h"
 #include "api/handlers.h"
 #include "heap/base/check.h"
+#include "heap/undo.h"
 
 #define LINE_BYTES_PER_UNIT 128 /* an op is seldom longer */
 
@@ -34,12 +39,13 @@ static void fail_op(struct batch *b, size_t mark)
     struct task *t = b->task;
 
     CHECK(b->why.err != ERR_OK);
+    why_complete(t->api, &b->why);
     t->reply.body.len = mark;
     t->reply.body.failed = false;
     t->out.comma = false;
     b->failed = true;
     b->state = BATCH_CLOSE;
-    if (b->summary_only)
+    if (b->summary_only || b->atomic)
         return;
     out_open_object(&t->out);
     write_problem(b);
@@ -54,7 +60,7 @@ static void end_op(struct batch *b, size_t mark)
 
     out_line_end(&t->out);
     if (t->reply.body.failed) {
-        why_set(&b->why, ERR_NOMEM, "no memory for the answer; the op itself is done");
+        why_set(&b->why, ERR_NOMEM, "no memory for the answer%s", b->atomic ? "" : "; the op itself is done");
         fail_op(b, mark);
         return;
     }
@@ -127,10 +133,23 @@ static enum err check_count(const struct batch *b, struct why *why)
 {
     const struct settings *s = b->task->api->settings;
 
+    if (b->atomic && b->op >= s->atomic_ops_max)
+        return why_limit(why, ERR_TOO_LARGE, "atomic_ops_max", s->atomic_ops_max,
+                         "an atomic batch has at most %llu ops", (unsigned long long)s->atomic_ops_max);
     if (b->op >= s->batch_ops_max)
         return why_limit(why, ERR_TOO_LARGE, "batch_ops_max", s->batch_ops_max,
                          "a batch has at most %llu ops", (unsigned long long)s->batch_ops_max);
     return ERR_OK;
+}
+
+/* Values in values become objects already. */
+static enum err read_op(struct batch *b, const json_t *json, struct op *ret)
+{
+    size_t reach = mem_reach(b->task->api->mem, REACH_GROW);
+    enum err e = op_read(&b->decoder, json, ret, &b->why);
+
+    mem_reach(b->task->api->mem, reach);
+    return e;
 }
 
 /* A line that does not look like the ops that batches are made of, or is wrong. */
@@ -141,7 +160,7 @@ static enum err run_other_line(struct batch *b, struct slice line)
     enum err e;
 
     if ((e = decode_json(line, (size_t)b->task->api->settings->json_depth_max, &json, &b->why)) ||
-        (e = op_read(&b->decoder, json, &op, &b->why)))
+        (e = read_op(b, json, &op)))
         return e;
     e = batch_run_op(b, &op, &b->why);
     op_fini(&b->decoder, &op);
@@ -167,7 +186,7 @@ static void run_line(struct batch *b, struct slice line)
         return;
     if (e || (e = check_count(b, &b->why)) || (e = run_op_line(b, line)))
         fail_op(b, mark);
-    else if (b->state == BATCH_OPS)
+    else if (b->state != BATCH_COLLECT)
         end_op(b, mark);
 }
 
@@ -225,17 +244,23 @@ static enum task_turn wait_collect(struct batch *b, size_t *units)
     return TASK_MORE;
 }
 
+/* Let go of what the batch made; false: there is more. */
+static bool end_scope(struct batch *b, size_t *units)
+{
+    if (b->made == NULL)
+        return true;
+    *units = scope_close(&b->made->scope, *units);
+    if (b->made->scope != NULL)
+        return false;
+    mem_free(b->task->api->mem, b->made, sizeof *b->made);
+    b->made = NULL;
+    return true;
+}
+
 static enum task_turn close_scope(struct batch *b, size_t *units)
 {
-    struct mem *mem = b->task->api->mem;
-
-    if (b->made != NULL) {
-        *units = scope_close(&b->made->scope, *units);
-        if (b->made->scope != NULL)
-            return TASK_MORE;
-        mem_free(mem, b->made, sizeof *b->made);
-        b->made = NULL;
-    }
+    if (!end_scope(b, units))
+        return TASK_MORE;
     write_summary(b);
     b->state = BATCH_DRAIN;
     return TASK_MORE;
@@ -250,10 +275,71 @@ static enum task_turn drain(struct batch *b, size_t *units)
     return t->body_whole ? TASK_DONE : TASK_INPUT;
 }
 
+/* ---- all or nothing ---- */
+
+/* Its answers wait until all is done, and they may not be read even then. */
+static void check_answers(struct batch *b)
+{
+    uint64_t max = b->task->api->settings->backlog_bytes_max;
+
+    if (b->failed || b->task->reply.body.len <= max)
+        return;
+    b->op--; /* it has been answered: that was too much */
+    why_limit(&b->why, ERR_TOO_LARGE, "backlog_bytes_max", max,
+              "an atomic batch answers at most %llu bytes: ask for the summary", (unsigned long long)max);
+    fail_op(b, 0);
+}
+
+static void run_all(struct batch *b, size_t *units)
+{
+    struct slice line;
+
+    while (!b->failed && take_line(b, &line)) {
+        run_line(b, line);
+        spend(units, line);
+        check_answers(b);
+    }
+}
+
+/* The first op that failed is the answer, and nothing has changed. */
+static void roll_back(struct batch *b)
+{
+    size_t all = SIZE_MAX;
+
+    CHECK(end_scope(b, &all));
+    undo_rollback(b->task->api->heap);
+    reply_problem_at(b->task, &b->why, b->op);
+    b->state = BATCH_DRAIN;
+}
+
+static enum task_turn run_atomic(struct batch *b, size_t *units)
+{
+    struct api *api = b->task->api;
+    uint64_t ops_before = api->counters.batch_ops;
+    size_t left = *units;
+
+    if (undo_begin(api->heap, &b->why) != ERR_OK) {
+        reply_problem(b->task, &b->why);
+        b->state = BATCH_DRAIN;
+        return TASK_MORE;
+    }
+    run_all(b, &left);
+    if (b->failed) {
+        roll_back(b);
+        api->counters.batch_ops = ops_before;
+        return TASK_MORE;
+    }
+    undo_commit(api->heap);
+    *units = left;
+    b->state = BATCH_CLOSE;
+    return TASK_MORE;
+}
+
 static enum err batch_step(struct task *t, void *ctx, size_t units, enum task_turn *turn, struct why *why)
 {
     static enum task_turn (*const part_of[])(struct batch *, size_t *) = {
         [BATCH_OPS] = run_ops,
+        [BATCH_ATOMIC] = run_atomic,
         [BATCH_COLLECT] = wait_collect,
         [BATCH_CLOSE] = close_scope,
         [BATCH_DRAIN] = drain,
@@ -285,10 +371,10 @@ static void keep_answer(struct batch *b)
     keyed_keep(b->task);
 }
 
-/* Where nothing was done, the answer is kept as any other, unless it may go well later. */
+/* Where nothing was done, or all was taken back, the answer is kept as any other, unless it may go well later. */
 static void settle_key(struct batch *b)
 {
-    if (b->op > 0)
+    if (b->op > 0 && !(b->atomic && b->failed))
         keep_answer(b);
     else if (b->failed && !keyed_is_final(problem_of(b->why.err)->status))
         keyed_forget(b->task);
@@ -307,14 +393,15 @@ static void batch_destroy(struct task *t, void *ctx)
 
 /* ---- the request ---- */
 
-static enum err read_options(const struct task *t, bool *ret_summary_only, struct why *why)
+static enum err read_options(const struct task *t, struct batch *b, struct why *why)
 {
-    struct slice reply;
+    struct slice atomic, reply;
 
-    if (query_is_true(t, "atomic"))
-        return why_set(why, ERR_NOT_IMPLEMENTED, "a batch cannot be atomic yet");
-    *ret_summary_only = query_get(t, "reply", &reply);
-    if (*ret_summary_only && !slice_is(reply, "summary"))
+    b->atomic = query_is_true(t, "atomic");
+    if (query_get(t, "atomic", &atomic) && !b->atomic && !slice_is(atomic, "false") && !slice_is(atomic, "0"))
+        return why_set(why, ERR_BAD_VALUE, "atomic is true or false");
+    b->summary_only = query_get(t, "reply", &reply);
+    if (b->summary_only && !slice_is(reply, "summary"))
         return why_set(why, ERR_BAD_VALUE, "reply is `summary`, or left out");
     return ERR_OK;
 }
@@ -323,17 +410,17 @@ static enum err read_options(const struct task *t, bool *ret_summary_only, struc
 enum err post_batch(struct api *api, struct task *t, struct why *why)
 {
     static const struct task_work work = {batch_step, batch_destroy};
-    bool summary_only;
-    struct batch *b;
+    struct batch *b = mem_zalloc(api->mem, sizeof *b);
     enum err e;
 
-    if ((e = read_options(t, &summary_only, why)))
-        return e;
-    b = mem_zalloc(api->mem, sizeof *b);
     if (b == NULL)
         return why_set(why, ERR_NOMEM, "no memory to begin a batch");
+    if ((e = read_options(t, b, why))) {
+        mem_free(api->mem, b, sizeof *b);
+        return e;
+    }
     b->task = t;
-    b->summary_only = summary_only;
+    b->state = b->atomic ? BATCH_ATOMIC : BATCH_OPS;
     b->decoder = task_decoder(t);
     b->decoder.name = batch_name;
     b->decoder.ctx = b;

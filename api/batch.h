@@ -8,6 +8,7 @@
 
 enum batch_state {
     BATCH_OPS,     /* read a line, run it, answer */
+    BATCH_ATOMIC,  /* the same with all lines, in one turn; all or none */
     BATCH_COLLECT, /* a collect waits for its run */
     BATCH_CLOSE,   /* let go of what was made, then say the last line */
     BATCH_DRAIN,   /* it has ended early: throw away what still comes */
@@ -20,6 +21,7 @@ struct batch {
     struct scope_end *made; /* what it holds, by number of op; NULL while it has made nothing */
     struct batch_forms forms;
     uint32_t op;            /* the number of the op that runs, or will run next */
+    bool atomic;
     bool summary_only;
     bool failed;
     struct why why; /* ... and the reason */

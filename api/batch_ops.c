@@ -4,6 +4,7 @@
  * An op comes with all that it says (op.h): its target lives, its names have the right length. It writes its answer
  * last.
  */
+#include "api/admit.h"
 #include "api/base64.h"
 #include "api/batch.h"
 #include "api/documents.h"
@@ -153,7 +154,7 @@ static enum err run_set(struct batch *b, const struct op *op, struct why *why)
 /* ["unset",7,"next"] */
 static enum err run_unset(struct batch *b, const struct op *op, struct why *why)
 {
-    enum err e = heap_unset_field(heap_of(b), op->target, op->name, why);
+    enum err e = unset_field(b->task->api, op->target, op->name, why);
 
     return e ? e : answer_nothing(b);
 }
@@ -213,7 +214,8 @@ static enum err run_drop(struct batch *b, const struct op *op, struct why *why)
 
     if (e != ERR_OK)
         return e;
-    bool alive = heap_info(heap_of(b), op->target, &info, NULL) == ERR_OK;
+    /* in an atomic batch it is there until the end, whatever its count */
+    bool alive = heap_info(heap_of(b), op->target, &info, NULL) == ERR_OK && info.refs > 0;
 
     out_open_object(&b->task->out);
     out_member_bool(&b->task->out, "alive", alive);
@@ -278,9 +280,11 @@ static enum err run_is(struct batch *b, const struct op *op, struct why *why)
 /* ["collect",2] */
 static enum err run_collect(struct batch *b, const struct op *op, struct why *why)
 {
-    enum err e = gc_collect(b->task->api->gc, op->generation, GC_BY_REQUEST, false, &b->ticket, why);
+    enum err e;
 
-    if (e != ERR_OK)
+    if (b->atomic)
+        return why_set(why, ERR_BAD_VALUE, "nothing is collected in an atomic batch: nobody else has a turn in it");
+    if ((e = gc_collect(b->task->api->gc, op->generation, GC_BY_REQUEST, false, &b->ticket, why)))
         return e;
     b->generation = op->generation;
     b->state = BATCH_COLLECT;
@@ -308,6 +312,20 @@ enum err batch_run_op(struct batch *b, const struct op *op, struct why *why)
         [OP_WEAK] = run_weak, [OP_DROP] = run_drop,     [OP_GET] = run_get,
         [OP_IS] = run_is,     [OP_COLLECT] = run_collect,
     };
+    static const bool makes[OP_VERBS] = {
+        [OP_NEW] = true, [OP_LIST] = true, [OP_BYTES] = true, [OP_SET] = true, [OP_PUSH] = true};
+    static const size_t reach_of[OP_VERBS] = { /* the others: REACH_GROW */
+        [OP_UNSET] = REACH_LET_GO, [OP_UNROOT] = REACH_LOOK, [OP_DROP] = REACH_LOOK,
+        [OP_GET] = REACH_LOOK,     [OP_IS] = REACH_LOOK,     [OP_COLLECT] = REACH_LOOK,
+    };
 
-    return run_of[op->verb](b, op, why);
+    size_t reach = mem_reach(b->task->api->mem, reach_of[op->verb]);
+    enum err e = op->verb == OP_GET || op->verb == OP_IS ? ERR_OK : task_check_store(b->task, why);
+
+    if (e == ERR_OK && makes[op->verb])
+        e = task_may_grow(b->task, 0, why);
+    if (e == ERR_OK)
+        e = run_of[op->verb](b, op, why);
+    mem_reach(b->task->api->mem, reach);
+    return e;
 }

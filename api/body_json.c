@@ -148,6 +148,16 @@ static void leave_line(struct body_line *line, struct body_json *b)
         line->last = b->at;
 }
 
+/* Whoever's turn it is that the line moves on. */
+static bool charge_if_room(struct mem *mem, size_t bytes)
+{
+    size_t reach = mem_reach(mem, REACH_GROW);
+    bool charged = mem_charge(mem, bytes);
+
+    mem_reach(mem, reach);
+    return charged;
+}
+
 /* Is there room for its JSON? Asked for at once, so that it is there when it is needed. */
 static bool find_room(struct body_json *b)
 {
@@ -155,7 +165,7 @@ static bool find_room(struct body_json *b)
 
     if (!b->refusable)
         mem_charge_spent(b->api->mem, bytes);
-    else if (!mem_charge(b->api->mem, bytes))
+    else if (!charge_if_room(b->api->mem, bytes))
         return false;
     b->charged_bytes = bytes;
     return true;

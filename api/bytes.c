@@ -139,7 +139,7 @@ enum err put_bytes(struct api *api, struct task *t, struct why *why)
     enum err e;
 
     if ((e = path_object(t, &id, why)) || (e = task_if_match(t, id, why)) ||
-        (e = heap_set_bytes(api->heap, id, &t->payload, why)) || (e = heap_info(api->heap, id, &info, why)))
+        (e = task_may_grow(t, t->payload_filled, why)) || (e = heap_set_bytes(api->heap, id, &t->payload, why)) || (e = heap_info(api->heap, id, &info, why)))
         return e;
     struct out *o = reply_json(t, 200);
 

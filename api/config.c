@@ -54,11 +54,15 @@ void api_apply_settings(struct api *api)
 {
     const struct settings *s = api->settings;
 
-    api->mem->max_bytes = s->memory_bytes_max;
+    mem_set_max(api->mem, s->memory_bytes_max);
     idem_set_limits(api->idempotency, (struct idem_limits){.keys_max = (uint32_t)s->idempotency_keys_max,
                                                            .keep_ms = s->idempotency_keep_ms,
                                                            .answer_bytes_max = (size_t)s->idempotency_answer_bytes_max});
-    session_set_limits(api->sessions, (uint32_t)s->sessions_max, (uint32_t)s->holds_per_session_max);
+    session_set_limits(api->sessions, &(struct session_limits){.sessions_max = (uint32_t)s->sessions_max,
+                                                               .holds_max = (uint32_t)s->holds_per_session_max,
+                                                               .default_holds_max = (uint32_t)s->default_holds_max,
+                                                               .bytes_max = s->bytes_per_session_max,
+                                                               .default_bytes_max = s->default_bytes_max});
     heap_set_tidy(api->heap, &(struct heap_tidy){.purge_decay_ms = (uint32_t)s->purge_decay_ms,
                                                  .pack_used_pct = (uint32_t)s->pack_used_pct});
 }

@@ -6,9 +6,11 @@
  */
 #include "api/decode.h"
 #include "api/json_mem.h"
+#include "api/json_size.h"
 #include "heap/base/check.h"
 
 #define LOAD_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
+#define LENT_TEXT_BYTES (16u << 10) /* a text that may become up to 2 MiB of JSON */
 
 /* The byte behind the string that begins before `at`. */
 static size_t skip_string(struct slice text, size_t at)
@@ -65,6 +67,17 @@ static size_t feed(void *to, size_t size, void *ctx)
     return count;
 }
 
+/* Of a short text what is lent until it is noticed is not much. */
+static bool has_room(struct slice text)
+{
+    struct json_size size = {0};
+
+    if (text.len <= LENT_TEXT_BYTES)
+        return true;
+    json_size_add(&size, text);
+    return json_mem_has_room(json_size_bytes(&size));
+}
+
 enum err decode_json(struct slice text, size_t depth_max, json_t **ret, struct why *why)
 {
     json_error_t error;
@@ -77,6 +90,8 @@ enum err decode_json(struct slice text, size_t depth_max, json_t **ret, struct w
     if (is_too_deep(text, depth_max))
         return why_limit(why, ERR_BAD_JSON, "json_depth_max", depth_max, "JSON is nested deeper than %zu",
                          depth_max);
+    if (!has_room(text))
+        return why_set(why, ERR_NOMEM, "no memory to read this JSON");
     json_mem_begin();
     json = json_load_callback(feed, &text, LOAD_FLAGS, &error);
     if (json_mem_lent()) {

@@ -23,6 +23,7 @@ struct decoder {
     struct heap *heap;
     struct mem *mem;
     struct slice site;
+    bool puts_back; /* what the heap itself wrote: a weak link to what does not live any more is null, as it read; nothing is made */
     /* The object that "@n" stands for; ERR_BAD_VALUE if none. NULL: an id is never a string. */
     enum err (*name)(void *ctx, struct slice text, obj_id *ret, struct why *why);
     void *ctx;
@@ -56,6 +57,9 @@ enum err decode_ref(const struct decoder *d, const json_t *json, obj_id *ret, st
 
 /* The ID in {"$ref": ID} or {"$weak": ID}; NULL if it is neither. */
 const json_t *link_id(const json_t *json);
+
+/* It is weak, written by the heap itself, and what it led to is dead. */
+bool link_is_lost(const struct decoder *d, const struct value *link);
 
 /* A field name as a key of JSON: `$$x` means `$x`. ERR_BAD_VALUE. */
 enum err decode_name(struct slice key, struct slice *ret, struct why *why);

@@ -226,10 +226,17 @@ static enum err decode_new(const struct decoder *d, const json_t *json, struct d
     obj_id id;
     enum err e;
 
+    if (d->puts_back)
+        return why_set(why, ERR_BAD_VALUE, "what is kept of an object has another in it");
     e = json_is_object(json) ? new_record(d, json, &id, why) : new_list(d, json, &id, why);
     if (e == ERR_OK)
         *ret = (struct decoded){.value = value_link(id), .fresh = true};
     return e;
+}
+
+bool link_is_lost(const struct decoder *d, const struct value *link)
+{
+    return d->puts_back && link->kind == VALUE_WEAK && !heap_has(d->heap, link->id);
 }
 
 static enum err decode_link(const struct decoder *d, const json_t *id, enum value_kind kind,
@@ -239,7 +246,7 @@ static enum err decode_link(const struct decoder *d, const json_t *id, enum valu
     enum err e = decode_id(d, id, &v.value.id, why);
 
     if (e == ERR_OK)
-        *ret = v;
+        *ret = link_is_lost(d, &v.value) ? (struct decoded){.value = value_null()} : v;
     return e;
 }
 

@@ -12,7 +12,18 @@
 
 /* A document that would grow beyond this shows "more":true instead: its parts are there as pages. */
 #define DOCUMENT_BYTES_SOFT_MAX (8u << 20)
+#define DOCUMENT_BYTES_SOFT_MIN (256u << 10)
 #define PARTS_AT_ONCE           8
+
+/* Where memory is short it is so a little sooner: an answer is refused none. */
+static size_t soft_max(const struct api *api)
+{
+    size_t share = mem_room(api->mem) / 8;
+
+    if (share > DOCUMENT_BYTES_SOFT_MAX)
+        return DOCUMENT_BYTES_SOFT_MAX;
+    return share > DOCUMENT_BYTES_SOFT_MIN ? share : DOCUMENT_BYTES_SOFT_MIN;
+}
 
 void value_write(struct out *o, const struct value *v)
 {
@@ -145,7 +156,7 @@ enum err document_write(const struct api *api, struct out *o, obj_id id, struct 
     struct frame f;
     enum err e;
 
-    if ((e = begin_frame(api, o, id, o->buf->len + DOCUMENT_BYTES_SOFT_MAX, &f, why)))
+    if ((e = begin_frame(api, o, id, o->buf->len + soft_max(api), &f, why)))
         return e;
     write_parts(api, o, &f);
     close_document(o, f.kind, f.parts_left > 0);
@@ -256,7 +267,7 @@ enum err document_write_deep(const struct api *api, struct out *o, obj_id id, un
     d->api = api;
     d->out = o;
     d->depth_max = depth;
-    d->full_at = o->buf->len + DOCUMENT_BYTES_SOFT_MAX;
+    d->full_at = o->buf->len + soft_max(api);
     e = walk(d, id, why);
     mem_free(api->mem, d, sizeof *d);
     return e;

@@ -246,6 +246,7 @@ static const char *reason_name(enum gc_reason reason)
         [GC_BY_REQUEST] = "request",
         [GC_BY_BYTES] = "bytes",
         [GC_BY_AGE] = "age",
+        [GC_BY_MEMORY] = "memory",
     };
 
     CHECK((size_t)reason < ARRAY_LEN(names));

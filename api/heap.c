@@ -10,13 +10,19 @@
  *
  * `live`, `doomed` and `shared` say whose the bytes are that are in_use or large, but for `packing`, by which the
  * cells of packed pools are found; objects count 8 bytes each of the tables in `side` as theirs. `other` is the
- * requests that are being served. `untouched` was asked for and never written, so the system has not given it.
+ * requests that are being served. What counts against memory_bytes_max is all that heapd allocates, and what it must be able
+ * to allocate without asking:
+ *
+ *     counted = accounted + connections + allocator + set_aside
+ *
+ * `set_aside` is what a full collection of the heap as it is may need for tables. `untouched` was asked for and never written, so the system has not given it.
  * `allocator` is what the C library keeps for small blocks beyond what is in them: free blocks, rounding, its own
  * marks. `program` is code and libraries. `rest` is measured against what the system says: stacks, pages of pools
  * no cell of which has been used yet (these count below 0), and what the libraries allocate for themselves.
  */
 #include "api/handlers.h"
 #include "api/task.h"
+#include "heap/heap_gc.h"
 
 #define BROKEN_SENTENCES_MAX 100
 
@@ -26,7 +32,7 @@ struct bytes {
     struct heap_stats heap;
     struct api_memory process;
     struct idem_stats idempotency;
-    uint64_t accounted, gc, sessions, untouched, allocator;
+    uint64_t accounted, gc, sessions, untouched, allocator, set_aside;
 };
 
 static void add_up(const struct api *api, struct bytes *b)
@@ -40,6 +46,7 @@ static void add_up(const struct api *api, struct bytes *b)
     b->accounted = api->mem->used_bytes;
     b->gc = gc.side_bytes;
     b->sessions = session_set_bytes(api->sessions, &sessions_untouched);
+    b->set_aside = gc_table_bytes_to_come(api->gc) + heap_reap_bytes_to_come(api->heap);
     idem_stats(api->idempotency, &b->idempotency);
     b->untouched = b->heap.untouched_bytes + sessions_untouched + b->idempotency.untouched_bytes;
     blocks = api->mem->block_bytes + b->process.blocks_bytes;
@@ -74,6 +81,8 @@ static void write_bytes(struct out *o, const struct bytes *b)
     out_member_u64(o, "untouched", b->untouched);
     out_member_u64(o, "connections", b->process.connection_bytes);
     out_member_u64(o, "allocator", b->allocator);
+    out_member_u64(o, "set_aside", b->set_aside);
+    out_member_u64(o, "counted", b->accounted + b->process.connection_bytes + b->allocator + b->set_aside);
     out_member_u64(o, "program", b->process.program_bytes);
     out_member_i64(o, "rest", (int64_t)(b->process.rss_bytes - resident));
     out_close_object(o);

@@ -139,6 +139,11 @@ void json_mem_use(struct mem *mem)
     json_set_alloc_funcs(json_alloc, json_free);
 }
 
+bool json_mem_has_room(size_t bytes)
+{
+    return inside != NULL || account == NULL || bytes <= mem_room(account);
+}
+
 void json_mem_begin(void)
 {
     lent = false;

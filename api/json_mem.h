@@ -10,7 +10,8 @@
  * values is a few calls, and no thread but the loop's has a heap of the C library, which would keep what it was given.
  *
  * jansson does not look whether the buffer of a string could grow, and reads behind one that could not. So it
- * is refused nothing: what the account refuses is lent, and charged, and whoever decodes asks afterwards.
+ * is refused nothing: what the account refuses is lent, and charged, and whoever decodes asks afterwards. Of a text that
+ * is not short that could be much, so there it is asked before, too.
  * Only a system without any memory left ends the process.
  */
 #pragma once
@@ -32,6 +33,7 @@ struct json_region {
 void json_mem_use(struct mem *mem); /* before the first use of jansson; `mem` outlives the last */
 void json_mem_begin(void);          /* from here on nothing is lent yet */
 bool json_mem_lent(void);           /* did the account refuse anything since? */
+bool json_mem_has_room(size_t bytes); /* would it refuse so much? Within a region that was asked before */
 
 void json_region_init(struct json_region *r, struct mem *mem);
 /* Between these, the calling thread's jansson takes everything from the region and gives nothing back. */

@@ -27,6 +27,8 @@ struct next {
 
 struct making {
     struct decoder d;
+    const struct api *api;
+    session_id session; /* in which it is made */
     enum phase phase;
     struct next next;
     struct body_json *source; /* of these two */
@@ -197,9 +199,13 @@ static enum err visit(struct making *m, const struct frame *f, const struct chil
 {
     size_t count = m->phase == CHECK_IT ? 1 : count_nodes(c->json, MAKING_NODES_MAX + 1);
 
+    enum err e;
+
     *nodes -= count < *nodes ? count : *nodes;
     if (m->phase == CHECK_IT)
         return check_child(m, f, c, why);
+    if ((e = session_may_grow(m->api->sessions, m->session, 0, why)))
+        return e;
     return add_child(m, f, c, count > MAKING_NODES_MAX, why);
 }
 
@@ -377,6 +383,8 @@ static struct making *new_making(struct task *t, const json_t *body, const json_
         return NULL;
     }
     m->d = task_decoder(t);
+    m->api = t->api;
+    m->session = t->session;
     m->source = t->long_json;
     t->long_json = NULL;
     m->body = body;

@@ -296,6 +296,8 @@ static void write_process(struct metrics *m, const struct api *api)
     real(m, COUNTER, "process_cpu_seconds", "User and system time.", p.cpu_seconds);
     real(m, GAUGE, "process_start_time_seconds", "Start, in Unix time.", p.start_time_seconds);
     gauge(m, "process_resident_memory_bytes", "Memory in RAM.", api->world.rss_bytes(api->world.ctx));
+    gauge(m, "heapd_memory_limit_bytes", "What heapd may allocate; 0: no limit.", api->settings->memory_bytes_max);
+    counter(m, "heapd_memory_refusals", "Times that memory was refused because of the limit.", api->mem->refused_count);
     gauge(m, "process_virtual_memory_bytes", "Address space.", p.virtual_bytes);
     gauge(m, "process_open_fds", "Open file descriptors.", p.open_fds);
     gauge(m, "process_max_fds", "Limit of open file descriptors.", p.max_fds);

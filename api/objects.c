@@ -190,6 +190,8 @@ enum err post_objects(struct api *api, struct task *t, struct why *why)
     enum err e;
 
     (void)api;
+    if ((e = task_may_grow(t, t->payload_filled, why)))
+        return e;
     if (task_body_is_bytes(t))
         return post_bytes(t, why);
     if (scan_object(t, &room, &op))
@@ -336,12 +338,47 @@ static enum err apply_patch(struct task *t, const struct decoded_fields *edits, 
     return reply_document(t, 200, id, 0, why);
 }
 
-/* PATCH /v1/objects/{id} {"left":{"$ref":9},"val":null}  ->  200 the document */
-enum err patch_object(struct api *api, struct task *t, struct why *why)
+/* It takes away, and adds nothing. */
+static bool only_unsets(json_t *patch)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(patch, name, value) {
+        if (!json_is_null(value))
+            return false;
+    }
+    return true;
+}
+
+static enum err patch_at_once(struct task *t, json_t *patch, struct why *why)
 {
     struct decoder d = task_decoder(t);
     struct decoded_fields edits;
+    enum err e = decode_fields(&d, patch, true, &edits, why);
+
+    if (e == ERR_OK) {
+        e = apply_patch(t, &edits, why);
+        fields_fini(&d, &edits);
+    }
+    return e;
+}
+
+/* What takes away is never refused for want of room. */
+static enum err patch_away(struct task *t, json_t *patch, struct why *why)
+{
+    size_t reach = mem_reach(t->api->mem, REACH_LET_GO);
+    enum err e = patch_at_once(t, patch, why);
+
+    mem_reach(t->api->mem, reach);
+    return e;
+}
+
+/* PATCH /v1/objects/{id} {"left":{"$ref":9},"val":null}  ->  200 the document */
+enum err patch_object(struct api *api, struct task *t, struct why *why)
+{
     json_auto_t *body = NULL;
+    bool takes_away;
     obj_id id;
     enum err e;
 
@@ -351,13 +388,12 @@ enum err patch_object(struct api *api, struct task *t, struct why *why)
     if (!json_is_object(body))
         return why_set(why, ERR_BAD_VALUE,
                        "a patch is an object: the fields to set, null for those to remove");
+    takes_away = only_unsets(body);
+    if (!takes_away && (e = task_may_grow(t, 0, why)))
+        return e;
     if (is_made_in_pieces(t, body))
         return make_fields_then(t, body, apply_patch, why);
-    if ((e = decode_fields(&d, body, true, &edits, why)))
-        return e;
-    e = apply_patch(t, &edits, why);
-    fields_fini(&d, &edits);
-    return e;
+    return takes_away ? patch_away(t, body, why) : patch_at_once(t, body, why);
 }
 
 /* ---- holds ---- */

@@ -175,7 +175,11 @@ static bool scan_link(struct scan *s, struct value *ret)
         ret->kind = VALUE_WEAK;
     else
         return false;
-    return scan_id(s, &ret->id) && take(s, '}');
+    if (!scan_id(s, &ret->id) || !take(s, '}'))
+        return false;
+    if (link_is_lost(s->d, ret))
+        *ret = value_null();
+    return true;
 }
 
 static bool scan_word(struct scan *s, struct slice word, enum value_kind kind, struct value *ret)

@@ -26,7 +26,7 @@ static enum err with_value(struct task *t, value_fn *use, made_fn *made, struct 
     struct decoded v;
     enum err e;
 
-    if ((e = task_json(t, &body, why)))
+    if ((e = task_json(t, &body, why)) || (e = task_may_grow(t, 0, why)))
         return e;
     if (is_made_in_pieces(t, body))
         return make_then(t, (struct label){json_is_array(body) ? SLICE("list") : SLICE("object"), d.site}, body, body,
@@ -192,7 +192,7 @@ enum err delete_field(struct api *api, struct task *t, struct why *why)
     enum err e;
 
     if ((e = path_field(t, &id, &name, why)) || (e = task_if_match(t, id, why)) ||
-        (e = heap_unset_field(api->heap, id, name, why)))
+        (e = unset_field(api, id, name, why)))
         return e;
     return reply_empty(t, 204);
 }

@@ -105,8 +105,11 @@ struct redo_reader {
 
 /* Do what a line says, to a heap that is being put back. ERR_BAD_VALUE: that cannot be, or is no line. ERR_NOMEM. */
 enum err redo_apply(struct redo_reader *r, struct slice line, struct why *why);
-/* No more lines. */
-void redo_end(struct redo_reader *r);
+/* No more lines. ERR_BAD_VALUE: so it cannot end. */
+enum err redo_end(struct redo_reader *r, struct why *why);
+
+/* A name that can have been given: 1 to 255 bytes of UTF-8, no NUL. ERR_BAD_VALUE. */
+enum err redo_check_name(struct slice name, const char *what, struct why *why);
 
 /* A setting that was kept. */
 enum err redo_put_setting(struct redo_reader *r, struct slice name, struct slice json, struct why *why);

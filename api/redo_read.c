@@ -7,6 +7,7 @@
 #include "api/op.h"
 #include "api/redo.h"
 #include "heap/base/check.h"
+#include "heap/base/num.h"
 #include "heap/pool.h"
 #include "heap/restore.h"
 #include "heap/root.h"
@@ -30,9 +31,10 @@ static enum err rotten(const struct doing *d)
                    (int)(d->line->arg[0].len < 40 ? d->line->arg[0].len : 40), d->line->arg[0].data);
 }
 
+/* What was written stays as it was written when the object of a weak link dies. */
 static struct decoder decoder_of(const struct redo_reader *r)
 {
-    return (struct decoder){.heap = r->heap, .mem = r->mem};
+    return (struct decoder){.heap = r->heap, .mem = r->mem, .puts_back = true};
 }
 
 /* ---- arguments ---- */
@@ -47,15 +49,23 @@ static bool plain_text(struct slice json)
     return json.len >= 2 && json.data[0] == '"' && memchr(json.data, '\\', json.len) == NULL;
 }
 
+/* The decoder would have checked it. */
+static enum err plain_text_of(struct doing *d, struct slice json, struct slice *ret)
+{
+    *ret = (struct slice){json.data + 1, json.len - 2};
+    for (size_t i = 0; i < ret->len; i++)
+        if ((unsigned char)ret->data[i] < 0x20)
+            return rotten(d);
+    return utf8_valid(*ret) ? ERR_OK : rotten(d);
+}
+
 static enum err text_of(struct doing *d, struct slice json, struct slice *ret)
 {
     json_t *decoded;
     enum err e;
 
-    if (plain_text(json)) {
-        *ret = (struct slice){json.data + 1, json.len - 2};
-        return ERR_OK;
-    }
+    if (plain_text(json))
+        return plain_text_of(d, json, ret);
     if ((e = decode_json(json, DEPTH_MAX, &decoded, d->why)) != ERR_OK)
         return e == ERR_NOMEM ? e : ERR_BAD_VALUE;
     CHECK(d->text_count < TEXTS_MAX);
@@ -146,12 +156,21 @@ enum err redo_put_contents(struct redo_reader *r, obj_id id, struct slice value,
     return why_set(why, ERR_BAD_VALUE, "the contents of object %llu are neither fields nor items", (unsigned long long)id);
 }
 
+enum err redo_check_name(struct slice name, const char *what, struct why *why)
+{
+    if (!utf8_valid(name))
+        return why_set(why, ERR_BAD_VALUE, "a %s is no UTF-8", what);
+    return check_name(name, what, why);
+}
+
 enum err redo_put_object(struct redo_reader *r, obj_id id, struct slice class, struct slice site, char first_of_value, struct why *why)
 {
     enum heap_kind kind = first_of_value == '{' ? HEAP_RECORD : first_of_value == '[' ? HEAP_LIST : HEAP_BYTES;
 
     if (kind == HEAP_BYTES && first_of_value != 'n')
         return why_set(why, ERR_BAD_VALUE, "object %llu is neither fields, items nor bytes", (unsigned long long)id);
+    if (redo_check_name(class, "class", why) != ERR_OK || (site.len > 0 && redo_check_name(site, "site", why) != ERR_OK))
+        return ERR_BAD_VALUE;
     return as_rot(heap_restore_object(r->heap, id, kind, (struct label){class, site}, why));
 }
 
@@ -176,6 +195,13 @@ static enum err value_of(struct doing *d, struct slice json, struct value *ret)
     return e;
 }
 
+static enum err name_of(struct doing *d, struct slice json, const char *what, struct slice *ret)
+{
+    enum err e = text_of(d, json, ret);
+
+    return e == ERR_OK ? check_name(*ret, what, d->why) : e;
+}
+
 /* ---- one for each verb ---- */
 
 static enum err do_new(struct doing *d)
@@ -197,7 +223,7 @@ static enum err do_field(struct doing *d)
     obj_id id;
     enum err e;
 
-    if ((e = id_and(d, &id)) || (e = text_of(d, d->line->arg[1], &f.name)))
+    if ((e = id_and(d, &id)) || (e = name_of(d, d->line->arg[1], "field", &f.name)))
         return e;
     if (!f.unset && (e = value_of(d, d->line->arg[2], &f.value)) != ERR_OK)
         return e;
@@ -252,7 +278,7 @@ static enum err do_name(struct doing *d)
     struct heap *h = d->reader->heap;
     struct slice name;
     obj_id id = 0;
-    enum err e = text_of(d, d->line->arg[0], &name);
+    enum err e = name_of(d, d->line->arg[0], "name", &name);
 
     if (e != ERR_OK)
         return e;
@@ -383,14 +409,15 @@ enum err redo_apply(struct redo_reader *r, struct slice line, struct why *why)
 
     if (e != ERR_OK)
         return e;
-    if (split.verb != REDO_DEAD)
-        redo_end(r);
+    if (split.verb != REDO_DEAD && (e = redo_end(r, why)) != ERR_OK)
+        return e;
     return do_line(&d);
 }
 
-void redo_end(struct redo_reader *r)
+enum err redo_end(struct redo_reader *r, struct why *why)
 {
-    if (r->unburied)
-        heap_restore_bury(r->heap);
+    enum err e = r->unburied ? heap_restore_bury(r->heap, why) : ERR_OK;
+
     r->unburied = false;
+    return e;
 }

@@ -143,18 +143,22 @@ static void close_line(struct out *o)
 
 /* ---- one for each kind of change ---- */
 
-static void write_parts(const struct redo *r, struct out *o, obj_id id, bool named)
+/* All of them, and not one call more than that takes: most objects are asked once. */
+static void write_parts(const struct redo *r, struct out *o, const struct object_info *info, bool named)
 {
     struct part_cursor cursor = {0};
     struct part parts[PARTS_AT_ONCE];
     size_t n;
 
-    while ((n = heap_next_parts(r->heap, id, &cursor, parts, PARTS_AT_ONCE)) > 0)
+    for (uint64_t left = info->parts; left > 0; left -= n) {
+        n = heap_next_parts(r->heap, info->id, &cursor, parts, PARTS_AT_ONCE);
+        CHECK(n > 0 && n <= left);
         for (size_t i = 0; i < n; i++) {
             if (named)
                 out_name(o, parts[i].name);
             value_write(o, &parts[i].value);
         }
+    }
 }
 
 static void write_contents(const struct redo *r, struct out *o, const struct object_info *info)
@@ -162,12 +166,12 @@ static void write_contents(const struct redo *r, struct out *o, const struct obj
     switch (info->kind) {
     case HEAP_RECORD:
         out_open_object(o);
-        write_parts(r, o, info->id, true);
+        write_parts(r, o, info, true);
         out_close_object(o);
         break;
     case HEAP_LIST:
         out_open_array(o);
-        write_parts(r, o, info->id, false);
+        write_parts(r, o, info, false);
         out_close_array(o);
         break;
     case HEAP_BYTES:

@@ -64,7 +64,8 @@ void reply_location(struct task *t, const char *part, uint64_t number)
     print_u64(number, location + before + len); /* with a NUL behind it */
 }
 
-void reply_problem(struct task *t, const struct why *why)
+/* The answer is nothing but a problem from now on. */
+static void begin_problem(struct task *t, const struct why *why)
 {
     struct reply *r = &t->reply;
 
@@ -77,9 +78,37 @@ void reply_problem(struct task *t, const struct why *why)
         r->allow[0] = '\0';
     r->challenge = why->err == ERR_UNAUTHORIZED ? "Bearer realm=\"heapd\"" : NULL;
     start_over(t, problem_of(why->err)->status, WIRE_TYPE_PROBLEM);
-    problem_write(&r->body, why);
-    if (r->body.failed)
-        start_over(t, r->status, NULL); /* no memory even for that: the status alone */
+    if (problem_of(why->err)->retry_after_s > 0)
+        r->retry_after_s = problem_of(why->err)->retry_after_s;
+}
+
+static void end_problem(struct task *t)
+{
+    if (t->reply.body.failed)
+        start_over(t, t->reply.status, NULL); /* no memory even for that: the status alone */
+}
+
+void reply_problem(struct task *t, const struct why *why)
+{
+    struct why said = *why;
+
+    begin_problem(t, why);
+    why_complete(t->api, &said);
+    problem_write(&t->reply.body, &said);
+    end_problem(t);
+}
+
+void reply_problem_at(struct task *t, const struct why *why, uint64_t line)
+{
+    struct why said = *why;
+
+    begin_problem(t, why);
+    why_complete(t->api, &said);
+    out_open_object(&t->out);
+    problem_write_members(&t->out, &said);
+    out_member_u64(&t->out, "line", line);
+    out_close_object(&t->out);
+    end_problem(t);
 }
 
 void task_work(struct task *t, const struct task_work *work, void *ctx)

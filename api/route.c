@@ -77,8 +77,8 @@ static const struct route table[] = {
      "End a session: all it held is let go"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/sessions/{session}/holds", get_session_holds, "200",
      "limit cursor", "A page of documents: what a session holds"},
-    {METHOD_POST, ACCESS_WRITE, BODY_STREAM, "/v1/batch", post_batch, "200", "reply",
-     "Many operations, one a line"},
+    {METHOD_POST, ACCESS_WRITE, BODY_STREAM, "/v1/batch", post_batch, "200", "atomic reply",
+     "Many operations, one a line; atomic=true: all of them or none, in one turn"},
     /* the collector */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/gc", get_gc, "200", "",
      "The collector's state and numbers; pauses by wall clock, by CPU time, by phase"},
@@ -144,6 +144,19 @@ const char *route_types(const struct route *r)
             return other_types[i].types;
     }
     return WIRE_TYPE_JSON;
+}
+
+bool route_grows(const struct route *r)
+{
+    /* they change something, and take no memory for it that stays */
+    static handler *const growing_nothing[] = {put_session, post_batch, post_collect, post_purge, post_validate};
+
+    if (r->method == METHOD_GET || r->method == METHOD_DELETE || r->access == ACCESS_ADMIN)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(growing_nothing); i++)
+        if (growing_nothing[i] == r->handle)
+            return false;
+    return true;
 }
 
 size_t route_number(const struct route *r)

@@ -24,7 +24,8 @@ enum body_kind {
     BODY_JSON_OPTIONAL, /* none at all is fine */
     BODY_BYTES,
     BODY_BYTES_OR_JSON, /* by Content-Type: application/octet-stream is bytes */
-    BODY_STREAM,        /* NDJSON: the handler runs when the head is there, its work takes task->body */
+    BODY_STREAM,        /* NDJSON: the handler runs when the head is there, its work takes task->body as it comes; with
+                         * ?atomic=true when all is there */
 };
 
 struct route {
@@ -42,6 +43,8 @@ struct route {
 const struct route *route_at(size_t i);
 /* In which forms a route answers, media types with blanks between them; the first is the usual one. */
 const char *route_types(const struct route *r);
+/* Does the heap grow by it, if anything comes of it? Of a batch each op is asked for itself. */
+bool route_grows(const struct route *r);
 /* The i of route_at(). */
 size_t route_number(const struct route *r);
 

@@ -36,7 +36,7 @@ static void write_lease(const struct api *api, struct out *o, const struct sessi
     write_seconds(o, "expires_in", s->ends_at_ms > now_ms ? (double)(s->ends_at_ms - now_ms) / 1e3 : 0);
 }
 
-/* {"id","label","ttl","expires_in","holds"}, and "token" if there is one to show */
+/* {"id","label","ttl","expires_in","holds","bytes"}, bytes null while no limit counts them; and "token" if there is one to show */
 static void write_session(const struct api *api, struct out *o, const struct session_info *s,
                           struct slice token)
 {
@@ -47,6 +47,10 @@ static void write_session(const struct api *api, struct out *o, const struct ses
     out_member_string(o, "label", s->label);
     write_lease(api, o, s);
     out_member_u64(o, "holds", s->holds);
+    if (s->bytes == UINT64_MAX)
+        out_member_null(o, "bytes");
+    else
+        out_member_u64(o, "bytes", s->bytes);
     out_close_object(o);
 }
 

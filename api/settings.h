@@ -19,6 +19,8 @@ struct settings {
     uint64_t json_depth_max;           /* 64 */
     uint64_t batch_line_bytes_max;     /* 64 KiB */
     uint64_t batch_ops_max;            /* 2^31: ops of one batch */
+    uint64_t atomic_ops_max;           /* 10,000: ops of one that is atomic ... */
+    uint64_t atomic_bytes_max;         /* 1 MiB: ... and its length */
     uint64_t bytes_body_max;           /* 64 MiB, octet-stream */
     uint64_t request_line_bytes_max;   /* 8 KiB */
     uint64_t header_bytes_max;         /* 16 KiB */
@@ -46,8 +48,12 @@ struct settings {
     uint64_t pause_budget_us;          /* 500: the cap of all that is done between two requests */
     /* heap */
     uint64_t memory_bytes_max;         /* 0: no limit; --max-memory */
+    uint64_t memory_collect_pct;       /* 90: of it, then a collection starts by itself */
     uint64_t sessions_max;             /* 100,000 */
     uint64_t holds_per_session_max;    /* 100,000,000 */
+    uint64_t bytes_per_session_max;    /* 0: no limit; of what is made in its requests and lives */
+    uint64_t default_holds_max;        /* 100,000,000: the same of session 0 */
+    uint64_t default_bytes_max;        /* 0: no limit */
     uint64_t purge_decay_ms;           /* 10 s until free pages go back to the system */
     uint64_t pack_used_pct;            /* 25: pools less full are packed */
     /* what survives, with --data */

@@ -23,7 +23,7 @@ struct task *task_new(struct api *api)
         t->next_free = NULL;
         return t;
     }
-    t = mem_zalloc(api->mem, sizeof *t);
+    t = mem_zalloc_spent(api->mem, sizeof *t);
     if (t == NULL)
         return NULL;
     t->magic = TASK_MAGIC;
@@ -31,6 +31,7 @@ struct task *task_new(struct api *api)
     buf_init(&t->text, api->mem, SIZE_MAX);
     buf_init(&t->body, api->mem, SIZE_MAX);
     buf_init(&t->reply.body, api->mem, SIZE_MAX);
+    t->text.lends = true;       /* what is asked can be known only then, and buffers have a bound of their own */
     t->reply.body.lends = true; /* a change that was made must be told, however full the heap is */
     t->out = out_into(&t->reply.body);
     if (!buf_reserve(&t->reply.body, REPLY_BYTES_RESERVED)) {

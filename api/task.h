@@ -1,7 +1,7 @@
 /*
  * task.h - one request inside api/: what it asks, how far it is (the picture is in api.c), what it answers.
  *
- * A handler runs once, with the whole body in task->body (BODY_STREAM: when the head is there). It reads the
+ * A handler runs once, with the whole body in task->body (BODY_STREAM: when the head is there, unless it is atomic). It reads the
  * path, the query, headers and the body, does one thing, and either writes its answer with
  *
  *     struct out *o = reply_json(task, 200);   ... out_...(o) ...   return reply_end(task, why);
@@ -69,6 +69,7 @@ struct task {
     size_t body_seen;        /* bytes fed so far */
     bool body_whole;         /* ... and that was all */
     bool body_is_bytes;      /* raw ones, no JSON */
+    bool body_streams;       /* it is used as it comes, not when it is whole */
     struct body_json *long_json; /* what becomes of a long body of JSON, until the handler has run; NULL: it is in `body` */
     struct payload *payload; /* a body of bytes, for the heap; NULL before its first, and once the handler took it */
     size_t payload_filled;   /* with what has come; the rest is room */
@@ -105,6 +106,12 @@ struct page {
 };
 enum err query_page(const struct task *t, struct page *ret, struct why *why);
 
+/* Its body is used as it comes, not when it is whole. */
+static inline bool task_is_stream(const struct task *t)
+{
+    return t->body_streams;
+}
+
 /* Content-Type says that it is raw bytes. */
 bool task_type_is_bytes(const struct task *t);
 /* True if the body is raw bytes; a handler then finds it in task->payload and may take it. */
@@ -120,6 +127,9 @@ bool body_will_be_bytes(const struct task *t);
 enum err task_json(const struct task *t, json_t **ret, struct why *why);
 /* The same; ERR_BAD_REQUEST unless it is an object (or absent, where it may be). */
 enum err task_json_object(const struct task *t, json_t **ret, struct why *why);
+
+/* May so many bytes more be made in its session? ERR_LIMIT. For whatever makes objects, or lets one grow. */
+enum err task_may_grow(const struct task *t, uint64_t bytes, struct why *why);
 
 /* How the values of this request are decoded: new objects are tagged with its site, ids are plain. */
 struct decoder task_decoder(const struct task *t);
@@ -144,6 +154,8 @@ void reply_location(struct task *t, const char *part, uint64_t number);
 
 /* Throw away what was written, and answer with the problem. The task has ended or will (api.c). */
 void reply_problem(struct task *t, const struct why *why);
+/* The same, and which line of the body has it. */
+void reply_problem_at(struct task *t, const struct why *why, uint64_t line);
 
 /* Go on with `work` after the handler returns OK; `ctx` belongs to the task from now on. */
 void task_work(struct task *t, const struct task_work *work, void *ctx);

@@ -202,7 +202,13 @@ enum heapd_result heapd_batch_wait(struct heapd_batch *b, int fd)
 
 static enum heapd_result prepare(struct heapd_batch *b, int flags, struct heapd_problem *p)
 {
-    const char *path = flags & HEAPD_BATCH_SUMMARY ? "/v1/batch?reply=summary" : "/v1/batch";
+    static const char *const paths[] = {
+        [0] = "/v1/batch",
+        [HEAPD_BATCH_SUMMARY] = "/v1/batch?reply=summary",
+        [HEAPD_BATCH_ATOMIC] = "/v1/batch?atomic=true",
+        [HEAPD_BATCH_ATOMIC | HEAPD_BATCH_SUMMARY] = "/v1/batch?atomic=true&reply=summary",
+    };
+    const char *path = paths[flags & (HEAPD_BATCH_ATOMIC | HEAPD_BATCH_SUMMARY)];
     enum heapd_result r;
 
     b->multi = curl_multi_init();

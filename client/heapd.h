@@ -97,7 +97,10 @@ char *heapd_path(const char *prefix, const char *name);
  * A batch is a scope: what it creates is held until heapd_batch_end() and then lives only if something
  * reaches it. While it is open other calls may be made on the same handle. */
 
-enum { HEAPD_BATCH_SUMMARY = 1 /* the last line only */ };
+enum {
+    HEAPD_BATCH_SUMMARY = 1, /* the last line only */
+    HEAPD_BATCH_ATOMIC = 2,  /* all ops or none: at most 10,000 and 1 MiB, run when the batch ends */
+};
 
 /* Called with each answer line, without its newline, as it comes; the last one is the summary. */
 typedef void heapd_answer_fn(void *arg, const char *line, size_t length);

@@ -1,6 +1,8 @@
 /* collector.c - see collector.h. */
 #include "daemon/collector.h"
+#include "daemon/budget.h"
 #include "daemon/clock.h"
+#include "heap/heap_gc.h"
 
 #define COLLECTOR_MAGIC    0xc0110001u
 #define STEP_UNITS         128  /* of tidying, between two looks at the clock: up to 30 us */
@@ -11,6 +13,7 @@
 struct collector {
     uint32_t magic;
     struct collector_world world;
+    struct budget budget;
     uv_check_t check; /* after the events of this time round the loop */
     uv_idle_t idle;   /* active while there is work: the loop does not sleep */
     uv_timer_t look;  /* the next lease that ends, memory to tidy, or LOOK_MS */
@@ -63,12 +66,21 @@ static bool collect(struct collector *c, struct slice_time *s)
     return true;
 }
 
+/* What packing takes it gives back, and more: it is done where nothing may grow. */
+static void pack(struct heap *h)
+{
+    size_t reach = mem_reach(heap_mem(h), API_BEYOND_BYTES);
+
+    (void)heap_pack(h, STEP_UNITS);
+    mem_reach(heap_mem(h), reach);
+}
+
 static bool tidy(struct collector *c, struct slice_time *s)
 {
     struct heap *h = c->world.heap;
 
     if (heap_pack_at_ms(h) == 0) {
-        (void)heap_pack(h, STEP_UNITS);
+        pack(h);
         pauses_step(s, PAUSE_PACK);
     } else if (heap_purge_at_ms(h) == 0) {
         (void)heap_purge(h, STEP_UNITS);
@@ -116,7 +128,10 @@ static void take_share(struct collector *c)
 
 static void on_breath(void *ctx)
 {
-    take_share(collector_of(ctx));
+    struct collector *c = collector_of(ctx);
+
+    budget_look(&c->budget, uv_now(c->world.loop));
+    take_share(c);
 }
 
 static void set_awake(struct collector *c, bool awake);
@@ -129,6 +144,7 @@ static void on_check(uv_check_t *check)
     bool waiting;
 
     heap_tell_time(c->world.heap, uv_now(c->world.loop));
+    budget_look(&c->budget, uv_now(c->world.loop));
     take_share(c);
     waiting = edge_step_waiting(c->world.edge);
     set_awake(c, waiting || has_work(c));
@@ -220,6 +236,7 @@ enum err collector_create(const struct collector_world *world, struct collector 
     c->magic = COLLECTOR_MAGIC;
     c->world = *world;
     c->gc_units = GC_STEP_UNITS_MIN;
+    budget_init(&c->budget, &(struct budget_world){world->heap, world->mem, world->gc, world->settings, world->edge});
     CHECK(uv_check_init(loop, &c->check) == 0 && uv_idle_init(loop, &c->idle) == 0 &&
           uv_timer_init(loop, &c->look) == 0);
     c->check.data = c->idle.data = c->look.data = c;

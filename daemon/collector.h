@@ -1,7 +1,8 @@
 /*
  * collector.h - what is done between requests, and for how long at a time.
  *
- * Owns:      when gc_step(), api_step() and the tidying of memory run, and the budget of a slice of them.
+ * Owns:      when gc_step(), api_step() and the tidying of memory run, and the time that a slice of them takes; when the
+ *            budget of memory (budget.h) is looked at.
  * Knows not: what a collection does (gc/), what a request does (api/), what is remembered of slices (pauses.h).
  *
  * heap/, gc/ and api/ have no clock: they take units of work. A slice runs once each time round the loop, after
@@ -22,7 +23,7 @@ struct collector;
 /* All of it outlives the collector. */
 struct collector_world {
     uv_loop_t *loop;
-    struct mem *mem;
+    struct mem *mem; /* the account of connections */
     struct api *api;
     struct heap *heap;
     struct gc *gc;

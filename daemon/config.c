@@ -25,7 +25,7 @@ static const char usage[] =
     "  --listen ADDR:PORT   listen here (default " WIRE_DEFAULT_LISTEN "; port 0: any free one);\n"
     "  --listen unix:PATH   or on a Unix socket; may be given several times\n"
     "  --allow-host NAME    also answer to this Host; may be given several times\n"
-    "  --max-memory SIZE    what the heap may take, as 512M or 4G (K, M, G; default: no limit)\n"
+    "  --max-memory SIZE    what heapd may allocate, as 512M or 4G (K, M, G; default: no limit)\n"
     "  --config FILE        settings, one `name = JSON value` a line, names as in /v1/config\n"
     "  --token-file FILE    who may do what, one `LABEL read|write|admin TOKEN` a line; read again on SIGHUP\n"
     "  --plaintext          allow a TCP address that is not loopback without TLS (needs --token-file)\n"

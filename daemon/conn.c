@@ -309,6 +309,10 @@ static enum progress step_task(struct conn *c)
 
 static enum progress serve_task(struct conn *c)
 {
+    if (is_pointless(c)) {
+        conn_answer_stop(c);
+        return ANSWERED;
+    }
     if (c->now.body_open && !c->starved && task_wants_body(c->task)) {
         enum progress fed = feed_task(c);
 
@@ -460,6 +464,13 @@ static void advance_later(struct conn *c)
         edge_push_again(c->edge, &c->queue);
 }
 
+void conn_read_later(struct conn *c)
+{
+    conn_set_reading(c, false);
+    if (c->state == CONN_OPEN && list_empty(&c->queue))
+        edge_push_again(c->edge, &c->queue);
+}
+
 void conn_go_on(struct conn *c)
 {
     if (edge_is_late(c->edge))
@@ -565,8 +576,12 @@ void conn_cut(struct conn *c)
 
     c->cut = true;
     holders_note(&c->edge->holders, &c->holding, 0, false);
-    why_limit(&why, ERR_TOO_MANY, "buffer_bytes_max", max,
-              "all connections together have more than %llu bytes under way, and this one is slow", (unsigned long long)max);
+    if (edge_lacks_memory(c->edge))
+        why_set(&why, ERR_NOMEM, "there is no memory for more under way, and this connection is slow");
+    else
+        why_limit(&why, ERR_TOO_MANY, "buffer_bytes_max", max,
+                  "all connections together have more than %llu bytes under way, and this one is slow",
+                  (unsigned long long)max);
     if (!reads || refuse(c, &why) == IS_OVER)
         conn_lose_peer(c);
     conn_advance(c);

@@ -105,6 +105,8 @@ void conn_fail_parked(struct conn *c, const struct why *why);
 void conn_advance(struct conn *c);
 /* Bytes have come or gone: the same, or, if this time round the loop has been long, in the next one. */
 void conn_go_on(struct conn *c);
+/* Bytes have come, and there is no room for them now: they are read when it is its turn. */
+void conn_read_later(struct conn *c);
 /* Once every EDGE_LOOK_MS: nobody waits longer than the settings say, and what is moved and held is known again. */
 void conn_look(struct conn *c, uint64_t now_ms);
 /* End it if no request has begun: a head that is not whole is none. */

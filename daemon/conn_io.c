@@ -11,7 +11,7 @@
 void conn_lose_peer(struct conn *c)
 {
     c->peer_done = c->peer_gone = true;
-    outbox_mute(&c->out);
+    outbox_mute(&c->out, c->writing ? c->write_bytes : 0);
 }
 
 /* ---- bytes in ---- */
@@ -19,9 +19,10 @@ void conn_lose_peer(struct conn *c)
 static void lend_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
     struct conn *c = conn_of(handle->data);
+    bool now = c->state == CONN_LINGER || edge_reads_now(c->edge); /* there it is thrown away */
 
     (void)suggested;
-    *ret = uv_buf_init(c->edge->read_buffer, EDGE_READ_BYTES);
+    *ret = uv_buf_init(c->edge->read_buffer, now ? EDGE_READ_BYTES : 0);
 }
 
 /* The bytes not yet parsed are those at the end of inbox; those before have been used. */
@@ -81,6 +82,10 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
         return; /* EAGAIN */
     if (c->state == CONN_LINGER) {
         throw_away(c, nread);
+        return;
+    }
+    if (nread == UV_ENOBUFS) {
+        conn_read_later(c);
         return;
     }
     if (nread > 0)

@@ -154,9 +154,35 @@ static struct conn *slowest(struct edge *e)
     return found;
 }
 
+bool edge_lacks_memory(const struct edge *e)
+{
+    return e->buffers_max < e->world.settings->buffer_bytes_max;
+}
+
+static uint64_t buffers_max(const struct edge *e)
+{
+    return edge_lacks_memory(e) ? e->buffers_max : e->world.settings->buffer_bytes_max;
+}
+
 static bool is_over(const struct edge *e)
 {
-    return holders_are_over(&e->holders, e->world.settings->buffer_bytes_max);
+    return holders_are_over(&e->holders, buffers_max(e));
+}
+
+bool edge_reads_now(const struct edge *e)
+{
+    return !edge_is_late(e) || e->holders.bytes < buffers_max(e) / 2;
+}
+
+uint64_t edge_buffer_bytes(const struct edge *e)
+{
+    return e->holders.bytes;
+}
+
+void edge_set_room(struct edge *e, uint64_t bytes_max, bool accepts)
+{
+    e->buffers_max = bytes_max;
+    e->accepts = accepts;
 }
 
 /* Whoever is cut holds nothing any more, so this ends. What it says on its way must not bring it here again. */
@@ -288,7 +314,7 @@ void edge_leave(struct edge *e, struct list *all_link)
 
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
 {
-    bool room = e->count < e->world.settings->connections_max + EDGE_TURNED_AWAY_MAX;
+    bool room = e->accepts && e->count < e->world.settings->connections_max + EDGE_TURNED_AWAY_MAX;
 
     if (room && conn_accept(e, listener, unix_socket))
         return true;
@@ -338,6 +364,7 @@ enum err edge_create(const struct edge_world *world, struct edge **ret)
     list_init(&e->asking);
     list_init(&e->parked);
     holders_init(&e->holders);
+    edge_set_room(e, UINT64_MAX, true);
     outbox_pool_init(&e->pool, world->mem);
     http_head_init(&e->head);
     CHECK(uv_idle_init(world->loop, &e->idle) == 0 && uv_timer_init(world->loop, &e->tick) == 0 &&

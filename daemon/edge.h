@@ -79,6 +79,8 @@ struct edge {
     void (*on_breath)(void *ctx); /* see edge_on_breath() */
     void *on_breath_ctx;
     struct holders holders; /* of buffers */
+    uint64_t buffers_max;   /* see edge_set_room() */
+    bool accepts;
     bool making_room;
     int64_t date_s;         /* the second that `date` shows */
     char date[CLOCK_HTTP_DATE_BYTES + 1];
@@ -124,7 +126,16 @@ void edge_drain(struct edge *e);
 void edge_cut(struct edge *e);
 size_t edge_count(const struct edge *e);
 
+/* What connections together hold of requests and answers. Whoever divides memory says how much that may be where
+ * buffer_bytes_max allows more (at the next change that is over it, the slowest are cut), and whether more connections may
+ * come. */
+uint64_t edge_buffer_bytes(const struct edge *e);
+void edge_set_room(struct edge *e, uint64_t bytes_max, bool accepts);
+
 /* ---- for conn.c ---- */
+
+/* Room for buffers is short because memory is, not because buffer_bytes_max says so. */
+bool edge_lacks_memory(const struct edge *e);
 
 /* Put a connection into `again` or `waiting`; its link is on no list. */
 void edge_push_again(struct edge *e, struct list *queue_link);
@@ -146,7 +157,8 @@ static inline bool edge_is_behind(const struct edge *e)
 {
     return e->world.durability.behind != NULL && e->world.durability.behind(e->world.durability.ctx);
 }
-/* A connection holds so much now. If all together hold more than buffer_bytes_max, the slowest of those that wait for
+/* A connection holds so much now. If all together hold more than buffer_bytes_max, or than there is memory for, the slowest of
+ * those that wait for
  * their peers are cut: the caller may be one of them. One alone may hold more: it has limits of its own. */
 void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes, bool for_peer);
 /* Requests are about to be served; they have been. `is_short`: it was little, and nothing is left to do. */
@@ -158,6 +170,9 @@ static inline bool edge_is_late(const struct edge *e)
 {
     return e->late;
 }
+/* What is read in a half that is late must be kept until its turn: with many buffers already, it had better stay in the
+ * socket until then. */
+bool edge_reads_now(const struct edge *e);
 void edge_enter(struct edge *e, struct list *all_link);
 void edge_leave(struct edge *e, struct list *all_link);
 /* The Date of now. */

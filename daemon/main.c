@@ -1,8 +1,8 @@
 /*
  * main.c - heapd from the first line to the last: what is made, in which order, and unmade in reverse.
  *
- * Two accounts of memory: what clients store counts against memory_bytes_max, what connections need does not,
- * so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
+ * Two accounts of memory, of what clients store and of what connections need, and one limit for both (budget.h): it is
+ * divided so that a full heap can still be talked to. jansson knows one allocator for the whole process: that is the
  * only state that is not on the stack of main(); api/json_mem.h has it.
  */
 #include "api/config.h"
@@ -106,8 +106,6 @@ static enum err make_service(struct heapd *d)
     if ((e = make_keeper(d)) != ERR_OK)
         return e;
     d->world.data_dir = d->config.data_dir;
-    session_set_limits(d->sessions, (uint32_t)settings->sessions_max,
-                       (uint32_t)settings->holds_per_session_max);
     if ((e = api_create(&d->mem, d->heap, d->gc, d->sessions, settings, world_for_api(&d->world), d->instance,
                         &d->api)))
         return e;
@@ -249,8 +247,8 @@ static void on_recovered(void *ctx, enum err e, const char *sentence)
 /* Limits are for what comes, not for what was there. */
 static void lift_limits(struct heapd *d)
 {
-    d->mem.max_bytes = 0;
-    session_set_limits(d->sessions, UINT32_MAX - 1, UINT32_MAX - 1);
+    mem_set_max(&d->mem, 0);
+    session_set_limits(d->sessions, &session_no_limits);
 }
 
 static bool begin_recovery(struct heapd *d)

@@ -18,6 +18,7 @@ struct piece {
     char text[]; /* PIECE_TEXT: the rest of the block */
 };
 
+#define OUTBOX_WASTE (64u << 10) /* of a body that was taken over: its buffer has grown by doubling */
 #define TEXT_BYTES (OUTBOX_BLOCK_BYTES - sizeof(struct piece))
 
 _Static_assert(OUTBOX_COPY_MAX <= TEXT_BYTES, "what is copied fits one block");
@@ -100,7 +101,7 @@ void outbox_init(struct outbox *o, struct outbox_pool *pool)
     *o = (struct outbox){.pool = pool};
 }
 
-static void drop_first(struct outbox *o)
+static struct piece *take_first(struct outbox *o)
 {
     struct piece *piece = o->first;
 
@@ -111,7 +112,35 @@ static void drop_first(struct outbox *o)
     o->first = piece->next;
     if (o->first == NULL)
         o->last = NULL;
-    piece_destroy(o->pool, piece);
+    return piece;
+}
+
+static void drop_first(struct outbox *o)
+{
+    piece_destroy(o->pool, take_first(o));
+}
+
+static void add_last(struct outbox *o, struct piece *piece)
+{
+    piece->next = NULL;
+    if (o->last == NULL)
+        o->first = piece;
+    else
+        o->last->next = piece;
+    o->last = piece;
+    o->held += held_by(piece);
+}
+
+static void move_first(struct outbox *from, struct outbox *to)
+{
+    struct piece *piece = take_first(from);
+    size_t bytes = piece->len - piece->from;
+
+    from->bytes -= bytes;
+    add_last(to, piece);
+    to->bytes += bytes;
+    to->answers += piece->answers;
+    to->lent += piece->kind == PIECE_PAYLOAD;
 }
 
 void outbox_fini(struct outbox *o)
@@ -122,9 +151,18 @@ void outbox_fini(struct outbox *o)
     *o = (struct outbox){0};
 }
 
-void outbox_mute(struct outbox *o)
+void outbox_mute(struct outbox *o, size_t keep)
 {
-    o->muted = true;
+    struct outbox kept = {.pool = o->pool, .muted = true, .broken = o->broken};
+
+    while (o->first != NULL && kept.bytes < keep)
+        move_first(o, &kept);
+    while (o->first != NULL) {
+        o->bytes -= o->first->len - o->first->from;
+        drop_first(o);
+    }
+    CHECK(o->bytes == 0);
+    *o = kept;
 }
 
 /* ---- adding ---- */
@@ -142,12 +180,7 @@ static struct piece *add_piece(struct outbox *o, enum piece_kind kind)
         o->broken |= !o->muted;
         return NULL;
     }
-    if (o->last == NULL)
-        o->first = piece;
-    else
-        o->last->next = piece;
-    o->last = piece;
-    o->held += held_by(piece);
+    add_last(o, piece);
     return piece;
 }
 
@@ -208,6 +241,7 @@ void outbox_take(struct outbox *o, struct buf *b)
         buf_clear(b);
         return;
     }
+    buf_trim(b, OUTBOX_WASTE);
     piece->buf = *b;
     piece->data = b->data;
     piece->len = b->len;

@@ -72,5 +72,6 @@ void outbox_sent(struct outbox *o, size_t n);
 /* Memory that would not be there without it: a payload counts when no object has it any more, shared among those that
  * still send it. */
 size_t outbox_held(const struct outbox *o);
-/* Throw away what is added from now on. */
-void outbox_mute(struct outbox *o);
+/* Nobody listens any more: throw away what is added from now on, and what there is but for the first `keep` bytes, which a
+ * write that is under way may still read. */
+void outbox_mute(struct outbox *o, size_t keep);

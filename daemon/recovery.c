@@ -7,6 +7,7 @@
 #include "daemon/clock.h"
 #include "gc/gc.h"
 #include "heap/base/check.h"
+#include "heap/base/num.h"
 #include "heap/restore.h"
 #include "heap/root.h"
 #include "heap/weak.h"
@@ -82,32 +83,30 @@ static enum err put_object(struct recovery *r, const struct engine_item *i, stru
     return e;
 }
 
-/* A weak name whose object had died: it reads null, as it did. */
-static enum err put_dead_weak(struct recovery *r, struct slice name, struct why *why)
+static enum err put_root(struct recovery *r, const struct engine_item *i, struct why *why)
 {
-    struct heap *h = r->world.heap;
-    struct weak_notice told;
-    obj_id id;
-    enum err e = heap_new_list(h, (struct label){SLICE("list"), SLICE("")}, NULL, 0, &id, why);
+    enum err e = redo_check_name(i->text, "root", why);
 
-    if (e != ERR_OK)
-        return e;
-    e = weak_put(h, name, id, NULL, why);
-    heap_release(h, id);
-    while (weak_take_notice(h, &told))
-        ;
-    return e;
+    return e == ERR_OK ? root_put(r->world.heap, i->text, i->id, NULL, why) : e;
 }
 
 static enum err put_weak(struct recovery *r, const struct engine_item *i, struct why *why)
 {
+    enum err e = redo_check_name(i->text, "weak name", why);
+
+    if (e != ERR_OK)
+        return e;
+    if (i->id == 0 || i->id > ID_MAX)
+        return why_set(why, ERR_BAD_VALUE, "a weak name is of no object that could have been");
     if (heap_has(r->world.heap, i->id))
         return weak_put(r->world.heap, i->text, i->id, NULL, why);
-    return put_dead_weak(r, i->text, why);
+    return weak_restore_dead(r->world.heap, i->text, i->id, why); /* it reads null, as it did */
 }
 
 static enum err put_session(struct recovery *r, const struct engine_item *i, struct why *why)
 {
+    if (!utf8_valid(i->text))
+        return why_set(why, ERR_BAD_VALUE, "the label of session %u is no UTF-8", i->session);
     return session_restore(r->world.sessions, i->session, i->ttl_s, i->text, i->token, r->reader.now_ms, why);
 }
 
@@ -132,7 +131,7 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
         r->contents++;
         return redo_put_contents(&r->reader, i->id, i->text, why);
     case ITEM_ROOT:
-        return root_put(r->world.heap, i->text, i->id, NULL, why);
+        return put_root(r, i, why);
     case ITEM_WEAK:
         return put_weak(r, i, why);
     case ITEM_SESSION:
@@ -171,7 +170,8 @@ static enum err load_some(struct recovery *r, struct why *why)
         if ((e = store_load(r->world.store, &item, why)) != ERR_OK)
             return e;
         if (item.kind == ITEM_END) {
-            redo_end(&r->reader);
+            if (redo_end(&r->reader, why) != ERR_OK)
+                return ERR_STORE;
             r->state = RECOVERY_RELEASE;
             r->world.on_loaded(r->world.ctx);
             return ERR_OK;

@@ -84,7 +84,7 @@ static bool make_heap(struct verify *v)
         say_broken(v, "there is not enough memory to look at it");
         return false;
     }
-    session_set_limits(v->sessions, UINT32_MAX - 1, UINT32_MAX - 1);
+    session_set_limits(v->sessions, &session_no_limits);
     return true;
 }
 

@@ -416,6 +416,16 @@ static void charge_tables(struct gc *gc)
     mem_charge_spent(heap_mem(gc->heap), gc->charged_bytes);
 }
 
+/* Each set as long as the heap, and a byte a slot; counts that do not fit into it are rare, and so are their pages. */
+size_t gc_table_bytes_to_come(const struct gc *gc)
+{
+    size_t pool_end = gc->pools->pool_end;
+    size_t pages = (pool_end * POOL_CELLS + COPIES_PAGE_SLOTS - 1) / COPIES_PAGE_SLOTS;
+    size_t most = (1 + IDLE_SETS) * pool_end * (POOL_CELLS / 8) + pages * MEM_PAGE_BYTES;
+
+    return most > gc->charged_bytes ? most - gc->charged_bytes : 0;
+}
+
 /* One thing: true if there was any. */
 static bool step_once(struct gc *gc, size_t *units)
 {

@@ -45,7 +45,7 @@ enum gc_phase {
     GC_PHASES
 };
 
-enum gc_reason { GC_BY_COUNT, GC_BY_REQUEST, GC_BY_BYTES, GC_BY_AGE };
+enum gc_reason { GC_BY_COUNT, GC_BY_REQUEST, GC_BY_BYTES, GC_BY_AGE, GC_BY_MEMORY };
 
 /* debug flags, as in CPython */
 enum { GC_DEBUG_STATS = 1, GC_DEBUG_COLLECTABLE = 2, GC_DEBUG_UNCOLLECTABLE = 4, GC_DEBUG_SAVEALL = 32 };
@@ -105,6 +105,9 @@ enum err gc_create(struct heap *h, struct gc **ret);
 void gc_destroy(struct gc **gc);      /* also empties the garbage list; before heap_destroy() */
 
 void gc_get_state(const struct gc *gc, struct gc_state *ret);   /* reading changes nothing */
+/* What its tables may come to, beyond what is on the account, while it looks through the heap as it is. Nobody is asked for
+ * that: whoever divides memory sets it aside. O(1). */
+size_t gc_table_bytes_to_come(const struct gc *gc);
 /* Checked whole: ERR_BAD_VALUE changes nothing. */
 enum err gc_set_tuning(struct gc *gc, const struct gc_tuning *t, struct why *why);
 

@@ -158,6 +158,7 @@ enum err heap_set_bytes(struct heap *h, obj_id id, struct payload **payload, str
     slot_t slot;
     enum err e = find_bytes(h, id, &slot, why);
 
+    CHECK(h->undo == NULL);
     if (e != ERR_OK || (e = journal_note(h->journal, &c, NULL, why)) != ERR_OK)
         return e;
     object_changing(h, slot);

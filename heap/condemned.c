@@ -20,7 +20,7 @@
 
 void heap_condemn_window(struct heap *h, enum object_window w, uint64_t members)
 {
-    CHECK(((h->windows.open >> w) & 1) == 1 && h->stats.objects >= members);
+    CHECK(((h->windows.open >> w) & 1) == 1 && h->stats.objects >= members && h->undo == NULL);
     h->windows.open &= ~(1u << w);
     h->windows.dead |= 1u << w;
     h->released[w] = h->told_pool[w] = 0;

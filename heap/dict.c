@@ -158,7 +158,7 @@ void dict_settle(struct heap *h, slot_t dict)
     CHECK(reserve(h, map_of(h, dict), 0));
 }
 
-void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word)
+slot_t dict_add(struct heap *h, slot_t dict, slot_t name, word_t word)
 {
     struct dict *d = dict_at(h, dict);
     struct map *m = map_of(h, dict);
@@ -177,6 +177,7 @@ void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word)
         d->head = entry;
     d->tail = entry;
     d->version++;
+    return entry;
 }
 
 word_t dict_replace(struct heap *h, slot_t dict, slot_t entry, word_t word)
@@ -188,27 +189,84 @@ word_t dict_replace(struct heap *h, slot_t dict, slot_t entry, word_t word)
     return old;
 }
 
-word_t dict_remove(struct heap *h, slot_t dict, slot_t entry)
+/* Out of the map and the list; it still says where it stood. */
+static void unlink_entry(struct heap *h, slot_t dict, slot_t entry)
 {
     struct dict *d = dict_at(h, dict);
-    struct entry e = *entry_at(h, entry);
+    const struct entry *e = entry_at(h, entry);
     struct map *m = map_of(h, dict);
 
     count_map(h, m, -1);
-    map_remove(m, map_find(m, e.name));
+    map_remove(m, map_find(m, e->name));
     count_map(h, m, 1);
-    if (e.prev != 0)
-        entry_at(h, e.prev)->next = e.next;
+    if (e->prev != 0)
+        entry_at(h, e->prev)->next = e->next;
     else
-        d->head = e.next;
-    if (e.next != 0)
-        entry_at(h, e.next)->prev = e.prev;
+        d->head = e->next;
+    if (e->next != 0)
+        entry_at(h, e->next)->prev = e->prev;
     else
-        d->tail = e.prev;
+        d->tail = e->prev;
     d->version++;
+}
+
+word_t dict_remove(struct heap *h, slot_t dict, slot_t entry)
+{
+    struct entry e = *entry_at(h, entry);
+
+    unlink_entry(h, dict, entry);
     pool_free(&h->pools, entry);
     string_release(h, e.name);
     return e.word;
+}
+
+/* ---- taken out, and perhaps put back ---- */
+
+void dict_take_out(struct heap *h, slot_t dict, slot_t entry)
+{
+    map_keep_rows(map_of(h, dict));
+    unlink_entry(h, dict, entry);
+}
+
+static void let_rows_go(struct heap *h, struct map *m)
+{
+    count_map(h, m, -1);
+    map_let_rows_go(m);
+    count_map(h, m, 1);
+}
+
+void dict_put_back(struct heap *h, slot_t dict, slot_t entry)
+{
+    struct dict *d = dict_at(h, dict);
+    const struct entry *e = entry_at(h, entry);
+    struct map *m = map_of(h, dict);
+
+    count_map(h, m, -1);
+    map_put_back(m, map_count(m), e->name, entry);
+    count_map(h, m, 1);
+    let_rows_go(h, m);
+    if (e->prev != 0)
+        entry_at(h, e->prev)->next = entry;
+    else
+        d->head = entry;
+    if (e->next != 0)
+        entry_at(h, e->next)->prev = entry;
+    else
+        d->tail = entry;
+}
+
+void dict_forget(struct heap *h, slot_t dict, slot_t entry)
+{
+    slot_t name = entry_at(h, entry)->name;
+
+    let_rows_go(h, map_of(h, dict));
+    pool_free(&h->pools, entry);
+    string_release(h, name);
+}
+
+void dict_rewind(struct heap *h, slot_t dict, uint32_t version)
+{
+    dict_at(h, dict)->version = version;
 }
 
 size_t dict_validate(const struct heap *h, slot_t dict)

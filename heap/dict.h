@@ -26,11 +26,20 @@ uint64_t dict_bytes(const struct heap *h, slot_t dict);
  * that was not used, after either. */
 enum err dict_reserve(struct heap *h, slot_t dict, uint32_t n);
 void dict_settle(struct heap *h, slot_t dict);
-/* Add a field that is not there, taking over the references on name and word. */
-void dict_add(struct heap *h, slot_t dict, slot_t name, word_t word);
+/* Add a field that is not there, taking over the references on name and word; returns its entry. */
+slot_t dict_add(struct heap *h, slot_t dict, slot_t name, word_t word);
 /* Put `word` there; returns what was there before, with its references. */
 word_t dict_replace(struct heap *h, slot_t dict, slot_t entry, word_t word);
 /* Unlink an entry; its name is released, its word returned with its references. */
 word_t dict_remove(struct heap *h, slot_t dict, slot_t entry);
+
+/* Take an entry out, and keep it, its name, its word and the entries it stood between: then either dict_put_back(), when
+ * all that was changed since has been put back (it never fails), or dict_forget(). */
+void dict_take_out(struct heap *h, slot_t dict, slot_t entry);
+void dict_put_back(struct heap *h, slot_t dict, slot_t entry);
+/* Its word and the word's references are the caller's. */
+void dict_forget(struct heap *h, slot_t dict, slot_t entry);
+/* Let it have the version that it had, after what changed it has been put back. */
+void dict_rewind(struct heap *h, slot_t dict, uint32_t version);
 
 size_t dict_validate(const struct heap *h, slot_t dict);

@@ -179,7 +179,7 @@ enum err heap_set_of_form(struct heap *h, obj_id id, const struct record_form *f
             return e;
         o = object_at(h, slot);
     }
-    if (form->shape == 0 || o->shape != form->shape)
+    if (form->shape == 0 || o->shape != form->shape || h->undo != NULL)
         return set_by_name(h, id, form, place, v, why);
     if ((e = word_encode(h, v, &word, why)) != ERR_OK)
         return e;

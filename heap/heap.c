@@ -115,7 +115,7 @@ void heap_release(struct heap *h, obj_id id)
         o = object_at(h, slot);
     }
     if (ref_count_down(h, slot, o))
-        ref_die(h, slot, o);
+        ref_lost_last(h, slot, o);
 }
 
 /* ---- looking at one object ---- */

@@ -252,8 +252,9 @@ uint64_t heap_purge_at_ms(const struct heap *h);
 size_t heap_purge(struct heap *h, size_t units);
 
 /* All is due at once, however little it is and whatever the settings say about waiting, until nothing is left (or
- * memory to pack into is refused): call heap_pack(), then heap_purge(), as they are due. The allocator below is
- * asked for its free memory here and now, which may take tens of milliseconds. */
+ * memory to pack into is refused): call heap_pack(), then heap_purge(), as they are due. */
+void heap_tidy_soon(struct heap *h);
+/* The same; and the allocator below is asked for its free memory here and now, which may take tens of milliseconds. */
 void heap_tidy_now(struct heap *h);
 
 /* ---- proof ---- */

@@ -71,6 +71,9 @@ static inline struct object *object_in(const struct pool_span *s, slot_t slot)
     return (struct object *)(void *)cell;
 }
 
+/* What taking the dead apart may need of tables beyond what is on the account: nobody is asked for that. O(1). */
+size_t heap_reap_bytes_to_come(const struct heap *h);
+
 /* ---- edges ---- */
 
 /* A walk over the strong links of one object that can pause. While it is open, a removal that moves items

@@ -19,6 +19,7 @@ struct keys;
 struct shape;
 struct class;
 struct name_table;
+struct payers;
 
 /* Entries of a name_table, chained. */
 struct name_chain {
@@ -78,12 +79,18 @@ struct heap {
     struct staging *entered;  /* the one that is entered */
 
     struct journal *journal;  /* journal.c; NULL: nobody is told */
-    slot_t unburied;          /* restore.c: the dead that have not let go of what they had */
+    slot_t unburied;          /* restore.c: the dead that have not let go of what they had ... */
+    uint64_t unburied_refs;   /* ... and their references, but for that which was there to put them back */
+    /* undo.c */
+    struct undo *undo;        /* what may be taken back; NULL: nothing, what is done stays */
 
     /* gc_door.c */
     const struct heap_watch *watch[HEAP_WATCHES_MAX];
     bool changes_are_watched; /* by some of them */
     struct edge_scan *scans;  /* open scans of large objects */
+
+    /* payers.c */
+    struct payers *payers;    /* NULL: nobody pays */
 
     /* the collector's windows, by gc_door.c and condemned.c */
     struct windows windows;

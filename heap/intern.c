@@ -2,6 +2,7 @@
 #include "heap/intern.h"
 #include "heap/base/num.h"
 #include "heap/heap_impl.h"
+#include "heap/payers.h"
 
 struct string {
     uint32_t refs;
@@ -109,6 +110,19 @@ static void free_cell(struct heap *h, slot_t slot)
     pool_free(&h->pools, slot);
 }
 
+uint64_t string_bytes(const struct heap *h, slot_t slot)
+{
+    uint32_t len = string_at(h, slot)->len;
+
+    return pool_words(&h->pools, slot) * sizeof(uint32_t) + (len > STRING_INLINE_MAX ? len : 0);
+}
+
+static void tell_payers(const struct heap *h, slot_t slot, bool born)
+{
+    if (h->payers != NULL)
+        payers_string(h->payers, slot, string_bytes(h, slot), born);
+}
+
 static slot_t take_long(struct heap *h, struct slice text)
 {
     struct far far = {.bytes = mem_alloc(h->mem, text.len)};
@@ -123,6 +137,7 @@ static slot_t take_long(struct heap *h, struct slice text)
     memcpy(string_at(h, slot)->data, &far, sizeof far);
     h->stats.large_bytes += text.len;
     h->stats.shared_bytes += text.len;
+    tell_payers(h, slot, true);
     return slot;
 }
 
@@ -147,6 +162,7 @@ slot_t string_take(struct heap *h, struct slice text)
     }
     if (text.len > 0)
         memcpy(string_at(h, slot)->data, text.data, text.len);
+    tell_payers(h, slot, true);
     return slot;
 }
 
@@ -167,6 +183,7 @@ void string_release(struct heap *h, slot_t slot)
     CHECK(s->refs > 0);
     if (s->refs == UINT32_MAX || --s->refs > 0)
         return;
+    tell_payers(h, slot, false);
     if (s->len <= STRING_INLINE_MAX) {
         forget(h, slot);
     } else {

@@ -24,6 +24,9 @@ void string_release(struct heap *h, slot_t s);
 /* Its bytes; good until the heap changes. */
 struct slice string_slice(const struct heap *h, slot_t s);
 
+/* What it takes: its cell, and its bytes if they are on their own. */
+uint64_t string_bytes(const struct heap *h, slot_t s);
+
 /* A seeded hash of its bytes, to tell contents apart; O(1) for a long one, which knows its own. */
 uint64_t string_hash(const struct heap *h, slot_t s);
 

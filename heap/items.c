@@ -4,6 +4,7 @@
 #include "heap/list.h"
 #include "heap/shape.h"
 #include "heap/slot.h"
+#include "heap/undo_impl.h"
 
 static enum err no_item(uint64_t index, uint32_t length, struct why *why)
 {
@@ -37,6 +38,64 @@ static enum err push_value(struct heap *h, slot_t list, const struct value *v, s
         word_release(h, word);
     return e;
 }
+
+/* ---- what may be taken back ---- */
+
+struct item_note {
+    slot_t list;
+    uint32_t version;
+    uint32_t index; /* of an item that was set ... */
+    word_t was;
+    uint32_t last_words; /* or of a push */
+};
+
+static void take_set_back(struct heap *h, void *note)
+{
+    const struct item_note *n = note;
+
+    object_changing(h, n->list);
+    undo_retake_word(h, n->was);
+    word_release(h, list_set(h, n->list, n->index, n->was));
+    list_rewind(h, n->list, n->version);
+}
+
+static void forget_set(struct heap *h, void *note)
+{
+    undo_forget_word(h, ((const struct item_note *)note)->was);
+}
+
+static void take_push_back(struct heap *h, void *note)
+{
+    const struct item_note *n = note;
+
+    object_changing(h, n->list);
+    word_release(h, list_unpush(h, n->list, n->last_words, n->version));
+}
+
+static void note_set(struct heap *h, slot_t list, uint32_t index)
+{
+    static const struct undo_kind kind = {take_set_back, forget_set};
+    struct item_note *n;
+
+    if (!undo_is_open(h))
+        return;
+    n = undo_note(h, &kind, sizeof *n);
+    *n = (struct item_note){
+        .list = list, .version = list_version(h, list), .index = index, .was = list_get(h, list, index)};
+}
+
+static void note_push(struct heap *h, slot_t list, uint32_t last_words)
+{
+    static const struct undo_kind kind = {take_push_back, NULL};
+    struct item_note *n;
+
+    if (!undo_is_open(h))
+        return;
+    n = undo_note(h, &kind, sizeof *n);
+    *n = (struct item_note){.list = list, .version = list_version(h, list) - 1, .last_words = last_words};
+}
+
+/* ---- the public operations ---- */
 
 static bool names(const struct value *v, obj_id id)
 {
@@ -79,16 +138,22 @@ enum err heap_push_item(struct heap *h, obj_id id, const struct value *v, uint64
     struct change c = {.kind = CHANGE_PUSH, .id = id, .value = v};
     size_t mark = 0;
     slot_t list;
+    uint32_t last_words;
     enum err e;
 
-    if ((e = find_list(h, id, &list, why)) || (e = journal_note(h->journal, &c, &mark, why)))
+    if ((e = find_list(h, id, &list, why)) || (e = undo_reserve(h, 1, why)) ||
+        (e = journal_note(h->journal, &c, &mark, why)))
         return e;
+    last_words = undo_is_open(h) ? list_last_words(h, list) : 0;
     object_changing(h, list);
-    if ((e = push_value(h, list, v, why)) == ERR_OK && ret_index != NULL)
-        *ret_index = list_length(h, list) - 1;
-    if (e != ERR_OK)
+    if ((e = push_value(h, list, v, why))) {
         journal_cut(h->journal, mark);
-    return e;
+        return e;
+    }
+    note_push(h, list, last_words);
+    if (ret_index != NULL)
+        *ret_index = list_length(h, list) - 1;
+    return ERR_OK;
 }
 
 enum err heap_get_item(const struct heap *h, obj_id id, uint64_t index, struct value *ret, struct why *why)
@@ -108,14 +173,16 @@ enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct v
     word_t word;
     enum err e;
 
-    if ((e = find_item(h, id, index, &list, why)) || (e = word_encode(h, v, &word, why)))
+    if ((e = find_item(h, id, index, &list, why)) || (e = undo_reserve(h, 1, why)) ||
+        (e = word_encode(h, v, &word, why)))
         return e;
     if ((e = journal_note(h->journal, &c, NULL, why)) != ERR_OK) {
         word_release(h, word);
         return e;
     }
     object_changing(h, list);
-    word_release(h, list_set(h, list, (uint32_t)index, word));
+    note_set(h, list, (uint32_t)index);
+    undo_drop_word(h, list_set(h, list, (uint32_t)index, word));
     return ERR_OK;
 }
 
@@ -125,6 +192,7 @@ enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why 
     slot_t list;
     enum err e;
 
+    CHECK(!undo_is_open(h));
     if ((e = find_item(h, id, index, &list, why)) || (e = journal_note(h->journal, &c, NULL, why)))
         return e;
     object_changing(h, list);

@@ -3,6 +3,7 @@
 #include "heap/heap_impl.h"
 #include "heap/slot.h"
 
+#define SINCE_MAX 64u
 #define TOLD_BYTES ((size_t)POOLS_MAX * sizeof(uint32_t))
 
 struct journal {
@@ -10,6 +11,9 @@ struct journal {
     struct slotset dead; /* and not told */
     uint32_t *told;      /* by pool: 1 + the base of the turns of its life that was told; 0: none was */
     size_t charged;      /* bytes of the two on the account */
+    bool undoing;        /* what dies now was never told to live */
+    uint32_t since_count; /* pools that were told since undo_begin(): these, or more */
+    uint32_t since[SINCE_MAX];
 };
 
 /* ---- life ---- */
@@ -119,6 +123,9 @@ static enum err tell_pool(struct heap *h, uint32_t n, struct why *why)
     if ((e = journal_note(j, &c, NULL, why)) != ERR_OK)
         return e;
     j->told[n] = c.turn_base + 1;
+    if (j->since_count < SINCE_MAX)
+        j->since[j->since_count] = n;
+    j->since_count++;
     return ERR_OK;
 }
 
@@ -147,7 +154,8 @@ enum err journal_born(struct heap *h, slot_t slot, struct payload *payload, stru
 
 void journal_died(struct journal *j, slot_t slot)
 {
-    slotset_add(&j->dead, slot);
+    if (!j->undoing)
+        slotset_add(&j->dead, slot);
 }
 
 void journal_condemned(struct heap *h, const uint64_t *members, const uint64_t *pools)
@@ -207,4 +215,46 @@ enum err heap_settle_journal(struct heap *h)
     }
     forget_dead(&j->dead);
     return ERR_OK;
+}
+
+/* ---- what may be taken back ---- */
+
+/* Deaths are told before it begins, and nothing dies before it ends: so what is told meanwhile may be cut off. */
+enum err journal_begin_undo(struct heap *h, size_t *ret_mark)
+{
+    struct journal *j = h->journal;
+    enum err e = heap_settle_journal(h);
+
+    *ret_mark = 0;
+    if (j == NULL || e != ERR_OK)
+        return e;
+    j->since_count = 0;
+    *ret_mark = j->to->mark(j->to->ctx);
+    return ERR_OK;
+}
+
+/* Pools that were told in what is cut off are told again. */
+static void untell(struct journal *j)
+{
+    if (j->since_count > SINCE_MAX) {
+        memset(j->told, 0, TOLD_BYTES);
+        return;
+    }
+    for (uint32_t i = 0; i < j->since_count; i++)
+        j->told[j->since[i]] = 0;
+}
+
+void journal_begin_rollback(struct heap *h, size_t mark)
+{
+    if (h->journal == NULL)
+        return;
+    journal_take_back(h->journal, mark);
+    untell(h->journal);
+    h->journal->undoing = true;
+}
+
+void journal_end_rollback(struct heap *h)
+{
+    if (h->journal != NULL)
+        h->journal->undoing = false;
 }

@@ -96,6 +96,11 @@ static inline void journal_cut(struct journal *j, size_t mark)
 
 /* A newborn, whole, of which nobody knows yet; ERR_NOMEM: it should not have been born. `payload`: of a bytes object. */
 enum err journal_born(struct heap *h, slot_t slot, struct payload *payload, struct why *why);
+/* Around what may be taken back (undo.h): what is told from the mark on has then not happened, and what dies between the
+ * last two was never told to live. ERR_NOMEM. */
+enum err journal_begin_undo(struct heap *h, size_t *ret_mark);
+void journal_begin_rollback(struct heap *h, size_t mark);
+void journal_end_rollback(struct heap *h);
 /* It is dead from now on. */
 void journal_died(struct journal *j, slot_t slot);
 /* All members of a window are (window.h). O(pools with members). */

@@ -282,6 +282,21 @@ enum err list_push(struct heap *h, slot_t list, word_t word, struct why *why)
     return ERR_OK;
 }
 
+uint32_t list_last_words(const struct heap *h, slot_t list)
+{
+    struct path p;
+
+    if (list_at(h, list)->root == 0)
+        return 0;
+    descend(h, list, list_at(h, list)->length - 1, &p);
+    return pool_words(&h->pools, p.node[0]);
+}
+
+void list_rewind(struct heap *h, slot_t list, uint32_t version)
+{
+    list_at(h, list)->version = version;
+}
+
 /* ---- reading and replacing ---- */
 
 word_t list_get(const struct heap *h, slot_t list, uint32_t index)
@@ -409,6 +424,20 @@ word_t list_delete(struct heap *h, slot_t list, uint32_t index)
     list_at(h, list)->version++;
     move_scans(h, list, index);
     return old;
+}
+
+word_t list_unpush(struct heap *h, slot_t list, uint32_t last_words, uint32_t version)
+{
+    word_t word = list_delete(h, list, list_at(h, list)->length - 1);
+    struct path p;
+
+    list_rewind(h, list, version);
+    if (list_last_words(h, list) <= last_words)
+        return word;
+    descend(h, list, list_at(h, list)->length - 1, &p);
+    if (node_count(node_at(h, p.node[0])) < last_words)
+        (void)resize_leaf(h, list, &p, last_words);
+    return word;
 }
 
 uint32_t list_pop_leaf(struct heap *h, slot_t list, word_t *out)

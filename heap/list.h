@@ -23,6 +23,14 @@ uint64_t list_storage_bytes(const struct heap *h, slot_t list);
 /* Append, taking over the references of `word`. ERR_NOMEM, ERR_LIMIT (list_items_max): nothing changed. */
 enum err list_push(struct heap *h, slot_t list, word_t word, struct why *why);
 
+/* Words of the cell that the last items are in; 0: there are none. */
+uint32_t list_last_words(const struct heap *h, slot_t list);
+/* The opposite of a list_push() since which nothing has changed: returns the item, with its references. `last_words`
+ * and `version` are what they were before it; without memory for a smaller last cell the larger one stays. */
+word_t list_unpush(struct heap *h, slot_t list, uint32_t last_words, uint32_t version);
+/* Let the list have the version that it had, after what changed it has been put back. */
+void list_rewind(struct heap *h, slot_t list, uint32_t version);
+
 /* index < length, for all of these. */
 word_t list_get(const struct heap *h, slot_t list, uint32_t index);
 /* Returns what was there before, with its references. */

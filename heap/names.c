@@ -97,15 +97,47 @@ enum err names_add(struct name_table *t, struct slice name, uint32_t *ret, struc
     return ERR_OK;
 }
 
+/* Its string keeps its reference. */
+static void take_off_the_table(struct name_table *t, uint32_t n)
+{
+    CHECK(t->entries[n].name != 0);
+    map_remove(t->by_name, map_find(t->by_name, t->entries[n].name));
+    bits_remove(t->used, n);
+    return_number(t, n);
+}
+
 void names_remove(struct name_table *t, uint32_t n)
 {
     slot_t string = t->entries[n].name;
 
-    CHECK(string != 0);
-    map_remove(t->by_name, map_find(t->by_name, string));
-    bits_remove(t->used, n);
-    return_number(t, n);
+    take_off_the_table(t, n);
     string_release(t->heap, string);
+}
+
+struct name_entry names_take_out(struct name_table *t, uint32_t n)
+{
+    struct name_entry was = t->entries[n];
+
+    map_keep_rows(t->by_name);
+    take_off_the_table(t, n);
+    return was;
+}
+
+/* Numbers come back last in, first out: whoever got this one since has given it back. */
+void names_put_back(struct name_table *t, uint32_t n, const struct name_entry *was)
+{
+    CHECK(t->free == n);
+    t->free = t->entries[n].target;
+    t->entries[n] = *was;
+    bits_add(t->used, n);
+    map_put_back(t->by_name, map_count(t->by_name), was->name, n);
+    map_let_rows_go(t->by_name);
+}
+
+void names_forget(struct name_table *t, const struct name_entry *was)
+{
+    map_let_rows_go(t->by_name);
+    string_release(t->heap, was->name);
 }
 
 struct name_entry *names_at(const struct name_table *t, uint32_t n)

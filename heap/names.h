@@ -25,6 +25,11 @@ uint32_t names_find(const struct name_table *t, struct slice name);
 /* A new entry, number in *ret. ERR_BAD_VALUE, ERR_LIMIT (names_max), ERR_NOMEM. */
 enum err names_add(struct name_table *t, struct slice name, uint32_t *ret, struct why *why);
 void names_remove(struct name_table *t, uint32_t number);
+/* The same, but name and number are kept: then either names_put_back(), when all that was changed since has been put back
+ * (it never fails), or names_forget(). Returns the entry as it was. */
+struct name_entry names_take_out(struct name_table *t, uint32_t number);
+void names_put_back(struct name_table *t, uint32_t number, const struct name_entry *was);
+void names_forget(struct name_table *t, const struct name_entry *was);
 struct name_entry *names_at(const struct name_table *t, uint32_t number);
 /* First number in use at or above `from` (1 to begin); 0: none. */
 uint32_t names_next(const struct name_table *t, uint32_t from);

@@ -3,6 +3,7 @@
 #include "heap/bytes.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
+#include "heap/payers.h"
 #include "heap/reap.h"
 #include "heap/record.h"
 #include "heap/shape.h"
@@ -61,6 +62,8 @@ void object_resized(struct heap *h, slot_t slot, int64_t delta)
     }
     h->stats.live_bytes += (uint64_t)delta;
     shape_resize_object(h, o->shape, delta);
+    if (h->payers != NULL)
+        payers_resized(h->payers, slot, delta);
 }
 
 void object_changing(struct heap *h, slot_t slot)

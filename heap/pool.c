@@ -31,6 +31,7 @@ enum err pools_init(struct pools *p, struct mem *mem)
 
 void pools_fini(struct pools *p)
 {
+    pools_restore_forget(p);
     for (uint32_t a = 1; a < p->arena_end; a++)
         if (p->arena[a].base != NULL)
             mem_unreserve(p->mem, p->arena[a].base, ARENA_BYTES);

@@ -138,6 +138,7 @@ struct pools {
     uint32_t decay_ms;     /* how long memory waits to be used again before it goes back */
     bool purge_all_due;    /* it does not wait */
     uint32_t restore_end;  /* numbers below it are for pools that are put back, and those stay when they run empty */
+    uint16_t *restore_turn; /* of these, what the cells got that nobody has had since */
 
     /* packing */
     uint32_t pack_levels;  /* pools on levels below this are sparse */

@@ -40,6 +40,11 @@ void list_update(struct pools *p, uint32_t n);
 /* Pages have become pool n's, and its table entry says so. */
 void move_in(struct pools *p, uint32_t n, uint16_t arena, uint16_t page);
 
+/* ---- pool_restore.c ---- */
+
+/* What is only known while pools are put back; nothing if they are not. */
+void pools_restore_forget(struct pools *p);
+
 /* ---- pack.c ---- */
 
 /* Whether packing would take a pool of `kind` in the list for `level`. */

@@ -354,10 +354,18 @@ static void charge_deferred(struct heap *h)
     h->deferred_charged = bytes;
 }
 
+size_t heap_reap_bytes_to_come(const struct heap *h)
+{
+    size_t most = ARRAY_LEN(h->deferred) * h->pools.pool_end * (POOL_CELLS / 8);
+
+    return most > h->deferred_charged ? most - h->deferred_charged : 0;
+}
+
 size_t heap_reap(struct heap *h, size_t units)
 {
     struct reaping r; /* but for the queue, which is empty */
 
+    CHECK(h->undo == NULL); /* nobody dies now */
     r.heap = h;
     r.units = units;
     r.links = r.deaths = r.bytes = r.shape = 0;

@@ -4,7 +4,8 @@
  * An edit goes through three stages, so that it happens whole or not at all:
  *   plan     names interned, values encoded, references taken: all that the client's input can spoil;
  *   prepare  the shape it will have, room for it: all that memory can refuse; nothing shows yet;
- *   commit   cannot fail. What the edit displaced is let go of last, since that may kill objects.
+ *   commit   cannot fail. What the edit displaced is let go of last, since that may kill objects; or noted, if the edit
+ *            may have to be taken back (record_undo.h).
  */
 #include "heap/birth.h"
 #include "heap/record.h"
@@ -12,6 +13,7 @@
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/object.h"
+#include "heap/record_undo.h"
 #include "heap/ref.h"
 #include "heap/shape.h"
 #include "heap/slot.h"
@@ -188,7 +190,7 @@ static void move_to(struct heap *h, slot_t record, slot_t room)
 
     if (room == 0)
         return;
-    if (o->layout == LAYOUT_EXTENDED)
+    if (o->layout == LAYOUT_EXTENDED && !undo_is_open(h))
         pool_free(&h->pools, o->word[0]);
     o->layout = LAYOUT_EXTENDED;
     o->word[0] = room;
@@ -235,11 +237,21 @@ static uint32_t kept_of(const struct layout *l)
     return kept;
 }
 
-_Static_assert(RECORD_SLOTS_MAX <= 32, "kept_of() has a bit for each");
+static uint32_t fresh_of(const struct layout *l)
+{
+    uint32_t fresh = 0;
+
+    for (uint32_t i = 0; i < l->count && i < RECORD_SLOTS_MAX; i++)
+        if (l->origin[i] >= 0)
+            fresh |= 1u << i;
+    return fresh;
+}
+
+_Static_assert(RECORD_SLOTS_MAX <= 32, "these have a bit for each");
 
 static enum err edit_slots(struct heap *h, slot_t record, struct plan *p, struct layout *l)
 {
-    uint32_t room, old_count = h->shapes[object_at(h, record)->shape].field_count;
+    uint32_t room, old_count = h->shapes[object_at(h, record)->shape].field_count, kept = kept_of(l);
     word_t old[RECORD_SLOTS_MAX];
     slot_t larger;
     enum err e = room_make(h, record, l->count, &larger);
@@ -248,15 +260,16 @@ static enum err edit_slots(struct heap *h, slot_t record, struct plan *p, struct
         return e;
     if (old_count > 0)
         memcpy(old, record_values(h, record, &room), old_count * sizeof *old);
+    record_note_slots(h, record, larger != 0, kept, fresh_of(l));
     shape_use(h, l->shape); /* it must not be freed as idle on the way */
     move_to(h, record, larger);
     change_shape(h, record, l->shape);
     shape_unuse(h, l->shape);
     store(h, record, l);
     settle(l, p);
-    for (uint32_t i = 0, kept = kept_of(l); i < old_count; i++)
+    for (uint32_t i = 0; i < old_count; i++)
         if (((kept >> i) & 1) == 0)
-            word_release(h, old[i]);
+            undo_drop_word(h, old[i]);
     return ERR_OK;
 }
 
@@ -294,7 +307,8 @@ static enum err become_dictionary(struct heap *h, slot_t record)
         string_hold(h, s->names[i]);
         dict_add(h, dict, s->names[i], values[i]);
     }
-    if (o->layout == LAYOUT_EXTENDED)
+    record_note_dictionary(h, record);
+    if (o->layout == LAYOUT_EXTENDED && !undo_is_open(h))
         pool_free(&h->pools, o->word[0]);
     o->layout = LAYOUT_DICTIONARY;
     o->word[0] = dict;
@@ -303,20 +317,49 @@ static enum err become_dictionary(struct heap *h, slot_t record)
     return ERR_OK;
 }
 
+static void add_entry(struct heap *h, slot_t record, slot_t dict, struct planned *edit)
+{
+    slot_t entry;
+
+    string_hold(h, edit->name);
+    entry = dict_add(h, dict, edit->name, edit->word);
+    record_note_added(h, record, entry);
+    edit->word = WORD_ABSENT;
+}
+
+/* What was there is the plan's to let go of, or the note's. */
+static void replace_entry(struct heap *h, slot_t record, slot_t dict, slot_t entry, struct planned *edit)
+{
+    record_note_replaced(h, record, entry);
+    edit->word = dict_replace(h, dict, entry, edit->word);
+    if (undo_is_open(h)) {
+        undo_drop_word(h, edit->word);
+        edit->word = WORD_ABSENT;
+    }
+}
+
+static void remove_entry(struct heap *h, slot_t record, slot_t dict, slot_t entry, struct planned *edit)
+{
+    if (undo_is_open(h)) {
+        record_note_removed(h, record, entry);
+        dict_take_out(h, dict, entry);
+        undo_drop_word(h, dict_word(h, entry));
+        return;
+    }
+    record_pass_scans(h, record, entry);
+    edit->word = dict_remove(h, dict, entry);
+}
+
 static void dict_edit(struct heap *h, slot_t record, slot_t dict, struct planned *edit)
 {
     slot_t entry = dict_find(h, dict, edit->name);
 
-    if (edit->word == WORD_ABSENT && entry != 0) {
-        record_pass_scans(h, record, entry);
-        edit->word = dict_remove(h, dict, entry);
-    } else if (edit->word != WORD_ABSENT && entry != 0) {
-        edit->word = dict_replace(h, dict, entry, edit->word);
-    } else if (edit->word != WORD_ABSENT) {
-        string_hold(h, edit->name);
-        dict_add(h, dict, edit->name, edit->word);
-        edit->word = WORD_ABSENT;
-    }
+    if (edit->word == WORD_ABSENT && entry != 0)
+        remove_entry(h, record, dict, entry, edit);
+    else if (edit->word != WORD_ABSENT && entry != 0)
+        replace_entry(h, record, dict, entry, edit);
+    else if (edit->word != WORD_ABSENT)
+        add_entry(h, record, dict, edit);
 }
 
 static enum err edit_dictionary(struct heap *h, slot_t record, struct plan *p)
@@ -337,6 +380,63 @@ static enum err edit_dictionary(struct heap *h, slot_t record, struct plan *p)
     dict_settle(h, dict);
     object_resized(h, record, (int64_t)(dict_bytes(h, dict) - before));
     return e;
+}
+
+/* ---- those that come alike need no plan ---- */
+
+/* An inline cache of one entry: the shape that records of this label had last, if it has these fields in this order; else
+ * 0. Its names are distinct, so these are. */
+static uint32_t recent_shape(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
+{
+    uint32_t recent = h->shapes[base].recent;
+    const struct shape *of = &h->shapes[base], *s = &h->shapes[recent];
+
+    if (count == 0 || s->field_count != count || s->class != of->class || s->site != of->site)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].unset || !slice_eq(fields[i].name, string_slice(h, s->names[i])))
+            return 0;
+    return recent;
+}
+
+static void values_of(const struct field *fields, size_t count, struct value *ret)
+{
+    CHECK(count <= RECORD_SLOTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        ret[i] = fields[i].value;
+}
+
+/* The shape that an empty record gets by fields which those of its label had last, and its cell has room for; else 0. */
+static uint32_t shape_to_fill(const struct heap *h, slot_t record, const struct field *fields, size_t count)
+{
+    const struct object *o = object_at(h, record);
+
+    if (o->layout != LAYOUT_INLINE || h->shapes[o->shape].field_count > 0 ||
+        count > pool_words(&h->pools, record) - OBJECT_HEADER_WORDS)
+        return 0;
+    return recent_shape(h, o->shape, fields, count);
+}
+
+/* What is put back comes so (restore.h): records of a class, one after another, each empty and then filled. */
+static enum err fill(struct heap *h, slot_t record, uint32_t shape, const struct change *c, struct why *why)
+{
+    struct value values[RECORD_SLOTS_MAX];
+    word_t words[RECORD_SLOTS_MAX];
+    uint32_t count = (uint32_t)c->field_count;
+    enum err e;
+
+    values_of(c->fields, count, values);
+    if ((e = words_encode(h, values, count, words, why)) != ERR_OK)
+        return e;
+    if ((e = journal_note(h->journal, c, NULL, why)) != ERR_OK) {
+        while (count-- > 0)
+            word_release(h, words[count]);
+        return e;
+    }
+    object_changing(h, record);
+    change_shape(h, record, shape);
+    memcpy(object_at(h, record)->word, words, count * sizeof *words); /* the others are absent already */
+    return ERR_OK;
 }
 
 /* ---- the public operations ---- */
@@ -368,10 +468,15 @@ enum err heap_edit_record(struct heap *h, obj_id id, const struct field *edits, 
     struct change c = {.kind = CHANGE_FIELDS, .id = id, .fields = edits, .field_count = count};
     struct plan p;
     slot_t record;
+    uint32_t shape;
     size_t mark = 0;
     enum err e;
 
-    if ((e = record_find(h, id, &record, why)) || (e = plan_begin(h, 0, edits, count, &p, why)))
+    if ((e = record_find(h, id, &record, why)) != ERR_OK)
+        return e;
+    if (!undo_is_open(h) && (shape = shape_to_fill(h, record, edits, count)) != 0)
+        return fill(h, record, shape, &c, why);
+    if ((e = record_reserve_notes(h, count, why)) || (e = plan_begin(h, 0, edits, count, &p, why)))
         return e;
     if ((e = journal_note(h->journal, &c, &mark, why)) == ERR_OK) {
         object_changing(h, record);
@@ -400,8 +505,12 @@ static enum err give_birth(struct heap *h, uint32_t base, struct plan *p, slot_t
         settle(&l, p);
         return ERR_OK;
     }
+
+    struct undo *undo = undo_pause(h);
+
     if ((e = become_dictionary(h, *ret)) == ERR_OK)
         e = edit_dictionary(h, *ret, p);
+    undo_resume(h, undo);
     if (e != ERR_OK)
         object_unbirth(h, *ret);
     return e;
@@ -434,30 +543,13 @@ enum err record_new_of_shape(struct heap *h, uint32_t shape, const struct value 
     return ERR_OK;
 }
 
-/* An inline cache of one entry: the shape that records of this label had last, if it has these fields in this order; else
- * 0. Its names are distinct, so these are. */
-static uint32_t recent_shape(const struct heap *h, uint32_t base, const struct field *fields, size_t count)
-{
-    uint32_t recent = h->shapes[base].recent;
-    const struct shape *of = &h->shapes[base], *s = &h->shapes[recent];
-
-    if (count == 0 || s->field_count != count || s->class != of->class || s->site != of->site)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].unset || !slice_eq(fields[i].name, string_slice(h, s->names[i])))
-            return 0;
-    return recent;
-}
-
 /* Like the one before: there is nothing to plan. */
 static enum err new_alike(struct heap *h, uint32_t shape, const struct field *fields, size_t count, obj_id *ret,
                           struct why *why)
 {
     struct value values[RECORD_SLOTS_MAX];
 
-    CHECK(count <= RECORD_SLOTS_MAX);
-    for (size_t i = 0; i < count; i++)
-        values[i] = fields[i].value;
+    values_of(fields, count, values);
     return record_new_of_shape(h, shape, values, (uint32_t)count, ret, why);
 }
 

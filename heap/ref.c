@@ -3,7 +3,7 @@
  *
  * Invariants: 1. a live object's count is the number of links, roots, holds, scopes and garbage entries that
  * name it (heap_validate() recounts), and those that are still to be let go of (reap.c); it is 0 only between the drop and
- * the kill, inside ref_drop() and heap_reap().
+ * the kill, inside ref_drop() and heap_reap(), and as long as changes may be taken back (undo.h).
  * 2. has_big is set exactly while big_counts has an entry for the slot, and that entry is not 0.
  */
 #include "heap/death.h"
@@ -113,10 +113,18 @@ void ref_die(struct heap *h, slot_t slot, struct object *o)
     ref_doom(h, slot, o);
 }
 
+void ref_lost_last(struct heap *h, slot_t slot, struct object *o)
+{
+    if (h->undo == NULL)
+        ref_die(h, slot, o);
+    else
+        h->stats.fell_nonzero++; /* it may be linked again, or the drop be taken back: undo.h */
+}
+
 void ref_drop(struct heap *h, slot_t slot)
 {
     struct object *o = object_at(h, slot);
 
     if (ref_count_down(h, slot, o))
-        ref_die(h, slot, o);
+        ref_lost_last(h, slot, o);
 }

@@ -18,6 +18,8 @@ uint64_t ref_count(const struct heap *h, slot_t slot);
 
 /* Its count has reached 0: it dies, and is doomed. */
 void ref_die(struct heap *h, slot_t slot, struct object *o);
+/* Its count has come to 0: it dies, unless that may be taken back. */
+void ref_lost_last(struct heap *h, slot_t slot, struct object *o);
 /* The object is dead from now on, whatever its count says, and the watchers are told: the end of every life but those
  * that a collection condemns (condemned.c). */
 void ref_kill(struct heap *h, slot_t slot);

@@ -3,6 +3,7 @@
 #include "heap/birth.h"
 #include "heap/bytes.h"
 #include "heap/death.h"
+#include "heap/heap_gc.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
 #include "heap/record.h"
@@ -43,6 +44,14 @@ static uint32_t words_min(enum heap_kind kind)
     UNREACHABLE();
 }
 
+/* What a cell has that nobody has had since its pool came back: a free one never has the turn after the last. */
+static uint32_t unused_turn(const struct heap *h, uint32_t n)
+{
+    uint32_t turn = h->pools.restore_turn[n];
+
+    return turn < OBJECT_TURN_MAX ? turn : OBJECT_TURN_MAX;
+}
+
 /* The cell of an id that can be born there now; NULL: it cannot. */
 static struct object *find_cell(const struct heap *h, obj_id id, enum heap_kind kind)
 {
@@ -58,7 +67,7 @@ static struct object *find_cell(const struct heap *h, obj_id id, enum heap_kind 
     turn -= h->pools.turn_base[n];
     if (o->state != STATE_FREE || turn > OBJECT_TURN_MAX)
         return NULL;
-    if (turn < object_turn(o) && object_turn(o) != h->pools.pool[n].turn_max) /* a cell that nobody has had since its pool came back */
+    if (turn < object_turn(o) && object_turn(o) != unused_turn(h, n))
         return NULL;
     object_set_turn(o, (uint32_t)turn);
     return o;
@@ -105,6 +114,7 @@ enum err heap_restore_dead(struct heap *h, uint32_t pool, const uint64_t *cells,
 
         if (object_at(h, slot)->state != STATE_LIVE)
             return why_set(why, ERR_BAD_VALUE, "there was no object in cell %u to die", slot);
+        h->unburied_refs += ref_count(h, slot) - 1;
         ref_kill(h, slot);
         object_set_next_dead(object_at(h, slot), h->unburied);
         h->unburied = slot;
@@ -112,11 +122,35 @@ enum err heap_restore_dead(struct heap *h, uint32_t pool, const uint64_t *cells,
     return ERR_OK;
 }
 
+/* A link of one of them to one of them. */
+static void count_inner(void *ctx, slot_t target)
+{
+    struct heap *h = ctx;
+
+    if (object_at(h, target)->state == STATE_DEAD)
+        h->unburied_refs--;
+}
+
+/* All that refers to the dead is dead with them. */
+static bool are_left_by_all(struct heap *h)
+{
+    for (slot_t slot = h->unburied; slot != 0; slot = object_next_dead(object_at(h, slot))) {
+        struct edge_scan scan;
+
+        heap_open_scan(h, &scan, slot);
+        (void)heap_scan(h, &scan, SIZE_MAX, count_inner, h);
+        heap_close_scan(h, &scan);
+    }
+    return h->unburied_refs == 0;
+}
+
 /* None is free before all have let go: they may link to each other. */
-void heap_restore_bury(struct heap *h)
+enum err heap_restore_bury(struct heap *h, struct why *why)
 {
     slot_t first = h->unburied;
 
+    if (!are_left_by_all(h))
+        return why_set(why, ERR_BAD_VALUE, "some that are said to have died are kept by others");
     for (slot_t slot = first; slot != 0; slot = object_next_dead(object_at(h, slot)))
         CHECK(object_release_contents(h, slot, SIZE_MAX) > 0);
     while (h->unburied != 0) {
@@ -125,6 +159,7 @@ void heap_restore_bury(struct heap *h)
         h->unburied = object_next_dead(object_at(h, slot));
         object_free(h, slot);
     }
+    return ERR_OK;
 }
 
 /* ---- the end ---- */

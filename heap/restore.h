@@ -28,8 +28,8 @@ enum err heap_restore_object(struct heap *h, obj_id id, enum heap_kind kind, str
 
 /* These cells of a pool, POOL_CELLS bits, are dead. Several that died together are told one after the other, then buried. */
 enum err heap_restore_dead(struct heap *h, uint32_t pool, const uint64_t *cells, struct why *why);
-/* They let go of what they had. */
-void heap_restore_bury(struct heap *h);
+/* They let go of what they had. ERR_BAD_VALUE: one of them was kept by something that lives. */
+enum err heap_restore_bury(struct heap *h, struct why *why);
 
 /* Let go of the references that were only there to put it back, from *cursor (0 to begin) on: returns the units left, about an
  * object each; 0: call again. */

@@ -5,11 +5,83 @@
 #include "heap/names.h"
 #include "heap/ref.h"
 #include "heap/slot.h"
+#include "heap/undo_impl.h"
 
 static enum err no_root(struct slice name, struct why *why)
 {
     return why_set(why, ERR_NO_NAME, "there is no root \"%.*s\"", (int)(name.len > 80 ? 80 : name.len), name.data);
 }
+
+/* ---- what may be taken back ---- */
+
+struct root_note {
+    uint32_t number;
+    struct name_entry was; /* its target is what a reference was dropped on; 0: there was no such root */
+};
+
+static void take_put_back(struct heap *h, void *note)
+{
+    const struct root_note *n = note;
+    slot_t now = names_at(h->roots, n->number)->target;
+
+    if (n->was.target == 0) {
+        names_remove(h->roots, n->number);
+    } else {
+        names_at(h->roots, n->number)->target = n->was.target;
+        undo_retake_ref(h, n->was.target);
+    }
+    ref_drop(h, now);
+}
+
+static void forget_put(struct heap *h, void *note)
+{
+    const struct root_note *n = note;
+
+    if (n->was.target != 0)
+        undo_forget_ref(h, n->was.target);
+}
+
+static void take_deletion_back(struct heap *h, void *note)
+{
+    const struct root_note *n = note;
+
+    names_put_back(h->roots, n->number, &n->was);
+    undo_retake_ref(h, n->was.target);
+}
+
+static void forget_deletion(struct heap *h, void *note)
+{
+    const struct root_note *n = note;
+
+    names_forget(h->roots, &n->was);
+    undo_forget_ref(h, n->was.target);
+}
+
+static void note_put(struct heap *h, uint32_t number, slot_t old)
+{
+    static const struct undo_kind kind = {take_put_back, forget_put};
+
+    if (undo_is_open(h))
+        *(struct root_note *)undo_note(h, &kind, sizeof(struct root_note)) =
+            (struct root_note){.number = number, .was.target = old};
+}
+
+/* Take the name off the table. */
+static void remove_name(struct heap *h, uint32_t number)
+{
+    static const struct undo_kind kind = {take_deletion_back, forget_deletion};
+    struct root_note *n;
+
+    if (!undo_is_open(h)) {
+        names_remove(h->roots, number);
+        return;
+    }
+    n = undo_note(h, &kind, sizeof *n);
+    n->number = number;
+    n->was = names_take_out(h->roots, number);
+}
+
+/* ---- the public operations ---- */
 
 enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why)
 {
@@ -20,7 +92,8 @@ enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
     size_t mark = 0;
     enum err e;
 
-    if ((e = slot_find_target(h, id, &target, why)) || (e = ref_take(h, target, why)))
+    if ((e = slot_find_target(h, id, &target, why)) || (e = undo_reserve(h, 1, why)) ||
+        (e = ref_take(h, target, why)))
         return e;
     if ((e = journal_note(h->journal, &c, &mark, why)) == ERR_OK && is_new && (e = names_add(h->roots, name, &n, why)) != ERR_OK)
         journal_cut(h->journal, mark);
@@ -29,6 +102,7 @@ enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
         return e;
     }
     old = names_at(h->roots, n)->target;
+    note_put(h, n, old);
     names_at(h->roots, n)->target = target;
     if (!is_new)
         ref_drop(h, old);
@@ -56,10 +130,10 @@ enum err root_delete(struct heap *h, struct slice name, struct why *why)
 
     if (n == 0)
         return no_root(name, why);
-    if ((e = journal_note(h->journal, &c, NULL, why)) != ERR_OK)
+    if ((e = undo_reserve(h, 1, why)) || (e = journal_note(h->journal, &c, NULL, why)))
         return e;
     target = names_at(h->roots, n)->target;
-    names_remove(h->roots, n);
+    remove_name(h, n);
     ref_drop(h, target);
     return ERR_OK;
 }

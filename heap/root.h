@@ -9,7 +9,7 @@
 /* Let `name` be a root of `id`; what it was a root of before is let go. *ret_new (may be NULL): the name is
  * new. ERR_DANGLING, ERR_BAD_VALUE, ERR_NOMEM. O(1). */
 enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why);
-/* ERR_NO_NAME */
+/* ERR_NO_NAME; deleting, ERR_NOMEM too, if it may have to be taken back (undo.h). */
 enum err root_get(const struct heap *h, struct slice name, obj_id *ret, struct why *why);
 enum err root_delete(struct heap *h, struct slice name, struct why *why);
 

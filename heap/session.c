@@ -1,119 +1,22 @@
 /*
  * session.c - see session.h.
  *
- * Sessions stand in a table under numbers of their own, found by id and by token through maps. Leases wait in
- * a binary heap of deadlines. Renewing one only writes its new deadline down; when the old one comes up, the
- * session goes back into the heap with the new. A session that ends leaves the table at once, and waits in
- * the list of the ending until its holds are released, in steps.
+ * Sessions stand in a table under numbers of their own, found by id and by token through maps. Leases are
+ * looked at by their deadlines. Renewing one only writes its new deadline down; when the old one comes up, it
+ * is put off to the new. A session that ends leaves the table at once, and waits in
+ * the list of the ending until its holds are released, in steps. Holding and dropping is session_holds.c.
  */
-#include "heap/session.h"
+#include "heap/session_impl.h"
 #include "heap/base/num.h"
-#include "heap/heap_impl.h"
 #include "heap/ref.h"
-#include "heap/slot.h"
 
 #define NO_LEASE UINT64_MAX
-#define NOT_WAITING UINT32_MAX
 #define AGAIN_MS 1000 /* a session whose end could not be noted for want of memory lives on for so long */
 
-struct session {
-    session_id id;
-    uint32_t number;    /* in the table */
-    uint32_t running;   /* requests */
-    uint32_t waiting_at; /* place in the heap of deadlines */
-    uint64_t ends_at_ms;
-    double ttl_s;
-    struct map *holds;  /* object -> 0 */
-    struct session *next; /* among the ending */
-    char token[SESSION_TOKEN_BYTES];
-    uint8_t label_len;
-    char label[SESSION_LABEL_BYTES_MAX];
-};
-
-struct waiting {
-    uint64_t at_ms;
-    struct session *session;
-};
-
-struct session_set {
-    struct heap *heap;
-    struct session **table;  /* by number; 0 is session 0 */
-    uint32_t table_end, table_room;
-    uint32_t table_hint;     /* no number below is free */
-    uint32_t count;
-    session_id last_id;
-    struct map *by_id;
-    struct map *by_token;    /* hash -> number */
-    struct waiting *waiting; /* binary heap, earliest first */
-    uint32_t waiting_count, waiting_room;
-    struct session *ending;
-    uint32_t sessions_max, holds_max;
-    uint64_t bytes, untouched_bytes; /* of all maps of holds */
-    struct heap_watch watch; /* for recounts */
-};
-
-/* ---- the heap of deadlines ---- */
-
-static void put_waiting(struct session_set *ss, uint32_t i, struct waiting w)
-{
-    ss->waiting[i] = w;
-    w.session->waiting_at = i;
-}
-
-static void sift_up(struct session_set *ss, uint32_t i, struct waiting w)
-{
-    while (i > 0 && ss->waiting[(i - 1) / 2].at_ms > w.at_ms) {
-        put_waiting(ss, i, ss->waiting[(i - 1) / 2]);
-        i = (i - 1) / 2;
-    }
-    put_waiting(ss, i, w);
-}
-
-static void sift_down(struct session_set *ss, uint32_t i, struct waiting w)
-{
-    for (uint32_t child; (child = 2 * i + 1) < ss->waiting_count; i = child) {
-        if (child + 1 < ss->waiting_count && ss->waiting[child + 1].at_ms < ss->waiting[child].at_ms)
-            child++;
-        if (ss->waiting[child].at_ms >= w.at_ms)
-            break;
-        put_waiting(ss, i, ss->waiting[child]);
-    }
-    put_waiting(ss, i, w);
-}
-
-static bool waiting_grow(struct session_set *ss)
-{
-    uint32_t room = ss->waiting_room == 0 ? 16 : 2 * ss->waiting_room;
-    struct waiting *w = mem_realloc(ss->heap->mem, ss->waiting, ss->waiting_room * sizeof *w, room * sizeof *w);
-
-    if (w == NULL)
-        return false;
-    ss->waiting = w;
-    ss->waiting_room = room;
-    return true;
-}
-
-static void waiting_remove(struct session_set *ss, struct session *s)
-{
-    uint32_t i = s->waiting_at;
-    struct waiting last;
-
-    if (i == NOT_WAITING)
-        return;
-    CHECK(i < ss->waiting_count && ss->waiting[i].session == s);
-    last = ss->waiting[--ss->waiting_count];
-    s->waiting_at = NOT_WAITING;
-    if (last.session == s)
-        return;
-    if (i > 0 && ss->waiting[(i - 1) / 2].at_ms > last.at_ms)
-        sift_up(ss, i, last);
-    else
-        sift_down(ss, i, last);
-}
 
 /* ---- the table ---- */
 
-static struct session *find(const struct session_set *ss, session_id id)
+struct session *session_find(const struct session_set *ss, session_id id)
 {
     uint32_t e;
 
@@ -123,7 +26,7 @@ static struct session *find(const struct session_set *ss, session_id id)
     return e == MAP_NONE ? NULL : ss->table[map_value(ss->by_id, e)];
 }
 
-static enum err no_session(session_id id, struct why *why)
+enum err session_missing(session_id id, struct why *why)
 {
     return why_set(why, ERR_NO_NAME, "there is no session %u", id);
 }
@@ -149,37 +52,13 @@ static bool table_grow(struct session_set *ss)
 static bool make_room(struct session_set *ss)
 {
     return (ss->table_end < ss->table_room || table_grow(ss)) &&
-           (ss->waiting_count < ss->waiting_room || waiting_grow(ss)) && map_reserve(ss->by_id, 1) &&
+           deadlines_reserve(&ss->leases, ss->heap->mem) && map_reserve(ss->by_id, 1) &&
            map_reserve(ss->by_token, 1);
-}
-
-/* A map of holds comes (1), goes (-1), or is about to change and then has. */
-static void count_holds(struct session_set *ss, const struct map *holds, int sign)
-{
-    ss->bytes += (uint64_t)sign * map_bytes(holds);
-    ss->untouched_bytes += (uint64_t)sign * map_untouched_bytes(holds);
-}
-
-static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)
-{
-    bool added;
-
-    count_holds(ss, s->holds, -1);
-    added = map_add(s->holds, slot, 0);
-    count_holds(ss, s->holds, 1);
-    return added;
-}
-
-static void remove_hold(struct session_set *ss, struct session *s, uint32_t entry)
-{
-    count_holds(ss, s->holds, -1);
-    map_remove(s->holds, entry);
-    count_holds(ss, s->holds, 1);
 }
 
 static void free_session(struct session_set *ss, struct session *s)
 {
-    count_holds(ss, s->holds, -1);
+    session_count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
 }
@@ -195,14 +74,14 @@ static struct session *new_session(struct session_set *ss, double ttl_s, struct 
         mem_free(ss->heap->mem, s, sizeof *s);
         return NULL;
     }
-    count_holds(ss, s->holds, 1);
+    session_count_holds(ss, s->holds, 1);
     if (!make_room(ss)) {
         free_session(ss, s);
         return NULL;
     }
     s->ttl_s = ttl_s;
     s->ends_at_ms = NO_LEASE;
-    s->waiting_at = NOT_WAITING;
+    s->look.place = DEADLINE_NONE;
     s->label_len = (uint8_t)label.len;
     if (label.len > 0)
         memcpy(s->label, label.data, label.len);
@@ -260,6 +139,15 @@ static uint64_t holds_bytes(const struct session_set *ss)
     return bytes;
 }
 
+static uint64_t paid_bytes(const struct session_set *ss)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        bytes += ss->table[n] != NULL ? ss->table[n]->bytes : 0;
+    return bytes;
+}
+
 /* The cursor: number of a session, and of one of its holds. */
 static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
 {
@@ -285,10 +173,10 @@ static size_t validate(void *ctx, void (*broken)(void *to, const char *sentence)
 
     for (uint32_t n = 0; n < ss->table_end; n++)
         if (ss->table[n] != NULL)
-            bad += map_validate(ss->table[n]->holds) + (find(ss, ss->table[n]->id) != ss->table[n]);
+            bad += map_validate(ss->table[n]->holds) + (session_find(ss, ss->table[n]->id) != ss->table[n]);
     bad += ss->bytes != holds_bytes(ss);
-    for (uint32_t i = 1; i < ss->waiting_count; i++)
-        bad += ss->waiting[(i - 1) / 2].at_ms > ss->waiting[i].at_ms;
+    bad += ss->payers != NULL && paid_bytes(ss) != payers_recount(ss->payers);
+    bad += deadlines_validate(&ss->leases);
     if (bad > 0 && broken != NULL)
         broken(to, "sessions: a table of sessions or holds is inconsistent");
     return bad;
@@ -302,8 +190,8 @@ enum err session_set_create(struct heap *h, struct session_set **ret)
     if (ss == NULL)
         return ERR_NOMEM;
     ss->heap = h;
-    ss->sessions_max = SESSIONS_MAX_DEFAULT;
-    ss->holds_max = UINT32_MAX - 1;
+    ss->limits = (struct session_limits){
+        .sessions_max = SESSIONS_MAX_DEFAULT, .holds_max = UINT32_MAX - 1, .default_holds_max = UINT32_MAX - 1};
     ss->by_id = map_create(h->mem, h->seed);
     ss->by_token = map_create(h->mem, h->seed);
     if (ss->by_id != NULL && ss->by_token != NULL)
@@ -326,6 +214,7 @@ void session_set_destroy(struct session_set **at)
     *at = NULL;
     if (ss == NULL)
         return;
+    payers_end(&ss->payers);
     for (uint32_t n = ss->table_end; n-- > 0;)
         if (ss->table[n] != NULL) {
             ss->table[n]->next = ss->ending;
@@ -338,14 +227,60 @@ void session_set_destroy(struct session_set **at)
     map_destroy(&ss->by_id);
     map_destroy(&ss->by_token);
     mem_free(ss->heap->mem, ss->table, ss->table_room * sizeof *ss->table);
-    mem_free(ss->heap->mem, ss->waiting, ss->waiting_room * sizeof *ss->waiting);
+    deadlines_fini(&ss->leases, ss->heap->mem);
     mem_free(ss->heap->mem, ss, sizeof *ss);
 }
 
-void session_set_limits(struct session_set *ss, uint32_t sessions_max, uint32_t holds_per_session_max)
+/* ---- limits ---- */
+
+/* Who has ended has left it to session 0. Mostly the same pays again. */
+static void pay(void *ctx, uint32_t payer, int64_t bytes)
 {
-    ss->sessions_max = sessions_max;
-    ss->holds_max = holds_per_session_max;
+    struct session_set *ss = ctx;
+    struct session *s = ss->paying;
+
+    if (s == NULL || s->id != payer)
+        s = session_find(ss, payer);
+    ss->paying = s != NULL ? s : ss->table[0];
+    ss->paying->bytes += (uint64_t)bytes;
+}
+
+static void forget_bytes(struct session_set *ss)
+{
+    payers_end(&ss->payers);
+    for (uint32_t n = 0; n < ss->table_end; n++)
+        if (ss->table[n] != NULL)
+            ss->table[n]->bytes = 0;
+}
+
+/* Without memory to count there is no limit yet; it is asked for again with the next that is set. */
+void session_set_limits(struct session_set *ss, const struct session_limits *limits)
+{
+    bool counts = limits->bytes_max != 0 || limits->default_bytes_max != 0;
+
+    ss->limits = *limits;
+    if (counts && ss->payers == NULL)
+        ss->payers = payers_begin(ss->heap, pay, ss);
+    else if (!counts && ss->payers != NULL)
+        forget_bytes(ss);
+}
+
+void session_pay(struct session_set *ss, session_id id)
+{
+    if (ss->payers != NULL)
+        payers_turn(ss->payers, id);
+}
+
+enum err session_may_grow(const struct session_set *ss, session_id id, uint64_t bytes, struct why *why)
+{
+    uint64_t max = id == 0 ? ss->limits.default_bytes_max : ss->limits.bytes_max;
+    const struct session *s = max != 0 && ss->payers != NULL ? session_find(ss, id) : NULL;
+
+    if (s == NULL || (s->bytes < max && bytes <= max - s->bytes))
+        return ERR_OK;
+    return why_limit(why, ERR_LIMIT, id == 0 ? "default_bytes_max" : "bytes_per_session_max", max,
+                     "session %u has made %llu bytes that live, and may make %llu", id, (unsigned long long)s->bytes,
+                     (unsigned long long)max);
 }
 
 /* ---- opening, finding, renewing ---- */
@@ -360,7 +295,8 @@ static void begin_lease(struct session_set *ss, struct session *s, session_id id
     add_session(ss, s, id);
     CHECK(map_add(ss->by_token, token_hash(ss, (struct slice){s->token, sizeof s->token}), s->number));
     s->ends_at_ms = lease_end(s, now_ms);
-    sift_up(ss, ss->waiting_count++, (struct waiting){s->ends_at_ms, s});
+    s->look.at_ms = s->ends_at_ms;
+    deadlines_add(&ss->leases, &s->look);
 }
 
 enum err session_open(struct session_set *ss, double ttl_s, struct slice label, struct slice token, uint64_t now_ms,
@@ -377,8 +313,8 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
     if (label.len > SESSION_LABEL_BYTES_MAX)
         return why_limit(why, ERR_BAD_VALUE, "session_label_bytes_max", SESSION_LABEL_BYTES_MAX,
                          "a label has at most %d bytes, this one has %zu", SESSION_LABEL_BYTES_MAX, label.len);
-    if (ss->count > ss->sessions_max) /* session 0 is not counted */
-        return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->sessions_max, "there are too many sessions");
+    if (ss->count > ss->limits.sessions_max) /* session 0 is not counted */
+        return why_limit(why, ERR_TOO_MANY, "sessions_max", ss->limits.sessions_max, "there are too many sessions");
     if (ss->last_id == UINT32_MAX)
         return why_limit(why, ERR_TOO_MANY, "session_ids_max", UINT32_MAX, "all session numbers have been used");
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
@@ -398,7 +334,7 @@ enum err session_restore(struct session_set *ss, session_id id, double ttl_s, st
     struct session *s;
 
     if (id == 0 || !(ttl_s >= 1 && ttl_s <= SESSION_TTL_S_MAX) || label.len > SESSION_LABEL_BYTES_MAX ||
-        token.len != SESSION_TOKEN_BYTES || find(ss, id) != NULL)
+        token.len != SESSION_TOKEN_BYTES || session_find(ss, id) != NULL)
         return why_set(why, ERR_BAD_VALUE, "session %u is not as it was written", id);
     if ((s = new_session(ss, ttl_s, label, token)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory for a session");
@@ -447,7 +383,7 @@ enum err session_by_token(struct session_set *ss, struct slice token, uint64_t n
 
 void session_begin_request(struct session_set *ss, session_id id)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     CHECK(s != NULL);
     s->running++;
@@ -455,7 +391,7 @@ void session_begin_request(struct session_set *ss, session_id id)
 
 void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
         return; /* it was ended by its own request */
@@ -466,30 +402,31 @@ void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 
 enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     s->ends_at_ms = lease_end(s, now_ms);
     return ERR_OK;
 }
 
-static void describe(const struct session *s, struct session_info *ret)
+static void describe(const struct session *s, bool counts, struct session_info *ret)
 {
     *ret = (struct session_info){.id = s->id,
                                  .label = {s->label, s->label_len},
                                  .ttl_s = s->ttl_s,
                                  .ends_at_ms = s->ends_at_ms,
-                                 .holds = map_count(s->holds)};
+                                 .holds = map_count(s->holds),
+                                 .bytes = counts ? s->bytes : UINT64_MAX};
 }
 
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why)
 {
-    const struct session *s = find(ss, id);
+    const struct session *s = session_find(ss, id);
 
     if (s == NULL)
-        return no_session(id, why);
-    describe(s, ret);
+        return session_missing(id, why);
+    describe(s, ss->payers != NULL, ret);
     return ERR_OK;
 }
 
@@ -499,7 +436,7 @@ bool session_next(const struct session_set *ss, uint32_t *cursor, struct session
         (*cursor)++;
     if (*cursor >= ss->table_end)
         return false;
-    describe(ss->table[(*cursor)++], ret);
+    describe(ss->table[(*cursor)++], ss->payers != NULL, ret);
     return true;
 }
 
@@ -510,90 +447,11 @@ uint32_t session_count(const struct session_set *ss)
 
 uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched)
 {
-    uint64_t tables = ss->table_room * sizeof *ss->table + ss->waiting_room * sizeof *ss->waiting;
+    uint64_t tables = ss->table_room * sizeof *ss->table + deadlines_bytes(&ss->leases);
 
     *ret_untouched = ss->untouched_bytes + map_untouched_bytes(ss->by_id) + map_untouched_bytes(ss->by_token);
     return sizeof *ss + tables + ss->count * sizeof(struct session) + ss->bytes + map_bytes(ss->by_id) +
-           map_bytes(ss->by_token);
-}
-
-/* ---- holds ---- */
-
-static enum err find_hold(const struct session_set *ss, session_id session, obj_id id, struct session **ret_s,
-                          slot_t *ret_slot, uint32_t *ret_entry, struct why *why)
-{
-    enum err e = slot_find(ss->heap, id, ret_slot, why);
-
-    if (e != ERR_OK)
-        return e;
-    if ((*ret_s = find(ss, session)) == NULL)
-        return no_session(session, why);
-    *ret_entry = map_find((*ret_s)->holds, *ret_slot);
-    return ERR_OK;
-}
-
-enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why)
-{
-    struct change c = {.kind = CHANGE_HOLD, .session = session, .id = id};
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    size_t mark = 0;
-    slot_t slot;
-    enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
-
-    if (e != ERR_OK || entry != MAP_NONE)
-        return e;
-    if (map_count(s->holds) >= ss->holds_max)
-        return why_limit(why, ERR_LIMIT, "holds_per_session_max", ss->holds_max, "the session holds too many objects");
-    if ((e = journal_note(ss->heap->journal, &c, &mark, why)) != ERR_OK)
-        return e;
-    if (!add_hold(ss, s, slot))
-        e = why_set(why, ERR_NOMEM, "no memory for a hold");
-    else if ((e = ref_take(ss->heap, slot, why)) != ERR_OK)
-        remove_hold(ss, s, map_find(s->holds, slot));
-    if (e != ERR_OK)
-        journal_cut(ss->heap->journal, mark);
-    return e;
-}
-
-enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why)
-{
-    struct change c = {.kind = CHANGE_DROP, .session = session, .id = id};
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-    enum err e = find_hold(ss, session, id, &s, &slot, &entry, why);
-
-    if (e != ERR_OK)
-        return e;
-    if (entry == MAP_NONE)
-        return why_set(why, ERR_NOT_HELD, "session %u does not hold object %llu", session, (unsigned long long)id);
-    if ((e = journal_note(ss->heap->journal, &c, NULL, why)) != ERR_OK)
-        return e;
-    remove_hold(ss, s, entry);
-    ref_drop(ss->heap, slot);
-    return ERR_OK;
-}
-
-bool session_holds(const struct session_set *ss, session_id session, obj_id id)
-{
-    struct session *s;
-    uint32_t entry = MAP_NONE;
-    slot_t slot;
-
-    return find_hold(ss, session, id, &s, &slot, &entry, NULL) == ERR_OK && entry != MAP_NONE;
-}
-
-/* From the last entry down: what is removed meanwhile moves entries from behind to the front. */
-bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret)
-{
-    const struct session *s = find(ss, session);
-
-    if (s == NULL || map_count(s->holds) == 0 || *cursor == 0)
-        return false;
-    *cursor = *cursor > map_count(s->holds) ? map_count(s->holds) - 1 : *cursor - 1;
-    *ret = heap_id(ss->heap, map_key(s->holds, *cursor));
-    return true;
+           map_bytes(ss->by_token) + (ss->payers != NULL ? payers_bytes(ss->payers) : 0);
 }
 
 /* ---- ending ---- */
@@ -610,9 +468,12 @@ static void forget_token(struct session_set *ss, const struct session *s)
 
 static void begin_ending(struct session_set *ss, struct session *s)
 {
-    waiting_remove(ss, s);
+    deadlines_remove(&ss->leases, &s->look);
     forget_token(ss, s);
     remove_session(ss, s);
+    ss->table[0]->bytes += s->bytes;
+    s->bytes = 0;
+    ss->paying = NULL;
     s->next = ss->ending;
     ss->ending = s;
 }
@@ -635,7 +496,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
     }
     gone->holds = s->holds;
     s->holds = empty;
-    count_holds(ss, empty, 1);
+    session_count_holds(ss, empty, 1);
     gone->next = ss->ending;
     ss->ending = gone;
     return ERR_OK;
@@ -643,11 +504,11 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
 
 enum err session_end(struct session_set *ss, session_id id, struct why *why)
 {
-    struct session *s = find(ss, id);
+    struct session *s = session_find(ss, id);
     enum err e;
 
     if (s == NULL)
-        return no_session(id, why);
+        return session_missing(id, why);
     if (id == 0)
         return empty_default(ss, s, why);
     if ((e = note_end(ss, id, why)) == ERR_OK)
@@ -655,19 +516,28 @@ enum err session_end(struct session_set *ss, session_id id, struct why *why)
     return e;
 }
 
+/* The one to be looked at first, if that is due; NULL: it is not. */
+static struct session *next_due(const struct session_set *ss, uint64_t now_ms)
+{
+    struct deadline *first = deadlines_first(&ss->leases);
+
+    if (first == NULL || first->at_ms > now_ms)
+        return NULL;
+    return (struct session *)(void *)((char *)first - offsetof(struct session, look));
+}
+
 size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
 {
+    struct session *s;
     size_t looked = 0;
 
-    for (; looked < max && ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms; looked++) {
-        struct session *s = ss->waiting[0].session;
-
+    for (; looked < max && (s = next_due(ss, now_ms)) != NULL; looked++) {
         if (s->running > 0)
             s->ends_at_ms = lease_end(s, now_ms);
         else if (s->ends_at_ms <= now_ms && note_end(ss, s->id, NULL) != ERR_OK)
             s->ends_at_ms = now_ms + AGAIN_MS;
         if (s->ends_at_ms > now_ms)
-            sift_down(ss, 0, (struct waiting){s->ends_at_ms, s});
+            deadlines_put_off_first(&ss->leases, s->ends_at_ms);
         else
             begin_ending(ss, s);
     }
@@ -676,16 +546,19 @@ size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
 
 bool session_has_work(const struct session_set *ss, uint64_t now_ms)
 {
-    return ss->ending != NULL || (ss->waiting_count > 0 && ss->waiting[0].at_ms <= now_ms);
+    return ss->ending != NULL || next_due(ss, now_ms) != NULL;
 }
 
 uint64_t session_next_deadline_ms(const struct session_set *ss)
 {
-    return ss->waiting_count > 0 ? ss->waiting[0].at_ms : NO_LEASE;
+    const struct deadline *first = deadlines_first(&ss->leases);
+
+    return first != NULL ? first->at_ms : NO_LEASE;
 }
 
 size_t session_release(struct session_set *ss, size_t units)
 {
+    CHECK(ss->heap->undo == NULL);
     while (ss->ending != NULL && units > 0) {
         struct session *s = ss->ending;
         uint32_t count = map_count(s->holds);
@@ -698,7 +571,7 @@ size_t session_release(struct session_set *ss, size_t units)
         }
         slot_t slot = map_key(s->holds, count - 1);
 
-        remove_hold(ss, s, count - 1);
+        session_remove_hold(ss, s, count - 1);
         ref_drop(ss->heap, slot);
         units--;
     }

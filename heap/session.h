@@ -7,9 +7,14 @@
  *
  * Session 0 is `default`: it has no token and no lease, and is never over; ending it empties it.
  *
+ * Where a limit on bytes is set, what is made in a session's requests is paid for by it (payers.h): its objects, with all
+ * that they grow by, and its strings, for as long as they live. When it ends, session 0 pays for what is left. So bytes say
+ * who has filled the heap, not who keeps it so: that is for links and roots to say.
+ *
  * Always true, and checked by heap_validate():
  *   1. The object of every hold is live, and its count includes that hold.
  *   2. A session holds an object once or not at all.
+ *   3. What all sessions pay for is what has a payer.
  */
 #pragma once
 #include "heap/heap.h"
@@ -29,7 +34,18 @@ struct session_info {
     double ttl_s;          /* 0: no lease (session 0) */
     uint64_t ends_at_ms;   /* UINT64_MAX: no lease */
     uint64_t holds;
+    uint64_t bytes;        /* that it pays for; UINT64_MAX: no limit is set, and nobody counts */
 };
+
+struct session_limits {
+    uint32_t sessions_max;
+    uint32_t holds_max, default_holds_max; /* of one session, and of session 0 */
+    uint64_t bytes_max, default_bytes_max; /* 0: none */
+};
+
+/* None to speak of: limits are for what comes, not for what was there. */
+static const struct session_limits session_no_limits = {
+    .sessions_max = UINT32_MAX - 1, .holds_max = UINT32_MAX - 1, .default_holds_max = UINT32_MAX - 1};
 
 enum err session_set_create(struct heap *h, struct session_set **ret);
 /* Releases every hold and sets *ss to NULL; a NULL *ss is fine. */
@@ -62,9 +78,9 @@ enum err session_info(const struct session_set *ss, session_id id, struct sessio
 enum err session_end(struct session_set *ss, session_id id, struct why *why);
 
 /* Hold `id`. Holding it again changes nothing. ERR_NO_NAME, ERR_NO_OBJECT, ERR_COLLECTED, ERR_LIMIT
- * (holds_per_session_max), ERR_NOMEM. O(1). */
+ * (holds_per_session_max, default_holds_max), ERR_NOMEM. O(1). */
 enum err session_hold(struct session_set *ss, session_id session, obj_id id, struct why *why);
-/* ERR_NOT_HELD, ERR_NO_OBJECT, ERR_COLLECTED, ERR_NO_NAME. O(1). */
+/* ERR_NOT_HELD, ERR_NO_OBJECT, ERR_COLLECTED, ERR_NO_NAME; ERR_NOMEM if it may have to be taken back (undo.h). O(1). */
 enum err session_drop(struct session_set *ss, session_id session, obj_id id, struct why *why);
 bool session_holds(const struct session_set *ss, session_id session, obj_id id);
 
@@ -86,4 +102,11 @@ uint64_t session_next_deadline_ms(const struct session_set *ss);
 /* Release holds of ended sessions, at most `units`; returns the units left: 0 means there may be more. */
 size_t session_release(struct session_set *ss, size_t units);
 
-void session_set_limits(struct session_set *ss, uint32_t sessions_max, uint32_t holds_per_session_max);
+/* Live: who is over a limit that has come down keeps what it has. Bytes are counted from the first limit on them that is set
+ * until none is; what was there before is nobody's. */
+void session_set_limits(struct session_set *ss, const struct session_limits *limits);
+
+/* What is made from now on is paid for by this session. */
+void session_pay(struct session_set *ss, session_id id);
+/* May so many bytes more be made in it? ERR_LIMIT: bytes_per_session_max, default_bytes_max. O(1). */
+enum err session_may_grow(const struct session_set *ss, session_id id, uint64_t bytes, struct why *why);

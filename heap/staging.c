@@ -1,6 +1,7 @@
 /* staging.c - see staging.h. */
 #include "heap/staging.h"
 #include "heap/heap_impl.h"
+#include "heap/ref.h"
 #include "heap/slot.h"
 
 /* ---- life ---- */
@@ -24,16 +25,26 @@ struct staging *staging_open(struct heap *h)
     return s;
 }
 
-static void take_down(struct staging *s)
+static void leave_line(struct staging *s)
 {
-    struct mem *mem = s->heap->mem;
-
     *s->at = s->next;
     if (s->next != NULL)
         s->next->at = s->at;
+}
+
+static void free_area(struct staging *s)
+{
+    struct mem *mem = s->heap->mem;
+
     mem_uncharge(mem, s->charged_bytes);
     slotset_fini(&s->slots, mem);
     mem_free(mem, s, sizeof *s);
+}
+
+static void take_down(struct staging *s)
+{
+    leave_line(s);
+    free_area(s);
 }
 
 void staging_publish(struct staging **pv)
@@ -58,6 +69,39 @@ void staging_abandon(struct staging **pv)
     s->abandoned = true;
     if (s->slots.count == 0)
         take_down(s);
+}
+
+void staging_each(const struct staging *s, void (*fn)(struct heap *h, slot_t slot))
+{
+    const struct slotset *set = &s->slots;
+
+    for (uint32_t n = 0; (n = bits_next(set->pools, n, set->pool_end)) < set->pool_end; n++)
+        for (uint32_t i = 0; (i = bits_next(set->bits[n], i, POOL_CELLS)) < POOL_CELLS; i++)
+            fn(s->heap, n << POOL_SHIFT | i);
+}
+
+static void kill_one(struct heap *h, slot_t slot)
+{
+    h->stats.freed_by_refcount++;
+    ref_kill(h, slot);
+}
+
+static void release_one(struct heap *h, slot_t slot)
+{
+    CHECK(object_release_contents(h, slot, SIZE_MAX) > 0);
+}
+
+void staging_kill(struct staging **ps)
+{
+    struct staging *s = *ps;
+
+    *ps = NULL;
+    CHECK(s->heap->entered == NULL && !s->abandoned);
+    leave_line(s); /* so that no death changes the set, which is gone through three times */
+    staging_each(s, kill_one);
+    staging_each(s, release_one); /* links among them count nothing any more */
+    staging_each(s, object_free);
+    free_area(s);
 }
 
 void stagings_fini(struct heap *h)

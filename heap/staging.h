@@ -13,7 +13,7 @@
  * id is one that was collected.
  *
  * The contract: between enter and leave only what is staged is changed, else what is published would link to what is
- * not; and what takes or drops a reference by its id (scopes, heap_release()) is called there too. Watchers hear of a birth when
+ * not, unless the area is published, or all else put back, before anybody looks (undo.h); and what takes or drops a reference by its id (scopes, heap_release()) is called there too. Watchers hear of a birth when
  * it happens, not when it is published.
  *
  * Always true: staged objects have not died; an object is in one area at most.

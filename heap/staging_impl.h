@@ -13,6 +13,12 @@ struct staging {
     bool abandoned;
 };
 
+/* Call `fn` with each that is staged there; it may let that one die. O(staged + pools). */
+void staging_each(const struct staging *s, void (*fn)(struct heap *h, slot_t slot));
+/* The area ends, while none is entered, and with it all that is staged there: dead at once, whatever counted it, its
+ * memory back. Nothing else links to it, and nobody will drop a reference to it. O(staged + pools). */
+void staging_kill(struct staging **s);
+
 /* Is it staged, and not where we are? */
 bool staging_hides(const struct heap *h, slot_t slot);
 /* Born in the area that is entered. */

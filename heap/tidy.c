@@ -49,10 +49,15 @@ size_t heap_purge(struct heap *h, size_t units)
     return units;
 }
 
-void heap_tidy_now(struct heap *h)
+void heap_tidy_soon(struct heap *h)
 {
-    mem_trim();
     h->pools.pack_all_due = h->pools.purge_all_due = true;
     h->pools.pack_retry_ms = 0;
     calm_down(h);
+}
+
+void heap_tidy_now(struct heap *h)
+{
+    mem_trim();
+    heap_tidy_soon(h);
 }

@@ -9,6 +9,7 @@
 #include "heap/intern.h"
 #include "heap/names.h"
 #include "heap/slot.h"
+#include "heap/undo_impl.h"
 
 struct weak_cell {
     slot_t object;         /* 0: dead */
@@ -177,16 +178,27 @@ void weak_died(struct heap *h, slot_t object)
 
 /* ---- names ---- */
 
+/* The chain that the entry is in; NULL: in none. */
+static struct name_chain *chain_of(struct heap *h, const struct name_entry *e)
+{
+    if (cell_at(h, e->target)->object != 0)
+        return &cell_at(h, e->target)->names;
+    return e->told ? NULL : &h->notices;
+}
+
+static void leave_chain(struct heap *h, uint32_t number)
+{
+    struct name_chain *chain = chain_of(h, names_at(h->weak_names, number));
+
+    if (chain != NULL)
+        chain_remove(h, chain, number);
+}
+
 /* Take the entry out of the chain it is in, and let go of the weak cell. */
 static void detach(struct heap *h, uint32_t number)
 {
-    struct name_entry *e = names_at(h->weak_names, number);
-
-    if (cell_at(h, e->target)->object != 0)
-        chain_remove(h, &cell_at(h, e->target)->names, number);
-    else if (!e->told)
-        chain_remove(h, &h->notices, number);
-    weak_cell_release(h, e->target);
+    leave_chain(h, number);
+    weak_cell_release(h, names_at(h->weak_names, number)->target);
 }
 
 static enum err no_name(struct slice name, struct why *why)
@@ -195,6 +207,70 @@ static enum err no_name(struct slice name, struct why *why)
                    name.data);
 }
 
+/* ---- what may be taken back ---- */
+
+struct weak_note {
+    uint32_t number;
+    bool is_new;
+    struct name_entry was; /* unless it is new; the reference on its weak cell is the note's */
+};
+
+/* The entry is what it was: let it stand where it stood, between those that it still names. */
+static void return_to_chain(struct heap *h, uint32_t number)
+{
+    const struct name_entry *e = names_at(h->weak_names, number);
+    struct name_chain *chain = chain_of(h, e);
+
+    if (chain == NULL)
+        return;
+    if (e->newer != 0)
+        names_at(h->weak_names, e->newer)->older = number;
+    else
+        chain->newest = number;
+    if (e->older != 0)
+        names_at(h->weak_names, e->older)->newer = number;
+    else
+        chain->oldest = number;
+}
+
+static void take_put_back(struct heap *h, void *note)
+{
+    const struct weak_note *n = note;
+
+    detach(h, n->number);
+    if (n->is_new) {
+        names_remove(h->weak_names, n->number);
+        return;
+    }
+    *names_at(h->weak_names, n->number) = n->was;
+    return_to_chain(h, n->number);
+}
+
+static void forget_put(struct heap *h, void *note)
+{
+    const struct weak_note *n = note;
+
+    if (!n->is_new)
+        weak_cell_release(h, n->was.target);
+}
+
+/* It is about to refer to another object; `is_new`: to its first. */
+static void let_go_of_target(struct heap *h, uint32_t number, bool is_new)
+{
+    static const struct undo_kind kind = {take_put_back, forget_put};
+    struct name_entry was = *names_at(h->weak_names, number);
+
+    if (!is_new)
+        leave_chain(h, number);
+    if (undo_is_open(h))
+        *(struct weak_note *)undo_note(h, &kind, sizeof(struct weak_note)) =
+            (struct weak_note){.number = number, .is_new = is_new, .was = was};
+    else if (!is_new)
+        weak_cell_release(h, was.target);
+}
+
+/* ---- the public operations ---- */
+
 enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, struct why *why)
 {
     struct change c = {.kind = CHANGE_WEAK, .name = name, .id = id};
@@ -202,9 +278,9 @@ enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
     bool is_new = number == 0;
     slot_t object, cell;
     size_t mark = 0;
-    enum err e = slot_find_target(h, id, &object, why);
+    enum err e;
 
-    if (e != ERR_OK)
+    if ((e = slot_find_target(h, id, &object, why)) || (e = undo_reserve(h, 1, why)))
         return e;
     if ((cell = weak_cell_take(h, object)) == 0)
         return why_set(why, ERR_NOMEM, "no memory for a weak reference");
@@ -215,8 +291,7 @@ enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
         weak_cell_release(h, cell);
         return e;
     }
-    if (!is_new)
-        detach(h, number);
+    let_go_of_target(h, number, is_new);
 
     struct name_entry *entry = names_at(h->weak_names, number);
 
@@ -226,6 +301,28 @@ enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
     chain_add_newest(h, &cell_at(h, cell)->names, number);
     if (ret_new != NULL)
         *ret_new = is_new;
+    return ERR_OK;
+}
+
+enum err weak_restore_dead(struct heap *h, struct slice name, obj_id id, struct why *why)
+{
+    uint32_t number;
+    slot_t cell;
+    enum err e;
+
+    if (names_find(h->weak_names, name) != 0)
+        return why_set(why, ERR_BAD_VALUE, "there are two weak names \"%.*s\"", (int)(name.len > 80 ? 80 : name.len), name.data);
+    if ((cell = pool_alloc(&h->pools, POOL_DATA, WEAK_CELL_WORDS)) == 0)
+        return why_set(why, ERR_NOMEM, "no memory for a weak reference");
+    if ((e = names_add(h->weak_names, name, &number, why)) != ERR_OK) {
+        pool_free(&h->pools, cell);
+        return e;
+    }
+    *cell_at(h, cell) = (struct weak_cell){.refs = 1};
+    h->stats.shared_bytes += sizeof(struct weak_cell);
+    names_at(h->weak_names, number)->target = cell;
+    names_at(h->weak_names, number)->id = id;
+    names_at(h->weak_names, number)->told = true;
     return ERR_OK;
 }
 
@@ -252,6 +349,7 @@ enum err weak_delete(struct heap *h, struct slice name, struct why *why)
     uint32_t number = names_find(h->weak_names, name);
     enum err e;
 
+    CHECK(!undo_is_open(h));
     if (number == 0)
         return no_name(name, why);
     if ((e = journal_note(h->journal, &c, NULL, why)) != ERR_OK)

@@ -17,6 +17,8 @@ enum err weak_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
 /* *ret is 0 once the object is dead. ERR_NO_NAME. */
 enum err weak_get(const struct heap *h, struct slice name, obj_id *ret, struct why *why);
 enum err weak_delete(struct heap *h, struct slice name, struct why *why);
+/* While a heap is put back (restore.h): a name, new, whose object had died. Nobody is told of that again. ERR_BAD_VALUE, ERR_NOMEM. */
+enum err weak_restore_dead(struct heap *h, struct slice name, obj_id id, struct why *why);
 /* As root_next(); *ret_id is 0 for a dead one. */
 bool weak_next(const struct heap *h, uint32_t *cursor, struct slice *ret_name, obj_id *ret_id);
 

@@ -57,9 +57,9 @@ static int stream(struct cli *cli, int fd, int flags)
 
 static int run(struct cli *cli, struct args *args)
 {
-    bool summary = false;
-    const struct flag flags[] = {{"summary", &summary, NULL}};
-    const char *wrong = args_take_flags(args, flags, 1);
+    bool summary = false, atomic = false;
+    const struct flag flags[] = {{"summary", &summary, NULL}, {"atomic", &atomic, NULL}};
+    const char *wrong = args_take_flags(args, flags, 2);
     const char *file = args_shift(args);
     int fd = STDIN_FILENO;
     int code;
@@ -68,7 +68,7 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "%s", wrong != NULL ? wrong : "too many words");
     if (file != NULL && strcmp(file, "-") != 0 && (fd = open(file, O_RDONLY | O_CLOEXEC)) < 0)
         return say_failed(cli, "cannot open %s: %s", file, strerror(errno));
-    code = stream(cli, fd, summary ? HEAPD_BATCH_SUMMARY : 0);
+    code = stream(cli, fd, (summary ? HEAPD_BATCH_SUMMARY : 0) | (atomic ? HEAPD_BATCH_ATOMIC : 0));
     if (fd != STDIN_FILENO)
         close(fd);
     return code;
@@ -76,12 +76,13 @@ static int run(struct cli *cli, struct args *args)
 
 const struct verb verb_batch = {
     .name = "batch",
-    .usage = "[FILE|-] [--summary]",
+    .usage = "[FILE|-] [--summary] [--atomic]",
     .about = "send ops, one JSON array a line, and print the answers",
     .help = "  [\"new\",\"Node\",{\"val\":1}]\n"
             "  [\"set\",\"@0\",\"self\",{\"$ref\":\"@0\"}]\n"
             "  [\"root\",\"cache\",\"@0\"]\n"
             "\"@N\" is the object that op N made, counted from 0. The first op that fails ends the batch.\n"
-            "--summary prints only the last line.\n",
+            "--summary prints only the last line. With --atomic (at most 10,000 ops and 1 MiB) all are done at once,\n"
+            "or, if one fails, none is.\n",
     .run = run,
 };

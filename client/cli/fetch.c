@@ -144,23 +144,12 @@ int fetch_all(struct cli *cli, const char *path, json_t **ret_answer)
     return code;
 }
 
-/* --- ops in order --- */
+/* --- ops as one --- */
 
-static void keep_answer(void *arg, const char *line, size_t length)
-{
-    struct text *last = arg; /* the last answer line that is not the summary */
-
-    if (length > 7 && memcmp(line, "{\"done\"", 7) == 0)
-        return;
-    text_clear(last);
-    text_add(last, line, length);
-}
-
-static enum heapd_result run_ops(struct cli *cli, const char *lines, size_t length, struct text *last,
-                                 struct heapd_problem *p)
+static enum heapd_result run_ops(struct cli *cli, const char *lines, size_t length, struct heapd_problem *p)
 {
     struct heapd_batch *batch;
-    enum heapd_result r = heapd_batch_open(cli->heapd, 0, keep_answer, last, &batch, p);
+    enum heapd_result r = heapd_batch_open(cli->heapd, HEAPD_BATCH_ATOMIC | HEAPD_BATCH_SUMMARY, NULL, NULL, &batch, p);
 
     if (r != HEAPD_OK)
         return r;
@@ -168,12 +157,11 @@ static enum heapd_result run_ops(struct cli *cli, const char *lines, size_t leng
     return heapd_batch_end(&batch, NULL, p);
 }
 
-/* Do `ops` (an array of ops, taken) in order, until one is refused; *ret_last is the answer of the last one. */
-static int do_ops_new(struct cli *cli, json_t *ops_new, json_t **ret_last)
+static int do_ops_new(struct cli *cli, json_t *ops_new)
 {
-    struct text last = {0}, lines = {0};
+    struct text lines = {0};
     struct heapd_problem p;
-    int code;
+    int code = CLI_OK;
 
     for (size_t i = 0; i < json_array_size(ops_new); i++) {
         json_text_value(&lines, json_array_get(ops_new, i));
@@ -182,27 +170,17 @@ static int do_ops_new(struct cli *cli, json_t *ops_new, json_t **ret_last)
     json_decref(ops_new);
     if (lines.failed)
         code = say_no_memory(cli);
-    else if (run_ops(cli, lines.data, lines.length, &last, &p) != HEAPD_OK)
+    else if (run_ops(cli, lines.data, lines.length, &p) != HEAPD_OK)
         code = say_problem(cli, &p);
-    else
-        code = decode(cli, "/v1/batch", &(struct heapd_reply){.body = last.data, .length = last.length},
-                      ret_last);
     text_fini(&lines);
-    text_fini(&last);
     return code;
 }
 
 int fetch_change_new(struct cli *cli, uint64_t id, json_t *ops_new, fetch_show_fn *show)
 {
-    json_t *document = NULL;
-    int code;
+    int code = do_ops_new(cli, ops_new);
 
-    json_array_append_new(ops_new, json_pack("[s,I]", "get", (json_int_t)id));
-    code = do_ops_new(cli, ops_new, &document);
-    if (code == CLI_OK)
-        code = cli->json ? fetch_print(cli, document) : show(cli, document);
-    json_decref(document);
-    return code;
+    return code == CLI_OK ? fetch_and_show_new(cli, "GET", fetch_object_path(id, ""), NULL, show) : code;
 }
 
 int fetch_print(const struct cli *cli, json_t *answer)

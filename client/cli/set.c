@@ -1,5 +1,5 @@
 /*
- * set.c - heapctl set: change fields of a record or items of a list, in order.
+ * set.c - heapctl set: change fields of a record or items of a list, all or none.
  *
  * A batch, not a PATCH: there null would remove the field, and lists have no PATCH.
  */
@@ -28,7 +28,7 @@ static int run(struct cli *cli, struct args *args)
 const struct verb verb_set = {
     .name = "set",
     .usage = "ID FIELD=VALUE ...",
-    .about = "set fields of an object, in order",
-    .help = FIELDS_HELP "[3]=VALUE sets item 3 of a list. The first that is refused ends it; those before it stay set.\n",
+    .about = "set fields of an object, all or none",
+    .help = FIELDS_HELP "[3]=VALUE sets item 3 of a list. If one is refused, none is set.\n",
     .run = run,
 };

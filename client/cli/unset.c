@@ -1,5 +1,5 @@
 /*
- * unset.c - heapctl unset: remove fields of a record or items of a list, in order.
+ * unset.c - heapctl unset: remove fields of a record, all or none.
  */
 #include "client/cli/args.h"
 #include "client/cli/fetch.h"
@@ -34,7 +34,7 @@ static int run(struct cli *cli, struct args *args)
 const struct verb verb_unset = {
     .name = "unset",
     .usage = "ID FIELD ...",
-    .about = "remove fields of an object, in order",
-    .help = "What only they reached dies. The first that is refused ends it; those before it stay removed.\n",
+    .about = "remove fields of an object, all or none",
+    .help = "What only they reached dies. If one is refused, none is removed.\n",
     .run = run,
 };

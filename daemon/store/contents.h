@@ -17,6 +17,7 @@
 #include "heap/base/map.h"
 
 #define CONTENTS_BLOCK_PARTS 256u
+#define CONTENTS_NUMBER_MAX (UINT32_MAX / 2) /* of a block that is loaded: new ones come behind it */
 #define CONTENTS_BLOCK_BYTES 8192u /* more, where one part has more */
 
 struct contents_block {

@@ -62,6 +62,12 @@ struct engine_item {
     uint32_t turn_base, turn_end;
 };
 
+/* Who is asked, often, while much is done that nobody waits for: it may sleep, and let others have the core. */
+struct engine_rest {
+    void (*may_rest)(void *ctx);
+    void *ctx;
+};
+
 struct engine_ops {
     const char *name;
     /* Open what is in a directory, made if it is not there; nobody else has it then. `mem` is the engine's alone. ERR_BUSY:
@@ -82,7 +88,7 @@ struct engine_ops {
     /* `sync`: it is on disk, and not only with the system, when this returns. */
     enum err (*commit)(struct engine *e, const struct engine_commit *c, bool sync, struct why *why);
     /* Fold about so many bytes of changes; *ret_more: there are more. */
-    enum err (*fold)(struct engine *e, size_t bytes, bool *ret_more, struct why *why);
+    enum err (*fold)(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why);
     /* Give back what folding left: O(what there is). */
     enum err (*tidy)(struct engine *e, struct why *why);
     /* A copy of all that was committed when it began, made while the engine goes on, by another thread than the engine's: it

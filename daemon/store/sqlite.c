@@ -17,7 +17,7 @@
 
 #define SCHEMA_VERSION ((int)ARRAY_LEN(upgrades))
 #define CACHE_KIB 8192
-#define WAL_PAGES 4096 /* 16 MiB of WAL, then it is begun again */
+#define WAL_PAGES 1024 /* 4 MiB of WAL, then it is begun again: the commit that comes to it takes longer, by so much */
 
 /* From each version, which is PRAGMA user_version, to the next: the last is what deploy/SCHEMA.md documents. */
 static const char *const upgrades[] = {
@@ -71,15 +71,16 @@ static const char *const sql[STATEMENTS] = {
     [SQL_PUT_HOLD] = "INSERT OR REPLACE INTO holds (session, id) VALUES (?1, ?2)",
     [SQL_DELETE_HOLD] = "DELETE FROM holds WHERE session = ?1 AND id = ?2",
     [SQL_DELETE_HOLDS] = "DELETE FROM holds WHERE session = ?1",
-    [SQL_PUT_POOL] = "INSERT OR REPLACE INTO pools (number, cell_words, turn_base, turn_end) VALUES (?1, ?2, ?3, ?3)",
+    [SQL_PUT_POOL] = "INSERT INTO pools (number, cell_words, turn_base, turn_end) VALUES (?1, ?2, ?3, ?3) ON CONFLICT (number) DO UPDATE SET"
+                     " turn_end = CASE WHEN turn_base = excluded.turn_base THEN turn_end ELSE excluded.turn_end END,"
+                     " cell_words = excluded.cell_words, turn_base = excluded.turn_base",
     [SQL_RAISE_POOL] = "UPDATE pools SET turn_end = max(turn_end, ?2) WHERE number = ?1",
     [SQL_PUT_SETTING] = "INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)",
     [SQL_DELETE_SETTING] = "DELETE FROM settings WHERE name = ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",
-    [SQL_ALL_OBJECTS] = "SELECT id, class, ifnull(site, ''), substr(value, 1, 1) FROM objects ORDER BY slot",
-    [SQL_ALL_CONTENTS] = "SELECT o.id, ifnull(b.value, o.value) FROM objects o LEFT JOIN blocks b"
-                         " ON length(o.value) = 1 AND b.slot = o.slot WHERE substr(o.value, 1, 1) <> 'n' ORDER BY o.slot, b.number",
+    [SQL_ALL_OBJECTS] = "SELECT slot, turn, value, class, site FROM objects ORDER BY slot",
+    [SQL_ALL_CONTENTS] = "SELECT slot, turn, value FROM objects ORDER BY slot",
     [SQL_ALL_ROOTS] = "SELECT name, id FROM roots",
     [SQL_ALL_WEAK] = "SELECT name, id FROM weak",
     [SQL_ALL_SESSIONS] = "SELECT number, ttl, label, token FROM sessions",
@@ -135,6 +136,21 @@ enum err sql_run(struct engine *e, enum statement s, struct why *why)
     return taken == NULL ? sql_error(e, sql[s], why) : sql_do(e, taken, why);
 }
 
+enum err sql_text(sqlite3_stmt *s, int column, struct slice *ret, struct why *why)
+{
+    const char *text;
+
+    *ret = SLICE("");
+    if (sqlite3_column_type(s, column) != SQLITE_TEXT)
+        return why_set(why, ERR_STORE, "what is kept has something that is no text: %s", sqlite3_sql(s));
+    text = sqlite3_column_blob(s, column); /* not copied to have a zero behind it */
+    ret->len = (size_t)sqlite3_column_bytes(s, column);
+    if (text == NULL && ret->len > 0)
+        return why_set(why, ERR_NOMEM, "no memory to read text: %s", sqlite3_sql(s));
+    ret->data = text == NULL ? "" : text;
+    return ERR_OK;
+}
+
 /* ---- meta ---- */
 
 /* The statement with its row, to be reset; *ret NULL: there is no such name. */
@@ -188,11 +204,6 @@ static enum err set_instance(struct engine *e, const char *instance, struct why 
     return sql_do(e, s, why);
 }
 
-static enum err set_lossy(struct engine *e, bool lossy, struct why *why)
-{
-    return sql_set_number(e, "lossy", lossy, why);
-}
-
 static enum err get_instance(struct engine *e, char *ret, struct why *why)
 {
     sqlite3_stmt *s;
@@ -202,11 +213,12 @@ static enum err get_instance(struct engine *e, char *ret, struct why *why)
     ret[0] = '\0';
     if (err != ERR_OK || s == NULL)
         return err;
-    text = sql_text(s, 0);
-    if (text.len >= ENGINE_INSTANCE_MAX)
+    if ((err = sql_text(s, 0, &text, why)) == ERR_OK && text.len >= ENGINE_INSTANCE_MAX)
         err = why_set(why, ERR_STORE, "the instance in meta is too long");
-    else
-        memcpy(ret, text.data, text.len), ret[text.len] = '\0';
+    if (err == ERR_OK) {
+        memcpy(ret, text.data, text.len);
+        ret[text.len] = '\0';
+    }
     sqlite3_reset(s);
     return err;
 }
@@ -241,6 +253,8 @@ enum err sql_get_last(struct engine *e, struct engine_facts *f, struct why *why)
         session = (uint64_t)sqlite3_column_int64(s, 2);
     }
     sqlite3_reset(s);
+    if (commits > INT64_MAX || f->folded > commits || pool_end > UINT32_MAX || session > UINT32_MAX)
+        return why_set(why, ERR_STORE, "the numbers of the last commit cannot be");
     f->commits = commits;
     f->pool_end = pool_end > 0 ? (uint32_t)pool_end : 1;
     f->last_session = (uint32_t)session;
@@ -271,6 +285,14 @@ static enum err set_synced(struct engine *e, bool synced, struct why *why)
         return sql_error(e, "PRAGMA synchronous", why);
     e->synced = synced;
     return ERR_OK;
+}
+
+/* It outlives what it speaks of: commits that are not synced. */
+static enum err set_lossy(struct engine *e, bool lossy, struct why *why)
+{
+    enum err err = set_synced(e, true, why);
+
+    return err == ERR_OK ? sql_set_number(e, "lossy", lossy, why) : err;
 }
 
 static enum err add_lines(struct engine *e, const struct engine_commit *c, struct slice lines, struct why *why)
@@ -325,12 +347,12 @@ static enum err commit(struct engine *e, const struct engine_commit *c, bool syn
     return err == ERR_OK ? ERR_OK : undo(e, err, why);
 }
 
-static enum err fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why)
+static enum err fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why)
 {
     enum err err = set_synced(e, false, why);
 
     *ret_more = false;
-    if (err == ERR_OK && (err = sql_run(e, SQL_BEGIN, why)) == ERR_OK && (err = sqlite_fold(e, bytes, ret_more, why)) == ERR_OK)
+    if (err == ERR_OK && (err = sql_run(e, SQL_BEGIN, why)) == ERR_OK && (err = sqlite_fold(e, bytes, rest, ret_more, why)) == ERR_OK)
         err = sql_run(e, SQL_COMMIT, why);
     if (err == ERR_OK)
         return ERR_OK;
@@ -400,15 +422,39 @@ static bool is_there(const char *dir, const char *name)
     return (size_t)snprintf(path, sizeof path, "%s/%s", dir, name) < sizeof path && access(path, F_OK) == 0;
 }
 
+/* A directory that was made is there after a loss of power only if the one it stands in was synced. */
+static enum err sync_parent(const char *dir, struct why *why)
+{
+    char path[4096];
+    int fd;
+    bool well;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/..", dir) >= sizeof path)
+        return why_set(why, ERR_STORE, "the path of the data is too long");
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    well = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return well ? ERR_OK : why_set(why, ERR_STORE, "%s cannot be synced: %s", path, strerror(errno));
+}
+
+static enum err make_directory(const char *dir, struct why *why)
+{
+    if (mkdir(dir, 0700) == 0)
+        return sync_parent(dir, why);
+    return errno == EEXIST ? ERR_OK : why_set(why, ERR_STORE, "%s cannot be made: %s", dir, strerror(errno));
+}
+
 /* Whoever only looks makes nothing but the file that says he does. */
 static enum err take_directory(struct engine *e, const char *dir, bool read_only, struct why *why)
 {
     char path[4096];
+    enum err err = read_only ? ERR_OK : make_directory(dir, why);
 
     if (read_only && !is_there(dir, "heap.db"))
         return why_set(why, ERR_STORE, "there is no store in %s (heap.db: %s)", dir, strerror(errno));
-    if (!read_only && mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return why_set(why, ERR_STORE, "%s cannot be made: %s", dir, strerror(errno));
+    if (err != ERR_OK)
+        return err;
     if ((size_t)snprintf(path, sizeof path, "%s/lock", dir) >= sizeof path)
         return why_set(why, ERR_STORE, "the path of the data is too long");
     e->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -34,9 +34,17 @@ struct fold {
 struct folding {
     struct engine *engine;
     struct fold *fold;
+    const struct engine_rest *rest;
     const struct redo_line *line;
+    bool in_deaths; /* the last line told a death: with those that follow, it is one (redo.h) */
     struct why *why;
 };
+
+static void may_rest(const struct folding *f)
+{
+    if (f->rest != NULL)
+        f->rest->may_rest(f->rest->ctx);
+}
 
 static enum err rotten(const struct folding *f)
 {
@@ -113,17 +121,28 @@ static struct opened *add_opened(struct engine *e, slot_t slot, char bracket)
     return o;
 }
 
+static enum err load_text(struct folding *f, struct opened *o, int64_t number, struct slice text)
+{
+    enum err err = number < 0 || number > CONTENTS_NUMBER_MAX ? ERR_BAD_VALUE : contents_load(&o->contents, (uint32_t)number, text);
+
+    if (err == ERR_BAD_VALUE)
+        return rotten(f);
+    return err == ERR_NOMEM ? no_memory(f->why) : err;
+}
+
 static enum err load_blocks(struct folding *f, struct opened *o)
 {
     sqlite3_stmt *s = sql_take(f->engine, SQL_GET_BLOCKS);
     enum err err = ERR_OK;
-    int code;
+    struct slice text;
+    int code = SQLITE_DONE;
 
     if (s == NULL)
         return sql_error(f->engine, "reading blocks", f->why);
     sqlite3_bind_int64(s, 1, o->slot);
-    while ((code = sqlite3_step(s)) == SQLITE_ROW && err == ERR_OK)
-        err = contents_load(&o->contents, (uint32_t)sqlite3_column_int64(s, 0), sql_text(s, 1));
+    while (err == ERR_OK && (code = sqlite3_step(s)) == SQLITE_ROW)
+        if ((err = sql_text(s, 1, &text, f->why)) == ERR_OK)
+            err = load_text(f, o, sqlite3_column_int64(s, 0), text);
     sqlite3_reset(s);
     if (err == ERR_OK && code != SQLITE_DONE)
         return sql_error(f->engine, "reading blocks", f->why);
@@ -140,15 +159,17 @@ static enum err load_value(struct folding *f, slot_t slot, struct slice value, s
         return no_memory(f->why);
     o->in_blocks = value.len == 1;
     *ret = o;
-    return o->in_blocks ? load_blocks(f, o) : contents_load(&o->contents, 0, value);
+    return o->in_blocks ? load_blocks(f, o) : load_text(f, o, 0, value);
 }
 
 /* The contents of the object that the line is about. */
 static enum err open_object(struct folding *f, struct opened **ret)
 {
     sqlite3_stmt *s = sql_take(f->engine, SQL_GET_VALUE);
+    struct slice value;
     obj_id id;
     slot_t slot;
+    int code;
     enum err err = number_at(f, 0, ID_MAX, &id);
 
     if (err != ERR_OK)
@@ -159,10 +180,10 @@ static enum err open_object(struct folding *f, struct opened **ret)
     if (s == NULL)
         return sql_error(f->engine, "reading an object", f->why);
     sqlite3_bind_int64(s, 1, slot);
-    if (sqlite3_step(s) == SQLITE_ROW)
-        err = load_value(f, slot, sql_text(s, 0), ret);
-    else
-        err = rotten(f);
+    if ((code = sqlite3_step(s)) == SQLITE_ROW && (err = sql_text(s, 0, &value, f->why)) == ERR_OK)
+        err = load_value(f, slot, value, ret);
+    if (code != SQLITE_ROW)
+        err = code == SQLITE_DONE ? rotten(f) : sql_error(f->engine, "reading an object", f->why);
     sqlite3_reset(s);
     return err;
 }
@@ -266,9 +287,10 @@ static enum err write_back(struct engine *e, struct opened *o, struct buf *room,
 }
 
 /* Everything is written; the small are forgotten, and all of them if they are too many bytes. */
-static enum err write_all(struct engine *e, struct why *why)
+static enum err write_all(struct folding *f)
 {
-    struct fold *fold = e->fold;
+    struct engine *e = f->engine;
+    struct fold *fold = f->fold;
     struct buf room;
     enum err err = ERR_OK;
 
@@ -277,7 +299,8 @@ static enum err write_all(struct engine *e, struct why *why)
     for (size_t i = fold->count; i-- > 0 && err == ERR_OK;) {
         struct opened *o = fold->opened[i];
 
-        err = write_back(e, o, &room, why);
+        may_rest(f);
+        err = write_back(e, o, &room, f->why);
         if (o->contents.block_count > 1)
             fold->bytes += o->contents.bytes;
         else
@@ -327,7 +350,7 @@ static enum err fold_pool(struct folding *f)
 
     if (s == NULL)
         return sql_error(f->engine, "writing a pool", f->why);
-    if ((err = raise_pool(f)) || (err = number_at(f, 0, POOLS_MAX, &number)) || (err = number_at(f, 1, CELL_WORDS_MAX, &words)) ||
+    if ((err = raise_pool(f)) || (err = number_at(f, 0, POOLS_MAX - 1, &number)) || (err = number_at(f, 1, CELL_WORDS_MAX, &words)) ||
         (err = number_at(f, 2, TURN_MAX, &turn_base)))
         return err;
     sqlite3_bind_int64(s, 1, (int64_t)number);
@@ -338,27 +361,32 @@ static enum err fold_pool(struct folding *f)
 
 /* ---- text ---- */
 
+static enum err unquote(struct folding *f, sqlite3_stmt *to, int at, struct slice json)
+{
+    sqlite3_stmt *s = sql_take(f->engine, SQL_UNQUOTE);
+    enum err err = ERR_OK;
+
+    if (s == NULL)
+        return sql_error(f->engine, "reading a string", f->why);
+    sql_bind(s, 1, json);
+    if (sqlite3_step(s) != SQLITE_ROW)
+        err = sql_error(f->engine, "reading a string", f->why);
+    else if (sqlite3_bind_value(to, at, sqlite3_column_value(s, 0)) != SQLITE_OK) /* copied */
+        err = no_memory(f->why);
+    sqlite3_reset(s);
+    return err;
+}
+
 /* Bind what a JSON string says. */
 static enum err bind_string(struct folding *f, sqlite3_stmt *to, int at, struct slice json)
 {
-    sqlite3_stmt *s;
-
     if (json.len < 2 || json.data[0] != '"')
         return rotten(f);
     if (memchr(json.data, '\\', json.len) == NULL) {
         sql_bind(to, at, (struct slice){json.data + 1, json.len - 2});
         return ERR_OK;
     }
-    if ((s = sql_take(f->engine, SQL_UNQUOTE)) == NULL)
-        return sql_error(f->engine, "reading a string", f->why);
-    sql_bind(s, 1, json);
-    if (sqlite3_step(s) != SQLITE_ROW) {
-        sqlite3_reset(s);
-        return rotten(f);
-    }
-    sqlite3_bind_value(to, at, sqlite3_column_value(s, 0)); /* copied */
-    sqlite3_reset(s);
-    return ERR_OK;
+    return unquote(f, to, at, json);
 }
 
 /* ---- one for each verb ---- */
@@ -368,10 +396,15 @@ static enum err put_new_blocks(struct folding *f, slot_t slot, struct slice valu
 {
     struct opened *o = add_opened(f->engine, slot, value.data[0]);
 
+    enum err err;
+
     if (o == NULL)
         return no_memory(f->why);
     o->changed = true;
-    return contents_make(&o->contents, value);
+    err = contents_make(&o->contents, value);
+    if (err == ERR_BAD_VALUE)
+        return rotten(f);
+    return err == ERR_NOMEM ? no_memory(f->why) : err;
 }
 
 static enum err fold_new(struct folding *f)
@@ -518,28 +551,30 @@ static enum err delete_at(struct folding *f, enum statement which, int64_t key)
 static enum err delete_object(struct folding *f, slot_t slot)
 {
     sqlite3_stmt *s = sql_take(f->engine, SQL_DELETE_OBJECT);
-    bool was_bytes, was_blocks;
-    int64_t id;
+    bool is_bytes = false, is_blocks = false;
+    struct slice first;
+    enum err err = ERR_OK;
+    int64_t id = 0;
+    int code;
 
     forget(f->engine, slot);
     if (s == NULL)
         return sql_error(f->engine, "deleting the dead", f->why);
     sqlite3_bind_int64(s, 1, slot);
-    if (sqlite3_step(s) != SQLITE_ROW) {
-        sqlite3_reset(s);
-        return rotten(f);
+    if ((code = sqlite3_step(s)) == SQLITE_ROW && (err = sql_text(s, 1, &first, f->why)) == ERR_OK) {
+        id = sqlite3_column_int64(s, 0);
+        is_blocks = sqlite3_column_int(s, 2) == 1;
+        is_bytes = first.len > 0 && first.data[0] == 'n';
+        code = sqlite3_step(s);
+    } else if (code == SQLITE_DONE) {
+        err = rotten(f);
     }
-    id = sqlite3_column_int64(s, 0);
-    was_bytes = sql_text(s, 1).data[0] == 'n';
-    was_blocks = sqlite3_column_int(s, 2) == 1;
-    if (sqlite3_step(s) != SQLITE_DONE) {
-        sqlite3_reset(s);
-        return sql_error(f->engine, "deleting the dead", f->why);
-    }
+    if (err == ERR_OK && code != SQLITE_DONE)
+        err = sql_error(f->engine, "deleting the dead", f->why);
     sqlite3_reset(s);
-    if (was_bytes)
+    if (err == ERR_OK && is_bytes)
         return delete_at(f, SQL_DELETE_BYTES, id);
-    return was_blocks ? delete_at(f, SQL_DELETE_BLOCKS, slot) : ERR_OK;
+    return err == ERR_OK && is_blocks ? delete_at(f, SQL_DELETE_BLOCKS, slot) : err;
 }
 
 static enum err fold_dead(struct folding *f)
@@ -586,6 +621,7 @@ static enum err fold_line(struct folding *f, struct slice text)
     if (err != ERR_OK)
         return why_set(f->why, ERR_STORE, "the log has a line that is none");
     f->line = &line;
+    f->in_deaths = line.verb == REDO_DEAD;
     return fold_of[line.verb](f);
 }
 
@@ -593,8 +629,10 @@ static enum err fold_lines(struct folding *f, struct slice rest)
 {
     enum err err = ERR_OK;
 
-    while (rest.len > 0 && err == ERR_OK)
+    while (rest.len > 0 && err == ERR_OK) {
+        may_rest(f);
         err = fold_line(f, slice_cut(&rest, '\n'));
+    }
     return err;
 }
 
@@ -624,7 +662,8 @@ void sqlite_fold_fini(struct engine *e)
     e->fold = NULL;
 }
 
-/* The first rows of the log, until they are `bytes`; *ret_last is the number of the last of them, 0: there was none. */
+/* The first rows of the log, until they are `bytes`; *ret_last is the number of the last of them, 0: there was none. It never
+ * ends between those that died together: the one might be gone, and the other link to it. */
 static enum err fold_rows(struct folding *f, size_t bytes, int64_t *ret_last, uint64_t *ret_commit)
 {
     sqlite3_stmt *s = sql_take(f->engine, SQL_LINES_FROM);
@@ -636,10 +675,11 @@ static enum err fold_rows(struct folding *f, size_t bytes, int64_t *ret_last, ui
     if (s == NULL)
         return sql_error(f->engine, "reading the log", f->why);
     sqlite3_bind_int64(s, 1, 0);
-    while (done < bytes && err == ERR_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        struct slice lines = sql_text(s, 2);
+    while ((done < bytes || f->in_deaths) && err == ERR_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        struct slice lines;
 
-        err = fold_lines(f, lines);
+        if ((err = sql_text(s, 2, &lines, f->why)) == ERR_OK)
+            err = fold_lines(f, lines);
         *ret_last = sqlite3_column_int64(s, 0);
         *ret_commit = (uint64_t)sqlite3_column_int64(s, 1);
         done += lines.len;
@@ -666,9 +706,9 @@ static enum err keep_facts(struct engine *e, int64_t last, uint64_t commit, stru
     return sql_do(e, s, why);
 }
 
-enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why)
+enum err sqlite_fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why)
 {
-    struct folding f = {.engine = e, .why = why};
+    struct folding f = {.engine = e, .rest = rest, .why = why};
     uint64_t commit = 0;
     int64_t last;
     enum err err;
@@ -676,7 +716,7 @@ enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why 
     if ((err = make_fold(e, why)) != ERR_OK)
         return err;
     f.fold = e->fold;
-    if ((err = fold_rows(&f, bytes, &last, &commit)) || (err = raise_pool(&f)) || (err = write_all(e, why)))
+    if ((err = fold_rows(&f, bytes, &last, &commit)) || (err = raise_pool(&f)) || (err = write_all(&f)))
         return err;
     *ret_more = last != 0;
     return last != 0 ? keep_facts(e, last, commit, why) : ERR_OK;

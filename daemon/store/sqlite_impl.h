@@ -38,6 +38,7 @@ struct engine {
     sqlite3_stmt *statements[STATEMENTS];
     enum engine_item_kind loading; /* what next() gives now */
     sqlite3_stmt *load;            /* ... and where it stands; NULL: it begins */
+    obj_id blocks_of;              /* the contents of this object, block by block, come first; 0: there is none */
     struct fold *fold;
     bool synced;                   /* what `PRAGMA synchronous` says now: FULL */
     int version;                   /* of the schema: older ones are only looked at */
@@ -61,12 +62,8 @@ static inline void sql_bind(sqlite3_stmt *s, int at, struct slice text)
     sqlite3_bind_text64(s, at, text.len > 0 ? text.data : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static inline struct slice sql_text(sqlite3_stmt *s, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(s, column);
-
-    return (struct slice){text, text == NULL ? 0 : (size_t)sqlite3_column_bytes(s, column)};
-}
+/* Text of a row, good until the statement is stepped or reset. ERR_STORE: there is something else, or nothing; ERR_NOMEM. */
+enum err sql_text(sqlite3_stmt *s, int column, struct slice *ret, struct why *why);
 
 /* sqlite_load.c */
 enum err sqlite_rewind(struct engine *e, struct why *why);
@@ -81,6 +78,6 @@ void sqlite_copy_end(struct engine_copy **c);
 void sqlite_remove_copies(const char *dir);
 
 /* sqlite_fold.c */
-enum err sqlite_fold(struct engine *e, size_t bytes, bool *ret_more, struct why *why);
+enum err sqlite_fold(struct engine *e, size_t bytes, const struct engine_rest *rest, bool *ret_more, struct why *why);
 /* What is remembered from one fold to the next goes: always, or when one has failed. */
 void sqlite_fold_fini(struct engine *e);

@@ -32,7 +32,11 @@ struct store {
     /* the thread's */
     bool more;       /* there is something to fold */
     bool failed;
+    enum err failed_err;
+    struct why failed_why;
     uint64_t idle_since_us;
+    uint64_t rested_us; /* when it last rested, while folding */
+    uint64_t fold_at_us; /* not before: the disk was full, or memory short */
 
     atomic_ullong commits, commit_us, folds, fold_us, log_bytes, memory_bytes;
 };
@@ -52,38 +56,60 @@ static void count_memory(struct store *s)
     atomic_store(&s->memory_bytes, s->mem.used_bytes);
 }
 
-/* Fold one piece. What fails here fails again, or with the next commit, which is when it is told. */
-static void fold_some(struct store *s)
+/* The engine's, while it folds. A commit that is handed over ends the rest, and the next too. */
+static void may_rest(void *ctx)
+{
+    struct store *s = store_of(ctx);
+
+    if (clock_us() - s->rested_us < STORE_WORK_US || atomic_load(&s->log_bytes) > STORE_LOG_BYTES_HASTE)
+        return;
+    uv_mutex_lock(&s->lock);
+    if (s->job == NULL && !s->stopping)
+        (void)uv_cond_timedwait(&s->work, &s->lock, STORE_WORK_US * 1000ull);
+    uv_mutex_unlock(&s->lock);
+    s->rested_us = clock_us();
+}
+
+/* Fold one piece. That the store has failed is told with the next commit. */
+static enum err fold_some(struct store *s, struct why *why)
 {
     uint64_t began = clock_us(), before = atomic_load(&s->log_bytes);
-    struct why why = {0};
-    enum err e = s->ops->fold(s->engine, STORE_FOLD_BYTES, &s->more, &why);
+    const struct engine_rest rest = {.may_rest = may_rest, .ctx = s};
+    bool more;
+    enum err e = s->ops->fold(s->engine, STORE_FOLD_BYTES, &rest, &more, why);
 
     if (e == ERR_OK) {
+        s->more = more;
         atomic_fetch_add(&s->folds, s->more);
         atomic_store(&s->log_bytes, !s->more || before < STORE_FOLD_BYTES ? 0 : before - STORE_FOLD_BYTES);
         if (!s->more)
-            e = s->ops->tidy(s->engine, &why);
+            e = s->ops->tidy(s->engine, why);
     }
     if (e != ERR_OK && e != ERR_DISK_FULL && e != ERR_NOMEM) {
         s->failed = true;
-        s->why = why;
-        s->result = e;
+        s->failed_err = e;
+        s->failed_why = *why;
     }
     if (e == ERR_DISK_FULL || e == ERR_NOMEM)
-        s->idle_since_us = clock_us(); /* again later */
+        s->fold_at_us = clock_us() + STORE_IDLE_MS * 1000u;
     atomic_fetch_add(&s->fold_us, clock_us() - began);
     count_memory(s);
+    return e;
+}
+
+static bool can_fold(const struct store *s)
+{
+    return s->more && !s->failed && clock_us() >= s->fold_at_us;
 }
 
 static bool must_fold(const struct store *s)
 {
-    return s->more && !s->failed && atomic_load(&s->log_bytes) > STORE_LOG_BYTES;
+    return can_fold(s) && atomic_load(&s->log_bytes) > STORE_LOG_BYTES;
 }
 
 static bool may_fold(const struct store *s)
 {
-    return s->more && !s->failed && clock_us() - s->idle_since_us >= STORE_IDLE_MS * 1000u;
+    return can_fold(s) && clock_us() - s->idle_since_us >= STORE_IDLE_MS * 1000u;
 }
 
 static uint64_t text_bytes(const struct engine_commit *c)
@@ -98,14 +124,16 @@ static uint64_t text_bytes(const struct engine_commit *c)
 static enum err do_commit(struct store *s, const struct engine_commit *c, bool sync, struct why *why)
 {
     uint64_t began = clock_us();
-    enum err e;
+    enum err e = ERR_OK;
 
-    while (atomic_load(&s->log_bytes) > STORE_LOG_BYTES_MAX && s->more && !s->failed)
-        fold_some(s);
+    while (atomic_load(&s->log_bytes) > STORE_LOG_BYTES_MAX && s->more && !s->failed && e == ERR_OK)
+        e = fold_some(s, why);
     if (s->failed) {
-        *why = s->why;
-        return s->result;
+        *why = s->failed_why;
+        return s->failed_err;
     }
+    if (e != ERR_OK)
+        return e;
     e = s->ops->commit(s->engine, c, sync, why);
     if (e == ERR_OK) {
         s->more = true;
@@ -133,6 +161,7 @@ static void run_job(struct store *s)
     if (e == ERR_OK)
         e = do_commit(s, c, sync, &why);
     uv_mutex_lock(&s->lock);
+    s->lossy_changed |= set_lossy && e != ERR_OK; /* with the same commit, again */
     s->job = NULL;
     s->finished = true;
     s->result = e;
@@ -149,8 +178,10 @@ static void run(void *data)
         if (s->job != NULL) {
             run_job(s);
         } else if (must_fold(s) || may_fold(s)) {
+            struct why why = {0};
+
             uv_mutex_unlock(&s->lock);
-            fold_some(s);
+            (void)fold_some(s, &why);
             uv_mutex_lock(&s->lock);
         } else {
             (void)uv_cond_timedwait(&s->work, &s->lock, s->more ? STORE_IDLE_MS * 1000000ull / 2 : 60ull * 1000000000);

@@ -9,7 +9,8 @@
  *
  * The loop never waits for the disk: it hands a commit over, and is told when it is done. Folding begins when more than
  * STORE_LOG_BYTES of changes wait for it, or when nothing has been committed for STORE_IDLE_MS; a piece of it takes
- * a few milliseconds, and a commit waits for the piece at most.
+ * a few milliseconds, and a commit waits for the piece at most. Where there are few cores it stands in the loop's way:
+ * so it works for STORE_WORK_US at a time, and rests as long, unless a commit waits or too much waits to be folded.
  */
 #pragma once
 #include "daemon/store/engine.h"
@@ -19,6 +20,8 @@
 #define STORE_LOG_BYTES_MAX (256u << 20) /* with more, a commit is not begun before some has been folded */
 #define STORE_FOLD_BYTES (64u << 10)     /* of changes in one piece */
 #define STORE_IDLE_MS 500
+#define STORE_LOG_BYTES_HASTE (64u << 20) /* with more, folding does not rest */
+#define STORE_WORK_US 500
 
 struct store;
 
@@ -51,7 +54,7 @@ enum err store_stop(struct store *s, const struct engine_commit *last, struct wh
 
 struct store_counts {
     uint64_t commits, commit_us;  /* how many, and how long they took together */
-    uint64_t folds, fold_us;
+    uint64_t folds, fold_us;      /* ... their rests, too */
     uint64_t log_bytes;           /* not folded */
     uint64_t memory_bytes;        /* of the thread's own */
 };

@@ -134,6 +134,19 @@ bool buf_printf(struct buf *b, const char *format, ...)
     return true;
 }
 
+void buf_trim(struct buf *b, size_t waste)
+{
+    char *data;
+
+    if (b->data == NULL || b->len == 0 || b->cap - b->len < waste)
+        return;
+    data = mem_realloc_spent(b->mem, b->data, block_bytes(b), b->len + 1);
+    if (data == NULL)
+        return; /* it stays as it is */
+    b->data = data;
+    b->cap = b->len;
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
     CHECK(n <= b->len);

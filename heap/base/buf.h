@@ -32,6 +32,9 @@ bool buf_add_text(struct buf *b, const char *text);
 bool buf_add_byte(struct buf *b, char byte);
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Give back what room there is behind len, if that is `waste` or more and can be had cheaply. */
+void buf_trim(struct buf *b, size_t waste);
+
 /* Drop the first n bytes (n <= len); O(len - n). */
 void buf_consume(struct buf *b, size_t n);
 

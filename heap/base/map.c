@@ -30,6 +30,7 @@
 #define FIRST_ROWS   8u
 #define FIRST_BITS   3u                 /* log2 of FIRST_ROWS */
 #define SEGMENTS_MAX (32u - FIRST_BITS) /* enough for every entry number */
+#define KEEPERS_MAX  0xffffffu
 #define NEIGHBOURS   8u                 /* two cache lines of rows */
 #define RUN_ROWS     4096u              /* pages are given back this many rows at a time */
 #define RUN_BYTES    (RUN_ROWS * sizeof(struct row))
@@ -50,7 +51,8 @@ struct map {
     struct mem *mem;
     uint64_t seed;
     struct row **segments; /* SEGMENTS_MAX of them, or NULL while the first rows suffice */
-    uint32_t segment_count;
+    uint32_t segment_count : 8;
+    uint32_t keepers : 24; /* who want the rows of the removed to stay */
     uint32_t promised; /* additions that map_reserve() made room for: it is not given back */
     struct row first[FIRST_ROWS];
 };
@@ -128,7 +130,7 @@ static bool add_segment(struct map *m)
     }
     CHECK(m->segments[k] == NULL);
     m->segments[k] = rows;
-    m->segment_count++;
+    m->segment_count = (k + 1) & UINT8_MAX;
     return true;
 }
 
@@ -136,8 +138,9 @@ static void drop_top_segment(struct map *m)
 {
     CHECK(m->segment_count > 0);
 
-    uint32_t k = --m->segment_count;
+    uint32_t k = m->segment_count - 1u;
 
+    m->segment_count = k & UINT8_MAX;
     CHECK(m->count <= capacity(m)); /* nobody lives there */
     if (is_mapped(k))
         mem_unmap(m->mem, m->segments[k], segment_bytes(k));
@@ -157,10 +160,15 @@ static void discard_a_run(struct map *m)
         mem_discard(row_at(m, (uint32_t)run), RUN_BYTES);
 }
 
+static bool has_too_many_rows(const struct map *m)
+{
+    return m->promised == 0 && m->keepers == 0 && m->segment_count > 0 && m->count <= capacity(m) / 4;
+}
+
 static void give_back(struct map *m)
 {
     discard_a_run(m);
-    if (m->promised == 0 && m->segment_count > 0 && m->count <= capacity(m) / 4)
+    if (has_too_many_rows(m))
         drop_top_segment(m);
 }
 
@@ -359,6 +367,46 @@ void map_remove(struct map *m, uint32_t entry)
     INVARIANT(last < FIRST_ROWS || chain_is_well(m, parent_of(last)));
     INVARIANT(entry == last || chain_is_well(m, bucket_of(m, row_at(m, entry)->key)));
     give_back(m);
+}
+
+void map_keep_rows(struct map *m)
+{
+    CHECK_IS(m, MAP_MAGIC);
+    CHECK(m->keepers < KEEPERS_MAX);
+    m->keepers = (m->keepers + 1u) & KEEPERS_MAX;
+}
+
+void map_let_rows_go(struct map *m)
+{
+    CHECK_IS(m, MAP_MAGIC);
+    CHECK(m->keepers > 0);
+    m->keepers = (m->keepers - 1u) & KEEPERS_MAX;
+    while (has_too_many_rows(m))
+        drop_top_segment(m);
+}
+
+/* Two entries change places; the heads in their rows stay where they are. */
+static void swap(struct map *m, uint32_t a, uint32_t b)
+{
+    struct row *at_a = row_at(m, a), *at_b = row_at(m, b);
+    uint32_t key = at_a->key, value = at_a->value;
+
+    *link_to(m, a) = at_a->next;
+    *link_to(m, b) = at_b->next;
+    at_a->key = at_b->key;
+    at_a->value = at_b->value;
+    at_b->key = key;
+    at_b->value = value;
+    push(m, bucket_of(m, at_a->key), a);
+    push(m, bucket_of(m, key), b);
+}
+
+void map_put_back(struct map *m, uint32_t entry, uint32_t key, uint32_t value)
+{
+    CHECK(m->count < capacity(m) && entry <= m->count);
+    CHECK(map_add(m, key, value));
+    if (entry != m->count - 1)
+        swap(m, entry, m->count - 1);
 }
 
 void map_set_value(struct map *m, uint32_t entry, uint32_t value)

@@ -45,6 +45,14 @@ bool map_add(struct map *m, uint32_t key, uint32_t value);
  * promise back). While additions are promised the map does not shrink. */
 bool map_reserve(struct map *m, uint32_t n);
 
+/* Until as many map_let_rows_go(): whoever is removed leaves its row for another, so that putting it back cannot be
+ * refused. Then what is too much goes back. */
+void map_keep_rows(struct map *m);
+void map_let_rows_go(struct map *m);
+/* The opposite of a map_remove() since which nothing has changed, its row kept: the entry has its number again. Never
+ * fails. */
+void map_put_back(struct map *m, uint32_t entry, uint32_t key, uint32_t value);
+
 /* Remove entry; the last one takes its number, so walk from map_count()-1 down to 0 when removing while
  * walking: nothing is missed. Never fails. O(1). */
 void map_remove(struct map *m, uint32_t entry);

@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define START_BRK_FIELD 47 /* of /proc/self/stat, proc(5) */
+#define START_BRK_FIELD 47   /* of /proc/self/stat, proc(5) */
+#define LOOK_PAGES      1024u /* that the system is asked about at a time */
 
 void mem_init(struct mem *m, size_t max_bytes)
 {
@@ -28,6 +29,31 @@ static bool asked_to_fail(struct mem *m)
     return m->fail_on ? m->request_count >= m->fail_at : m->request_count == m->fail_at;
 }
 
+/* How far whoever asks now may go. */
+static size_t limit(const struct mem *m)
+{
+    size_t beyond = m->reach_bytes > 0 ? m->over_bytes + m->reach_bytes : 0;
+
+    return beyond < SIZE_MAX - m->max_bytes ? m->max_bytes + beyond : SIZE_MAX;
+}
+
+size_t mem_room(const struct mem *m)
+{
+    size_t taken = m->used_bytes + m->aside_bytes, max = limit(m);
+
+    if (m->max_bytes == 0)
+        return SIZE_MAX;
+    return taken < max ? max - taken : 0;
+}
+
+void mem_set_max(struct mem *m, size_t max_bytes)
+{
+    size_t taken = m->used_bytes + m->aside_bytes;
+
+    m->max_bytes = max_bytes;
+    m->over_bytes = max_bytes != 0 && taken > max_bytes ? taken - max_bytes : 0;
+}
+
 void mem_charge_spent(struct mem *m, size_t size)
 {
     m->used_bytes += size;
@@ -39,8 +65,10 @@ bool mem_charge(struct mem *m, size_t size)
 {
     if (asked_to_fail(m))
         return false;
-    if (m->max_bytes != 0 && (size > m->max_bytes || m->used_bytes > m->max_bytes - size))
+    if (size > mem_room(m)) {
+        m->refused_count++;
         return false;
+    }
     mem_charge_spent(m, size);
     return true;
 }
@@ -83,6 +111,18 @@ void *mem_zalloc(struct mem *m, size_t size)
         mem_uncharge(m, size);
     else
         m->block_bytes += as_block(size);
+    return ptr;
+}
+
+void *mem_zalloc_spent(struct mem *m, size_t size)
+{
+    void *ptr = calloc(1, size);
+
+    CHECK(size > 0);
+    if (ptr == NULL)
+        return NULL;
+    mem_charge_spent(m, size);
+    m->block_bytes += as_block(size);
     return ptr;
 }
 
@@ -179,7 +219,10 @@ void *mem_reserve(struct mem *m, size_t size)
 
     void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    return ptr == MAP_FAILED ? NULL : ptr;
+    if (ptr == MAP_FAILED)
+        return NULL;
+    (void)madvise(ptr, size, MADV_NOHUGEPAGE); /* where the system knows none, there is nothing to refuse */
+    return ptr;
 }
 
 void mem_unreserve(struct mem *m, void *ptr, size_t size)
@@ -211,6 +254,7 @@ void mem_trim(void)
 void mem_settle(void)
 {
     mallopt(M_MMAP_THRESHOLD, MEM_BLOCK_BYTES_MAX);
+    mallopt(M_ARENA_MAX, 1);
 }
 
 /* Where the heap of the C library begins. Fields are counted from the name in parentheses, which may hold anything. */
@@ -236,20 +280,53 @@ static uintptr_t blocks_start(void)
     return start;
 }
 
-size_t mem_blocks_resident(void)
+static uintptr_t blocks_first_page(void)
 {
-    uintptr_t end = (uintptr_t)sbrk(0), at = blocks_start() & ~(uintptr_t)(MEM_PAGE_BYTES - 1);
-    unsigned char here[1024];
+    return blocks_start() & ~(uintptr_t)(MEM_PAGE_BYTES - 1);
+}
+
+size_t mem_blocks_extent(void)
+{
+    uintptr_t from = blocks_first_page(), end = (uintptr_t)sbrk(0);
+
+    return from == 0 || end < from ? 0 : end - from;
+}
+
+/* Pages of [at, at + bytes) that are in memory. Some may be gone altogether by now: then none is. */
+static size_t resident_pages(uintptr_t at, size_t bytes)
+{
+    unsigned char here[LOOK_PAGES];
     size_t pages = 0;
 
-    if (at == 0)
+    if (mincore((void *)at, bytes, here) != 0)
         return 0;
-    for (size_t bytes; at < end; at += bytes) {
-        bytes = end - at < sizeof here * MEM_PAGE_BYTES ? end - at : sizeof here * MEM_PAGE_BYTES;
-        if (mincore((void *)at, bytes, here) != 0)
-            break;
-        for (size_t i = 0; i < (bytes + MEM_PAGE_BYTES - 1) / MEM_PAGE_BYTES; i++)
-            pages += here[i] & 1;
+    for (size_t i = 0; i < (bytes + MEM_PAGE_BYTES - 1) / MEM_PAGE_BYTES; i++)
+        pages += here[i] & 1;
+    return pages;
+}
+
+bool mem_blocks_look(struct mem_blocks_look *look, size_t bytes_max)
+{
+    uintptr_t end = blocks_first_page() + mem_blocks_extent();
+
+    if (look->at == 0)
+        *look = (struct mem_blocks_look){.at = blocks_first_page(), .resident_bytes = look->resident_bytes};
+    for (size_t bytes; look->at < end && bytes_max > 0; look->at += bytes) {
+        bytes = end - look->at < LOOK_PAGES * MEM_PAGE_BYTES ? end - look->at : LOOK_PAGES * MEM_PAGE_BYTES;
+        look->pages += resident_pages(look->at, bytes);
+        bytes_max -= bytes < bytes_max ? bytes : bytes_max;
     }
-    return pages * MEM_PAGE_BYTES;
+    if (look->at < end)
+        return false;
+    look->resident_bytes = look->pages * MEM_PAGE_BYTES;
+    look->at = 0;
+    return true;
+}
+
+size_t mem_blocks_resident(void)
+{
+    struct mem_blocks_look look = {0};
+
+    CHECK(mem_blocks_look(&look, SIZE_MAX));
+    return look.resident_bytes;
 }

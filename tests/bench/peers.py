@@ -104,13 +104,14 @@ def listens(port):
 
 
 class Server:
-    """A process on the server's core, from `with` to its end."""
+    """A process on the server's core, from `with` to its end. `preload`: a library that stands before all others."""
 
-    def __init__(self, place, command, port):
+    def __init__(self, place, command, port, preload=None):
         self.port = port
         self.log = open(place.folder / f"{Path(command[0]).name}.log", "ab")
         self.process = subprocess.Popen(
             [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+            env={**os.environ, "LD_PRELOAD": str(preload)} if preload else None,
             preexec_fn=lambda: os.sched_setaffinity(0, {place.server_core}))
         self.worker = self.process.pid
 
@@ -141,8 +142,8 @@ class Server:
 
 
 class Heapd(Server):
-    def __init__(self, place):
-        super().__init__(place, [place.build / "daemon/heapd", "--listen", "127.0.0.1:0"], 0)
+    def __init__(self, place, *options, preload=None):
+        super().__init__(place, [place.build / "daemon/heapd", "--listen", "127.0.0.1:0", *options], 0, preload)
         ready = self.process.stdout.readline().decode()
         if not (m := re.fullmatch(r"heapd ready http://127\.0\.0\.1:(\d+)\n", ready)):
             self.__exit__()
@@ -150,6 +151,12 @@ class Heapd(Server):
         self.port = int(m[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+
+    def is_ready(self):
+        self.http.request("GET", "/readyz")
+        answer = self.http.getresponse()
+        answer.read()
+        return answer.status == 200
 
     def ask(self, method, path, body=None):
         self.http.request(method, path, None if body is None else json.dumps(body))
@@ -199,17 +206,24 @@ class Nginx(Server):
 
 
 class Redis(Server):
-    def __init__(self, place):
+    """`durable`: the directory where every write is before it is answered."""
+
+    def __init__(self, place, durable=None, preload=None):
         port = free_port()
-        super().__init__(place, ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
-                                 "--dir", place.folder, "--logfile", place.folder / "redis.log"], port)
+        kept = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
+        super().__init__(place, ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", *kept,
+                                 "--dir", durable or place.folder, "--logfile", place.folder / "redis.log"], port, preload)
         self.wait_until_it_listens()
 
-    def set(self, key, value):
+    def say(self, line):
+        """The first line of what it answers."""
         with socket.create_connection(("127.0.0.1", self.port), WAIT) as s:
-            s.sendall(f"SET {key} {value}\r\n".encode())
-            if s.recv(64) != b"+OK\r\n":
-                raise Failed("redis refused a SET")
+            s.sendall(f"{line}\r\n".encode())
+            return s.makefile("rb").readline().decode().strip()
+
+    def set(self, key, value):
+        if self.say(f"SET {key} {value}") != "+OK":
+            raise Failed("redis refused a SET")
 
     def used_memory(self):
         with socket.create_connection(("127.0.0.1", self.port), WAIT) as s:
@@ -218,6 +232,7 @@ class Redis(Server):
             while b"used_memory_human" not in said:
                 said += s.recv(65536)
         return int(re.search(rb"used_memory:(\d+)", said)[1])
+
 
 class Node(Server):
     """edge_node.js: objects in a Map, over HTTP."""

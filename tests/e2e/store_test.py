@@ -31,7 +31,11 @@ class StoreTest(HeapdTest):
         self.wait_ready()
 
     def wait_ready(self):
-        self.assertTrue(eventually(lambda: self.c.get("/readyz").status == 200))
+        try:
+            self.assertTrue(eventually(lambda: self.c.get("/readyz").status == 200))
+        except OSError:
+            self.daemon.finish()
+            self.fail(f"it ended while it recovered: {self.daemon.last_words}")
 
     def kill(self):
         """As a machine that loses its power does to a process; the system lives on."""

@@ -89,14 +89,14 @@ class Verbs(HeapctlTest):
         self.assertIn("the far end", self.ctl("get", f"@{b}", "--depth", 1))
         self.assertEqual(self.ctl_json("get", b)["fields"]["next"], {"$ref": a})
 
-    def test_set_and_unset_go_in_order_up_to_what_is_refused(self):
+    def test_set_and_unset_do_all_or_nothing(self):
         i, items = self.new({"a": 1, "b": 2}), self.new(items=[1, 2, 3])
         self.assertEqual(self.ctl_json("set", i, "a=null", "c=x")["fields"], {"a": None, "b": 2, "c": "x"})
         self.assertEqual(self.ctl_json("unset", i, "a", "c")["fields"], {"b": 2})
+        before = self.doc(i)
         self.refused(1, "set", i, "b=3", "d=@9007199254740001", "e=1")
-        self.assertEqual(self.doc(i)["fields"], {"b": 3})
-        self.refused(1, "unset", i, "nope", "b")
-        self.assertEqual(self.doc(i)["fields"], {"b": 3})
+        self.refused(1, "unset", i, "b", "nope")
+        self.assertEqual(self.doc(i), before)
         self.assertEqual(self.ctl_json("set", items, "[1]=two")["items"], [1, "two", 3])
 
     def test_hold_and_drop(self):
@@ -159,6 +159,12 @@ class Verbs(HeapctlTest):
         self.assertIn("op 1", err)
         self.assertEqual(len(self.ctl("batch", "--summary", stdin=ops.encode()).splitlines()), 1)
         self.refused(1, "batch", stdin=b'["root","z",1]\n["get",0]\n')
+        self.assertEqual(self.ctl("batch", "--atomic", "--summary", stdin=b'["new","A"]\n["root","y","@0"]\n').strip(),
+                         '{"done":2,"failed":0}')
+        code, out, err = self.run_ctl("batch", "--atomic", stdin=b'["unroot","y"]\n["new","A"]\n["get",0]\n')
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("op 2", err)
+        self.assertEqual(self.c.get("/v1/roots/y").status, 200)
 
 
 class Manners(HeapctlTest):

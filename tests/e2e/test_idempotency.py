@@ -264,6 +264,23 @@ class Batches(Keyed):
         self.assertIn("reply=summary", doc["detail"])
         self.assertEqual(self.heap()["created"], 0)
 
+    def test_an_atomic_batch_is_done_once_and_answered_as_the_first_time(self):
+        i, key = self.new({"n": 0}), keyed()
+        body = ops(["is", i, "n", 0], ["set", i, "n", 1], ["new", "A", {}])
+        first = self.first(self.c.post("/v1/batch?atomic=true", body, key))
+        again = self.c.post("/v1/batch?atomic=true", body, key)     # by now n is 1, and it would fail
+        self.assertEqual((again.status, again.raw), (200, first.raw))
+        self.assertTrue(self.replayed(again))
+
+    def test_one_that_was_taken_back_is_not_done_later(self):
+        i, key = self.new({"n": 0}), keyed()
+        body = ops(["set", i, "n", 7], ["is", i, "n", 8])
+        self.problem(self.c.post("/v1/batch?atomic=true", body, key), 412, "changed")
+        again = self.c.post("/v1/batch?atomic=true", body, key)
+        self.problem(again, 412, "changed")
+        self.assertTrue(self.replayed(again))
+        self.assertEqual(self.doc(i)["fields"], {"n": 0})
+
     def test_a_failed_batch_is_not_run_on(self):
         key, body = keyed(), ops(["new", "N", {}], ["hold", "@0"], ["get", 10**12], ["new", "N", {}])
         first = self.first(self.c.post("/v1/batch?reply=summary", body, key))

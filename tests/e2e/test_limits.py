@@ -9,20 +9,23 @@ import time
 import unittest
 from pathlib import Path
 
-from heapd_test import WAIT, HeapdTest
+from heapd_test import WAIT, HeapdTest, eventually
 
 ELSEWHERE = {                                   # where the others are met
     "test_connections": "connections_max connections_per_peer_max pipeline_max header_timeout_ms body_bytes_per_s_min "
                         "idle_timeout_ms backlog_bytes_max backlog_timeout_ms buffer_bytes_max",
+    "test_atomic": "atomic_ops_max atomic_bytes_max",
     "test_garbage": "memory_bytes_max",
     "test_gc_log": "pause_budget_us",
     "test_memory": "purge_decay_ms pack_used_pct",
     "test_idempotency": "idempotency_keys_max idempotency_keep_ms idempotency_answer_bytes_max",
+    "test_brim": "memory_collect_pct",
     "test_long_bodies": "json_inline_bytes_max",
+    "test_store": "durability",
 }
 DEFAULTS = {                                    # what a user relies on who sets nothing
     "request_line_bytes_max": 8192, "header_bytes_max": 16384, "header_fields_max": 64, "json_body_bytes_max": 1048576,
-    "json_depth_max": 64, "batch_line_bytes_max": 65536, "bytes_body_max": 67108864, "chunk_extension_bytes_max": 4096,
+    "json_depth_max": 64, "batch_line_bytes_max": 65536, "atomic_ops_max": 10000, "atomic_bytes_max": 1048576, "bytes_body_max": 67108864, "chunk_extension_bytes_max": 4096,
     "header_timeout_ms": 10000, "body_bytes_per_s_min": 1024, "idle_timeout_ms": 60000, "connections_max": 20000,
     "connections_per_peer_max": 0, "backlog_bytes_max": 8388608, "backlog_timeout_ms": 30000, "buffer_bytes_max": 67108864,
     "idempotency_keys_max": 100000, "idempotency_keep_ms": 86400000, "idempotency_answer_bytes_max": 4096,
@@ -154,6 +157,116 @@ class Limits(HeapdTest):
         self.ok(c.put(f"/v1/objects/{kept[0]}/hold"))   # it has that one
         self.drop(kept[0], client=c)
         self.new(client=c)
+
+    def test_default_holds_max(self):
+        self.set(default_holds_max=3, holds_per_session_max=1)
+        kept = [self.new() for _ in range(3)]
+        self.refused(self.c.post("/v1/objects", {"class": "N", "fields": {}}), 507, "default_holds_max", 3)
+        self.new({}, root="held by another")            # no hold
+        self.drop(kept[0])
+        self.new()
+
+    # -- bytes of a session: what it has made, whoever keeps it
+
+    def bytes_of(self, session):
+        return self.ok(self.c.get(f"/v1/sessions/{session}"))["bytes"]
+
+    def makes(self, client, size=10_000, query=""):
+        return client.post("/v1/objects" + query, b"x" * size, {"Content-Type": "application/octet-stream"})
+
+    def test_bytes_per_session_max(self):
+        doc, c = self.session()
+        self.assertIsNone(self.bytes_of(doc["id"]))     # nobody counts
+        self.set(bytes_per_session_max=50_000)
+        self.assertEqual(self.bytes_of(doc["id"]), 0)
+        kept = [self.ok(self.makes(c), 201) for _ in range(4)]
+        self.assertEqual(self.bytes_of("self"), 0)      # of the default session
+        self.assertEqual(self.bytes_of(doc["id"]), self.ok(c.get("/v1/sessions/self"))["bytes"])
+        self.assertTrue(sum(k["bytes"] for k in kept) <= self.bytes_of(doc["id"]) < 41_000)
+        self.refused(self.makes(c), 507, "bytes_per_session_max", 50_000)
+        self.assertLess(self.bytes_of(doc["id"]), 41_000)
+        self.drop(kept[0]["id"], client=c)
+        self.ok(self.makes(c), 201)
+        self.ok(self.makes(self.session()[1]), 201)     # another's
+        self.ok(self.makes(self.c, 100_000), 201)       # and the default one's, which has a limit of its own
+        self.set(bytes_per_session_max=0)
+        self.assertIsNone(self.bytes_of(doc["id"]))
+        self.ok(self.makes(c, 100_000), 201)
+
+    def full_session(self):
+        self.set(bytes_per_session_max=20_000)
+        doc, c = self.session()
+        i = self.new({"a": 1, "c": 2}, client=c)
+        items = self.new(items=[], client=c)
+        self.ok(self.makes(c, 19_500, f"?into={items}"), 201)
+        self.ok(c.post(f"/v1/objects/{items}/items", json.dumps("s" * 600)), 201)
+        return doc, c, i, items
+
+    def test_whatever_grows_is_refused_to_a_full_session_and_nothing_else(self):
+        doc, c, i, items = self.full_session()
+        refused = lambda said: self.refused(said, 507, "bytes_per_session_max", 20_000)
+        refused(c.post("/v1/objects", {"fields": {}}))
+        refused(c.post("/v1/objects", {"items": [1]}))
+        refused(c.put(f"/v1/objects/{i}/fields/b", "[]"))
+        refused(c.patch(f"/v1/objects/{i}", {"b": "x"}))
+        refused(c.post(f"/v1/objects/{items}/items", "1"))
+        refused(c.post("/v1/objects", {"items": [[k] for k in range(5000)]}))
+        for op in (["new", "N", {}], ["list", []], ["bytes", ""], ["push", items, 1], ["set", i, "b", {}]):
+            said = self.batch(op, client=c)
+            self.assertEqual(said[0]["problem"]["limit"], {"name": "bytes_per_session_max", "value": 20_000}, op)
+        self.ok(c.get(f"/v1/objects/{i}"))
+        self.ok(c.patch(f"/v1/objects/{i}", {"a": None}))
+        self.ok(c.put(f"/v1/objects/{i}/hold"))
+        self.ok(c.put("/v1/roots/r", {"$ref": i}), 200, 201)
+        self.done(["unset", i, "c"], ["get", i], client=c)
+        self.ok(c.delete(f"/v1/objects/{items}/items/1"), 204)
+        self.ok(c.delete(f"/v1/objects/{items}/items/0"), 204)
+        self.new(client=c)
+
+    def test_a_long_body_stops_where_the_session_is_full(self):
+        self.set(bytes_per_session_max=100_000)
+        doc, c = self.session()
+        self.refused(c.post("/v1/objects", {"items": [[k] for k in range(50_000)]}), 507, "bytes_per_session_max", 100_000)
+        self.assertTrue(eventually(lambda: self.heap()["objects"] == 0))
+        self.assertLess(self.bytes_of(doc["id"]), 100)          # a class may remember its name for a while
+
+    def test_what_others_make_grow_is_paid_for_by_who_made_it(self):
+        self.set(bytes_per_session_max=100_000, default_bytes_max=100_000)
+        doc, c = self.session()
+        items = self.new(items=[], client=c)
+        before = self.bytes_of(doc["id"]), self.bytes_of(0)
+        self.done(*[["push", items, k] for k in range(5000)])
+        self.assertGreater(self.bytes_of(doc["id"]), before[0] + 20_000)
+        self.assertEqual(self.bytes_of(0), before[1])
+
+    def test_what_a_session_leaves_behind_the_default_one_pays_for(self):
+        self.set(bytes_per_session_max=100_000)
+        doc, c = self.session()
+        self.ok(self.makes(c, 50_000, "?root=left"), 201)
+        before = self.bytes_of(0)
+        self.ok(c.delete("/v1/sessions/self"))
+        self.assertGreater(self.bytes_of(0), before + 50_000)
+        self.unroot("left")
+        self.assertLess(self.bytes_of(0), before + 1000)
+
+    def test_a_collection_gives_back_what_was_paid_for(self):
+        self.set(bytes_per_session_max=1_000_000)
+        doc, c = self.session()
+        a, b = (self.new({"s": "s" * 100_000}, client=c) for _ in range(2))
+        self.link(a, "to", b), self.link(b, "to", a)
+        self.drop(a, client=c), self.drop(b, client=c)
+        self.assertGreater(self.bytes_of(doc["id"]), 200_000)
+        self.assertEqual(self.collect(), 2)
+        self.assertLess(self.bytes_of(doc["id"]), 1000)
+        self.validate_clean()
+
+    def test_default_bytes_max(self):
+        self.set(default_bytes_max=30_000)
+        kept = self.ok(self.makes(self.c, 25_000), 201)["id"]
+        self.refused(self.makes(self.c, 25_000), 507, "default_bytes_max", 30_000)
+        self.ok(self.makes(self.session()[1], 100_000), 201)
+        self.drop(kept)
+        self.ok(self.makes(self.c, 25_000), 201)
 
     # -- turns: nothing to be seen but that all is done, however small they are
 

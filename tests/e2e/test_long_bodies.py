@@ -104,8 +104,8 @@ class WhatTheyTake(HeapdTest):
     options = ("--max-memory", "48M")
     fresh = True
 
-    def begin(self):
-        super().begin()
+    def setUp(self):
+        super().setUp()
         with open(f"/proc/{self.daemon.process.pid}/maps") as maps:
             if "libasan" in maps.read():
                 self.skipTest("sanitizers keep what was freed")

@@ -56,6 +56,15 @@ class Survives(StoreTest):
         self.assertEqual(self.everything()["weak"], {"alive": a, "dead": None})
         self.survives()
 
+    def test_weak_links_to_what_has_died_read_null(self):
+        gone = self.new()
+        plain, strange = self.new({"w": {"$weak": gone}}), self.new({"w\u00e9\n": {"$weak": gone}})
+        items = self.new(items=[{"$weak": gone}, 1, {"$weak": plain}])
+        self.drop(gone)
+        self.assertEqual(self.doc(items)["items"], [None, 1, {"$weak": plain}])
+        self.survives()
+        self.assertEqual(self.doc(strange)["fields"], {"w\u00e9\n": None})
+
     def test_sessions_live_on_with_their_tokens_and_a_full_lease(self):
         doc, client = self.session(ttl=600, label="w\u00f6rker \"7\"")
         i = self.new(client=client)
@@ -226,6 +235,9 @@ class Refused(StoreTest):
 
     def test_contents_that_are_no_json(self):
         self.damaged(lambda: self.sql_write("UPDATE objects SET value = '[1,2' WHERE class = 'list'"))
+
+    def test_contents_whose_blocks_are_missing(self):
+        self.damaged(lambda: self.sql_write("UPDATE objects SET value = '[' WHERE class = 'list'"))
 
     def test_a_link_to_nothing(self):
         self.damaged(lambda: self.sql_write("DELETE FROM objects WHERE class = 'list'"))

@@ -6,6 +6,8 @@
  * refusal: the error is ERR_NOMEM, nothing that can be seen has changed, every recount holds, and in the end
  * not a byte is missing.
  */
+#include "heap/undo.h"
+#include "tests/unit/dump.h"
 #include "tests/unit/gc_world.h"
 
 #define REFUSALS_MAX 2000 /* an operation that asks more often than this does not end */
@@ -226,6 +228,100 @@ static enum err collect_nothing(struct stage *s, struct why *why)
     return e;
 }
 
+/* ---- changes that are one ---- */
+
+static enum err keep_made(struct stage *s, enum err e, obj_id id, struct why *why)
+{
+    return e ? e : scope_keep(s->scope, scope_end(s->scope), id, why);
+}
+
+static enum err make_and_keep(struct stage *s, struct why *why)
+{
+    enum err (*const make[])(struct stage *, struct why *) = {make_record, make_dictionary, make_list, make_bytes};
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(make) && e == ERR_OK; i++) {
+        e = make[i](s, why);
+        e = keep_made(s, e, s->made, why);
+        s->made = 0;
+    }
+    return e;
+}
+
+static enum err move_names(struct stage *s, struct why *why)
+{
+    enum err e;
+
+    if ((e = root_delete(s->w.heap, SLICE("old root"), why)) ||
+        (e = root_put(s->w.heap, SLICE("other root"), s->record, NULL, why)) ||
+        (e = weak_put(s->w.heap, SLICE("old weak name"), s->list, NULL, why)) ||
+        (e = session_drop(s->w.sessions, 0, s->list, why)))
+        return e;
+    return session_hold(s->w.sessions, 0, s->wide, why);
+}
+
+static enum err unset_in_a_dictionary(struct stage *s, struct why *why)
+{
+    const struct field edits[] = {unset("w0"), unset("w31"), unset("w15"), field("w0", value_int(0))};
+
+    return heap_edit_record(s->w.heap, s->wide, edits, ARRAY_LEN(edits), why);
+}
+
+static void prepare_names(struct stage *s)
+{
+    OK(root_put(s->w.heap, SLICE("old root"), s->other, NULL, &why));
+    OK(root_put(s->w.heap, SLICE("other root"), s->other, NULL, &why));
+    OK(weak_put(s->w.heap, SLICE("old weak name"), s->other, NULL, &why));
+    OK(session_hold(s->w.sessions, 0, s->list, &why));
+    OK(session_hold(s->w.sessions, 0, s->other, &why));
+    OK(open_scope(s, &why));
+}
+
+static enum err change_everything(struct stage *s, struct why *why)
+{
+    enum err (*const changes[])(struct stage *, struct why *) = {
+        edit_in_place, edit_beyond_its_cell, edit_into_a_dictionary, unset_in_a_dictionary, push_item, set_item,
+        put_root, put_weak_name, hold_in_session, move_names, make_and_keep,
+    };
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(changes) && e == ERR_OK; i++)
+        e = changes[i](s, why);
+    return e;
+}
+
+/* Taken back, whether all was done or one was refused, while memory goes on being refused. */
+static enum err change_and_take_back(struct stage *s, struct why *why)
+{
+    char *before = dump_contents(&s->w);
+    enum err e = undo_begin(s->w.heap, why);
+
+    if (e == ERR_OK) {
+        e = change_everything(s, why);
+        while (scope_close(&s->scope, 1000) == 0)
+            ;
+        undo_rollback(s->w.heap);
+    }
+    same_dump(before, dump_contents(&s->w), "taken back");
+    return e;
+}
+
+static enum err change_as_one(struct stage *s, struct why *why)
+{
+    enum err e = undo_begin(s->w.heap, why);
+
+    if (e != ERR_OK)
+        return e;
+    if ((e = change_everything(s, why)) == ERR_OK) {
+        undo_commit(s->w.heap);
+        return ERR_OK;
+    }
+    while (scope_close(&s->scope, 1000) == 0)
+        ;
+    undo_rollback(s->w.heap);
+    return e;
+}
+
 static const struct operation operations[] = {
     {"make a record", NULL, make_record},
     {"make a dictionary", NULL, make_dictionary},
@@ -246,6 +342,8 @@ static const struct operation operations[] = {
     {"keep in a scope", prepare_scope, keep_in_scope},
     {"hold a hub", prepare_hub, hold_a_hub},
     {"collect", NULL, collect_nothing},
+    {"change everything and take it back", prepare_names, change_and_take_back},
+    {"change everything as one", prepare_names, change_as_one},
 };
 
 /* ---- the stage ---- */

@@ -261,7 +261,7 @@ void life_settle(struct life *life)
 {
     const struct heap_stats *s = heap_counters(life->heap);
 
-    if (life->mode != LIFE_STOP)
+    if (life->mode != LIFE_STOP || life->as_one)
         return;
     life_drain(life);
     if (s->fell_nonzero + s->freed_by_refcount + s->freed_by_collector == life->falls)
@@ -369,6 +369,7 @@ static const struct op *choose_op(struct life *life)
         {hold_ops, weight_of_all(life, hold_ops, hold_op_count)},
         {gc_ops, weight_of_all(life, gc_ops, gc_op_count)},
         {tidy_ops, weight_of_all(life, tidy_ops, tidy_op_count)},
+        {undo_ops, weight_of_all(life, undo_ops, undo_op_count)},
     };
     uint32_t sum = 0, at;
     size_t k = 0;

@@ -166,10 +166,10 @@ static void set_of_wrong_kind(struct life *life)
 }
 
 const struct op form_ops[] = {
-    {"make a form", make_form, 1, 0},
-    {"new of a form", new_of_form_op, 30, 1},
-    {"set of a form", set_of_form, 20, 0},
-    {"make and set of a form", make_and_set, 6, 1},
-    {"set of a form what is no record", set_of_wrong_kind, 1, 0},
+    {"make a form", make_form, 1, 0, false},
+    {"new of a form", new_of_form_op, 30, 1, true},
+    {"set of a form", set_of_form, 20, 0, true},
+    {"make and set of a form", make_and_set, 6, 1, false},
+    {"set of a form what is no record", set_of_wrong_kind, 1, 0, false},
 };
 const size_t form_op_count = ARRAY_LEN(form_ops);

@@ -256,11 +256,11 @@ void gc_compare(struct life *life)
 }
 
 const struct op gc_ops[] = {
-    {"ask for a collection", ask_for_collection, 5, 0},
-    {"freeze or unfreeze", freeze_or_not, 1, 0},
-    {"tune", gc_random_tuning, 1, 0},
-    {"save all or not", save_all_or_not, 1, 0},
-    {"clear garbage", clear_garbage, 2, -1},
-    {"reap", reap, 4, 0},
+    {"ask for a collection", ask_for_collection, 5, 0, false},
+    {"freeze or unfreeze", freeze_or_not, 1, 0, false},
+    {"tune", gc_random_tuning, 1, 0, false},
+    {"save all or not", save_all_or_not, 1, 0, false},
+    {"clear garbage", clear_garbage, 2, -1, false},
+    {"reap", reap, 4, 0, false},
 };
 const size_t gc_op_count = ARRAY_LEN(gc_ops);

@@ -6,6 +6,7 @@
  *     life_make.c   objects made
  *     life_write.c  objects read and changed
  *     life_form.c   the same through forms
+ *     life_undo.c   many operations as one, or taken back
  *     life_tidy.c   memory packed and given back, deaths in bulk, turns used up
  *     life_hold.c   roots, sessions, scopes, weak names, references of the life's own
  *     life_gc.c     collections asked for, freezing, saving, pacing
@@ -74,6 +75,7 @@ struct life {
     uint32_t dying_count, dying_room;
     uint64_t falls; /* of counts, when all that follows from them was last compared */
     bool refused; /* memory may have been refused during this call */
+    bool as_one;  /* what is done may be taken back: nothing dies, nothing settles */
 
     uint64_t worn_ids; /* made and dropped without the naive heap */
     obj_id worn[LIFE_WORN]; /* some of them; 0: fewer */
@@ -158,10 +160,11 @@ struct op {
     op_fn run;
     uint32_t weight;
     int grows; /* 1: makes the heap larger, -1: smaller */
+    bool can_be_one; /* with others: all it does can be taken back, and nothing runs in between */
 };
 
-extern const struct op make_ops[], write_ops[], form_ops[], hold_ops[], gc_ops[], tidy_ops[];
-extern const size_t make_op_count, write_op_count, form_op_count, hold_op_count, gc_op_count, tidy_op_count;
+extern const struct op make_ops[], write_ops[], form_ops[], hold_ops[], gc_ops[], tidy_ops[], undo_ops[];
+extern const size_t make_op_count, write_op_count, form_op_count, hold_op_count, gc_op_count, tidy_op_count, undo_op_count;
 
 /* life_write.c: link `target` from a random place; it may not come about. */
 void write_link_somewhere(struct life *life, uint32_t target);

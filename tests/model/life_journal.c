@@ -74,7 +74,7 @@ static void apply_all(struct life *life, struct redo_reader *reader)
                   why.text);
         }
     }
-    redo_end(reader);
+    AGREE(life, redo_end(reader, NULL) == ERR_OK, "the last that died are kept by others");
 }
 
 static void put_back(struct life *life, struct second *s)

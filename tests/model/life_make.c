@@ -186,12 +186,12 @@ static void new_fan(struct life *life)
 }
 
 const struct op make_ops[] = {
-    {"new record", new_record, 60, 1},
-    {"new wide record", new_wide_record, 5, 1},
-    {"new chain", new_chain, 2, 1},
-    {"new fan", new_fan, 2, 1},
-    {"new list", new_list, 15, 1},
-    {"new bytes", new_bytes, 8, 1},
-    {"set bytes", set_bytes, 3, 0},
+    {"new record", new_record, 60, 1, true},
+    {"new wide record", new_wide_record, 5, 1, true},
+    {"new chain", new_chain, 2, 1, true},
+    {"new fan", new_fan, 2, 1, true},
+    {"new list", new_list, 15, 1, true},
+    {"new bytes", new_bytes, 8, 1, true},
+    {"set bytes", set_bytes, 3, 0, false},
 };
 const size_t make_op_count = ARRAY_LEN(make_ops);

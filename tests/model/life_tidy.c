@@ -257,9 +257,9 @@ static void ask_for_the_future(struct life *life)
 }
 
 const struct op tidy_ops[] = {
-    {"tidy", tidy_op, 8, 0},
-    {"thin out a list", thin_out, 3, -1},
-    {"forget most", forget_most, 2, -1},
-    {"ask for the future", ask_for_the_future, 2, 0},
+    {"tidy", tidy_op, 8, 0, false},
+    {"thin out a list", thin_out, 3, -1, false},
+    {"forget most", forget_most, 2, -1, false},
+    {"ask for the future", ask_for_the_future, 2, 0, false},
 };
 const size_t tidy_op_count = ARRAY_LEN(tidy_ops);

@@ -96,7 +96,6 @@ START_TEST(the_first_op_that_fails_ends_a_batch)
              "{\"done\":2,\"failed\":0}\n");
     must_say(w, "POST /v1/batch?reply=summary", "[\"new\",\"A\"]\nx\n", 200, NULL);
     ck_assert_msg(strstr(w->body, "{\"done\":1,\"failed\":1,\"problem\":{") == w->body, "%s", w->body);
-    must_refuse(w, "POST /v1/batch?atomic=true", "[\"new\",\"A\"]\n", 501, "not-implemented");
     world_free(w);
 }
 END_TEST

@@ -303,11 +303,11 @@ START_TEST(what_may_go_well_later_leaves_the_key_free)
     struct world *w = world_new();
 
     w->settings.sessions_max = 1;
-    session_set_limits(w->sessions, 1, 1000);
+    session_set_limits(w->sessions, &(struct session_limits){.sessions_max = 1, .holds_max = 1000, .default_holds_max = 1000});
     ck_assert_int_eq(ask(w, "POST /v1/sessions", ""), 201);
     ask_keyed(w, "POST /v1/sessions", "{}");
     is_problem(w, 429, "too-many");
-    session_set_limits(w->sessions, 2, 1000);
+    session_set_limits(w->sessions, &(struct session_limits){.sessions_max = 2, .holds_max = 1000, .default_holds_max = 1000});
     ck_assert_int_eq(ask_keyed(w, "POST /v1/sessions", "{}"), 201);
     ck_assert(!w->head.replayed);
     ck_assert_int_eq(ask_keyed(w, "POST /v1/sessions", "{}"), 201);

@@ -152,12 +152,34 @@ START_TEST(head_is_answered_by_get_and_allow_says_so)
 }
 END_TEST
 
+START_TEST(what_looks_lets_go_or_tunes_grows_nothing)
+{
+    static const char *const growing[] = {"/v1/objects", "/v1/objects/{id}/items", "/v1/sessions"};
+    static const char *const harmless[] = {"/v1/batch", "/v1/gc/collect", "/v1/heap/purge", "/v1/heap/validate"};
+    size_t grow = 0, posts = 0;
+
+    for (size_t i = 0; route_at(i) != NULL; i++) {
+        const struct route *r = route_at(i);
+
+        if (r->method == METHOD_GET || r->method == METHOD_DELETE || r->access == ACCESS_ADMIN)
+            ck_assert_msg(!route_grows(r), "%s %s", method_name(r->method), r->pattern);
+        for (size_t k = 0; k < ARRAY_LEN(growing) && r->method == METHOD_POST; k++)
+            grow += strcmp(r->pattern, growing[k]) == 0 && route_grows(r);
+        for (size_t k = 0; k < ARRAY_LEN(harmless) && r->method == METHOD_POST; k++)
+            posts += strcmp(r->pattern, harmless[k]) == 0 && !route_grows(r);
+    }
+    ck_assert_uint_eq(grow, ARRAY_LEN(growing));
+    ck_assert_uint_eq(posts, ARRAY_LEN(harmless));
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(every_route_of_the_table_is_found), TEST(every_route_says_what_it_is),
         TEST(other_paths_are_not_found),         TEST(parameters_are_what_stands_in_the_path),
         TEST(a_tail_takes_slashes_too),          TEST(head_is_answered_by_get_and_allow_says_so),
+        TEST(what_looks_lets_go_or_tunes_grows_nothing),
     };
 
     return unit_main(argc, argv, "route", tests, ARRAY_LEN(tests));

@@ -72,6 +72,8 @@ START_TEST(both_ends_of_a_range_are_inside)
 
     settings_defaults(&s);
     for (size_t i = 0; (row = setting_at(i)) != NULL; i++) {
+        if (row->kind != SETTING_NUMBER)
+            continue;
         ck_assert_int_eq(set(&s, row->name, json_integer((json_int_t)row->min)), ERR_OK);
         ck_assert_uint_eq(setting_get(&s, row), row->min);
         ck_assert_int_eq(set(&s, row->name, json_integer((json_int_t)row->max)), ERR_OK);
@@ -110,6 +112,28 @@ START_TEST(only_integers_get_in)
 }
 END_TEST
 
+START_TEST(durability_is_a_mode_and_reads_back_as_it_is_written)
+{
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } modes[] = {{"commit", DURABILITY_COMMIT}, {"off", DURABILITY_OFF}, {"interval:1", 1}, {"interval:3600000", 3600000}};
+    const struct setting *row = setting_named(SLICE("durability"));
+    char out[SETTING_TEXT_MAX], quoted[SETTING_TEXT_MAX];
+    struct settings s;
+
+    settings_defaults(&s);
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        ck_assert_int_eq(set(&s, "durability", json_string(modes[i].text)), ERR_OK);
+        ck_assert_uint_eq(s.durability, modes[i].value);
+        snprintf(quoted, sizeof quoted, "\"%s\"", modes[i].text);
+        ck_assert_str_eq(setting_text(row, s.durability, out), quoted);
+    }
+    for (const char *const *bad = (const char *const[]){"", "interval:", "interval:0", "interval:3600001", "Commit", NULL}; *bad; bad++)
+        ck_assert_int_eq(set(&s, "durability", json_string(*bad)), ERR_BAD_VALUE);
+}
+END_TEST
+
 START_TEST(null_sets_the_default)
 {
     struct settings s;
@@ -144,6 +168,7 @@ int main(int argc, char **argv)
         TEST(both_ends_of_a_range_are_inside),
         TEST(what_is_outside_a_range_changes_nothing),
         TEST(only_integers_get_in),
+        TEST(durability_is_a_mode_and_reads_back_as_it_is_written),
         TEST(null_sets_the_default),
         TEST(an_unknown_name_is_refused_by_name),
     };

@@ -482,6 +482,58 @@ START_TEST(removing_needs_no_memory)
 }
 END_TEST
 
+/* Down to nothing, and back in the opposite order, without a byte. */
+START_TEST(what_was_removed_is_put_back_under_its_number_without_memory)
+{
+    enum { ENTRIES = 5000 };
+    struct world w;
+    uint32_t removed[ENTRIES][2];
+    uint64_t seed = unit_seed(_i);
+    size_t full;
+
+    world_init(&w);
+    world_fill(&w, ENTRIES);
+    full = map_bytes(w.map);
+    for (uint32_t n = 0; n < ENTRIES; n++) {
+        removed[n][0] = unit_rand_below(&seed, map_count(w.map));
+        removed[n][1] = map_key(w.map, removed[n][0]);
+        map_keep_rows(w.map);
+        map_remove(w.map, removed[n][0]);
+    }
+    ck_assert_uint_eq(map_bytes(w.map), full);
+    world_starve(&w, 1);
+    for (uint32_t n = ENTRIES; n-- > 0;) {
+        map_put_back(w.map, removed[n][0], removed[n][1], removed[n][1] * 3);
+        MUST(n % 500 != 0 || map_validate(w.map) == 0);
+    }
+    world_feed(&w);
+    for (uint32_t e = 0; e < ENTRIES; e++)
+        MUST(map_key(w.map, e) == e && map_value(w.map, e) == 3 * e && map_find(w.map, e) == e);
+    for (uint32_t n = 0; n < ENTRIES; n++)
+        map_let_rows_go(w.map);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(rows_that_were_kept_go_when_nobody_wants_them_any_more)
+{
+    struct world w;
+    size_t empty;
+
+    world_init(&w);
+    empty = map_bytes(w.map);
+    world_fill(&w, 10000);
+    map_keep_rows(w.map);
+    map_keep_rows(w.map);
+    world_shrink_to(&w, 0);
+    map_let_rows_go(w.map);
+    ck_assert_uint_gt(map_bytes(w.map), empty);
+    map_let_rows_go(w.map);
+    ck_assert_uint_eq(map_bytes(w.map), empty);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(destroying_nothing_is_fine)
 {
     struct map *none = NULL;
@@ -681,6 +733,8 @@ int main(int argc, char **argv)
         TEST(reserved_additions_cannot_fail_whatever_is_removed_meanwhile),
         TEST(removing_gives_back_what_was_reserved_and_is_not_wanted),
         TEST(removing_needs_no_memory),
+        TEST(what_was_removed_is_put_back_under_its_number_without_memory, .rounds = 3),
+        TEST(rows_that_were_kept_go_when_nobody_wants_them_any_more),
         TEST(destroying_nothing_is_fine),
         TEST(removing_an_entry_that_is_not_there_stops_the_process, .aborts = true),
         TEST(reading_an_entry_that_is_not_there_stops_the_process, .aborts = true),

@@ -45,6 +45,82 @@ START_TEST(the_cap_is_reached_but_never_passed)
 }
 END_TEST
 
+START_TEST(what_others_have_counts_against_the_cap)
+{
+    struct mem m;
+
+    mem_init(&m, 100);
+    ck_assert_uint_eq(mem_room(&m), 100);
+    m.aside_bytes = 70;
+    ck_assert_uint_eq(mem_room(&m), 30);
+    ck_assert(!mem_charge(&m, 31));
+    ck_assert(mem_charge(&m, 30));
+    ck_assert_uint_eq(mem_room(&m), 0);
+    ck_assert_uint_eq(m.refused_count, 1);
+    m.aside_bytes = 170;
+    ck_assert_uint_eq(mem_room(&m), 0);
+    mem_uncharge(&m, 30);
+    mem_set_max(&m, 0);
+    ck_assert_uint_eq(mem_room(&m), SIZE_MAX);
+    mem_fini(&m);
+}
+END_TEST
+
+START_TEST(who_may_go_beyond_the_cap_goes_so_far_and_no_further)
+{
+    struct mem m;
+
+    mem_init(&m, 100);
+    ck_assert(mem_charge(&m, 100));
+    ck_assert_uint_eq(mem_reach(&m, 50), 0);
+    ck_assert(mem_charge(&m, 50));
+    ck_assert(!mem_charge(&m, 1));
+    ck_assert_uint_eq(mem_reach(&m, 0), 50);
+    mem_uncharge(&m, 50);
+    ck_assert(!mem_charge(&m, 1));
+    mem_uncharge(&m, 100);
+    mem_fini(&m);
+}
+END_TEST
+
+START_TEST(beyond_a_cap_that_came_down_begins_where_things_stood)
+{
+    struct mem m;
+
+    mem_init(&m, 0);
+    ck_assert(mem_charge(&m, 100));
+    mem_set_max(&m, 40);
+    ck_assert(!mem_charge(&m, 1));
+    mem_reach(&m, 10);
+    ck_assert(mem_charge(&m, 10));
+    ck_assert(!mem_charge(&m, 1));
+    mem_uncharge(&m, 110);
+    mem_fini(&m);
+}
+END_TEST
+
+START_TEST(a_look_in_pieces_finds_what_one_look_does)
+{
+    struct mem_blocks_look look = {0};
+    struct mem m;
+    void *blocks[64];
+    size_t pieces = 1, whole;
+
+    mem_init(&m, 0);
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+        memset(blocks[i] = mem_alloc(&m, 100000), 1, 100000);
+    whole = mem_blocks_resident();
+    while (!mem_blocks_look(&look, 1 << 20))
+        pieces++;
+    ck_assert_uint_le(look.resident_bytes, mem_blocks_extent() + MEM_PAGE_BYTES);
+    ck_assert_uint_le(whole > look.resident_bytes ? whole - look.resident_bytes : look.resident_bytes - whole, 1 << 20);
+    ck_assert_uint_ge(pieces, mem_blocks_extent() >> 22);
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+        mem_free(&m, blocks[i], 100000);
+    mem_fini(&m);
+}
+END_TEST
+
 START_TEST(the_nth_request_fails_and_only_that)
 {
     struct mem m;
@@ -206,6 +282,10 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(what_is_allocated_is_on_the_account_until_it_is_freed),
         TEST(the_cap_is_reached_but_never_passed),
+        TEST(what_others_have_counts_against_the_cap),
+        TEST(who_may_go_beyond_the_cap_goes_so_far_and_no_further),
+        TEST(beyond_a_cap_that_came_down_begins_where_things_stood),
+        TEST(a_look_in_pieces_finds_what_one_look_does),
         TEST(the_nth_request_fails_and_only_that),
         TEST(from_the_nth_request_on_all_fail),
         TEST(a_block_keeps_its_bytes_when_it_grows_and_when_it_may_not),

@@ -151,7 +151,7 @@ START_TEST(what_nobody_hears_is_thrown_away)
     world_init(&w);
     buf_init(&b, &w.mem, SIZE_MAX);
     outbox_add(&w.out, SLICE("under way"));
-    outbox_mute(&w.out);
+    outbox_mute(&w.out, 9);
     outbox_add(&w.out, SLICE("later"));
     for (int i = 0; i < 3000; i++)
         MUST(buf_add_byte(&b, 'b'));
@@ -160,6 +160,49 @@ START_TEST(what_nobody_hears_is_thrown_away)
     ck_assert_ptr_null(outbox_room(&w.out, 1));
     holds(&w.out, "under way");
     ck_assert(!w.out.broken);
+    buf_fini(&b);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(what_nobody_will_hear_is_given_back_but_for_what_is_under_way)
+{
+    struct world w;
+    struct buf b;
+
+    world_init(&w);
+    buf_init(&b, &w.mem, SIZE_MAX);
+    for (int piece = 0; piece < 3; piece++) {
+        for (int i = 0; i < 5000; i++)
+            MUST(buf_add_byte(&b, (char)('a' + piece)));
+        outbox_take(&w.out, &b);
+        outbox_end_answer(&w.out);
+    }
+    outbox_sent(&w.out, 4999);
+    outbox_mute(&w.out, 2); /* the last of the first, and one of the second */
+    ck_assert_uint_eq(w.out.bytes, 5001);
+    ck_assert_uint_eq(w.out.answers, 2);
+    ck_assert_uint_lt(outbox_held(&w.out), 3 * 8192);
+    outbox_mute(&w.out, 0);
+    ck_assert_uint_eq(w.out.bytes + w.out.answers + outbox_held(&w.out), 0);
+    buf_fini(&b);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(room_that_a_body_has_not_used_goes_back)
+{
+    struct world w;
+    struct buf b;
+
+    world_init(&w);
+    buf_init(&b, &w.mem, SIZE_MAX);
+    MUST(buf_reserve(&b, 1 << 20));
+    memset(b.data, 'x', 300000);
+    b.len = 300000;
+    outbox_take(&w.out, &b);
+    ck_assert_uint_lt(outbox_held(&w.out), 301000);
+    ck_assert_uint_lt(w.mem.used_bytes, 301000 + OUTBOX_BLOCK_BYTES);
     buf_fini(&b);
     world_fini(&w);
 }
@@ -238,6 +281,8 @@ int main(int argc, char **argv)
         TEST(a_large_buffer_is_taken_over_and_a_payload_is_lent),
         TEST(a_payload_counts_once_no_object_has_it_shared_among_its_readers),
         TEST(what_nobody_hears_is_thrown_away),
+        TEST(what_nobody_will_hear_is_given_back_but_for_what_is_under_way),
+        TEST(room_that_a_body_has_not_used_goes_back),
         TEST(refused_memory_breaks_it_and_loses_nothing),
         TEST(it_agrees_with_a_plain_array, .rounds = 3),
     };

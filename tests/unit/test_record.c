@@ -428,6 +428,43 @@ START_TEST(who_comes_after_another_and_is_refused_leaves_nothing)
 }
 END_TEST
 
+/* So is an empty record that is given what the one before it was born with. */
+START_TEST(an_empty_record_is_filled_as_the_one_before_it)
+{
+    struct world w = world_new();
+    struct field fields[] = {field("a", text("first")), field("b", value_int(2))};
+    obj_id filled = new_record(&w), link = new_record(&w), before = new_record_with(&w, "Record", fields, ARRAY_LEN(fields));
+
+    fields[0].value = value_link(link);
+    OK(heap_edit_record(w.heap, filled, fields, ARRAY_LEN(fields), &why));
+    let_go(&w, link);
+    ck_assert_str_eq(names_of(&w, filled), "a b");
+    ck_assert(get(&w, filled, "a").id == link && heap_has(w.heap, link));
+    ck_assert_int_eq(int_of(&w, filled, "b"), 2);
+    ck_assert_uint_eq(object_at(w.heap, heap_slot(w.heap, filled))->shape, object_at(w.heap, heap_slot(w.heap, before))->shape);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(an_empty_record_that_is_refused_its_fields_stays_empty)
+{
+    struct world w = world_new();
+    struct field fields[] = {field("a", text("of the first")), field("b", value_int(2))};
+    obj_id id = new_record(&w);
+    struct heap_stats before, after;
+
+    new_record_with(&w, "Record", fields, ARRAY_LEN(fields));
+    before = world_stats(&w);
+    fields[0].value = text("of the second");
+    fields[1].value = value_link(ID_MAX);
+    REFUSED(ERR_DANGLING, heap_edit_record(w.heap, id, fields, ARRAY_LEN(fields), &why));
+    after = world_stats(&w);
+    ck_assert_str_eq(names_of(&w, id), "");
+    ck_assert_uint_eq(after.strings, before.strings);
+    world_free(&w);
+}
+END_TEST
+
 /* ---- dictionaries ---- */
 
 START_TEST(a_hundred_thousand_fields_are_set_found_and_unset)
@@ -571,6 +608,8 @@ int main(int argc, char **argv)
         TEST(a_record_can_be_born_with_any_number_of_fields),
         TEST(who_comes_after_another_has_the_fields_that_it_was_given),
         TEST(who_comes_after_another_and_is_refused_leaves_nothing),
+        TEST(an_empty_record_is_filled_as_the_one_before_it),
+        TEST(an_empty_record_that_is_refused_its_fields_stays_empty),
         TEST(two_records_that_grew_alike_share_a_shape),
         TEST(a_hundred_thousand_fields_are_set_found_and_unset),
         TEST(random_edits_agree_with_a_naive_array, .rounds = 4),

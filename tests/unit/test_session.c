@@ -207,7 +207,7 @@ START_TEST(limits_are_kept)
     session_id s;
     obj_id id = new_record(&w), other = new_record(&w);
 
-    session_set_limits(w.sessions, 2, 1);
+    session_set_limits(w.sessions, &(struct session_limits){.sessions_max = 2, .holds_max = 1, .default_holds_max = 2});
     s = open_session(&w, 1, 1, 0);
     (void)open_session(&w, 1, 2, 0);
     REFUSED(ERR_TOO_MANY, session_open(w.sessions, 1, SLICE(""), token_of(3), 0, &s, &why));
@@ -215,6 +215,9 @@ START_TEST(limits_are_kept)
     OK(session_hold(w.sessions, s, id, &why)); /* nothing more */
     REFUSED(ERR_LIMIT, session_hold(w.sessions, s, other, &why));
     ck_assert_uint_eq(refs(&w, other), 1);
+    OK(session_hold(w.sessions, 0, id, &why));
+    OK(session_hold(w.sessions, 0, other, &why));
+    REFUSED(ERR_LIMIT, session_hold(w.sessions, 0, new_record(&w), &why));
     world_free(&w);
 }
 END_TEST
