@@ -18,6 +18,15 @@ static bool is_long(void)
     return getenv("HEAPD_TEST_LONG") != NULL;
 }
 
+/* Every one, or where time is short every so manyth. */
+static uint64_t every(uint64_t so_manyth)
+{
+#ifdef __SANITIZE_ADDRESS__
+    so_manyth *= 9;
+#endif
+    return is_long() ? 1 : so_manyth;
+}
+
 /* ---- without a fault ---- */
 
 START_TEST(a_life_is_put_back_as_it_was_whenever_it_is_opened)
@@ -47,20 +56,21 @@ START_TEST(a_heap_is_put_back_wherever_folding_has_ended)
     shim_format(4096, false);
     life->never_folds = life->short_rows = true;
     life_open(life);
-    life_live(life, 12);
+    life_live(life, 8);
     while (more) {
         ck_assert_int_eq(engine_sqlite.fold(life->engine, 1, NULL, &more, &why), ERR_OK);
         life_close(life);
         life_open(life);
     }
-    ck_assert_uint_gt(life->recovered, 50);
+    ck_assert_uint_gt(life->recovered, 20);
     life_end(&life);
 }
 END_TEST
 
 /* ---- faults ---- */
 
-#define FAULT_COMMITS 14
+#define FAULT_COMMITS 8
+#define SHARES 3 /* of the calls, each a round */
 
 /* Lives with the nth call failing; false: it has not so many. */
 static bool live_with_fault(uint64_t seed, uint64_t n, enum shim_fault fault, bool on)
@@ -86,11 +96,12 @@ static const struct {
 
 START_TEST(each_call_of_the_disk_may_fail)
 {
-    uint64_t n = 1;
+    size_t f = (size_t)_i / SHARES;
+    uint64_t n = 1 + (uint64_t)_i % SHARES;
 
-    while (live_with_fault(unit_seed(0), n, faults[_i].fault, faults[_i].on))
-        n++;
-    ck_assert_uint_gt(n, 200);
+    while (live_with_fault(unit_seed(0), n, faults[f].fault, faults[f].on))
+        n += SHARES * every(faults[f].on ? 4 : 1);
+    ck_assert_uint_gt(n, 100);
 }
 END_TEST
 
@@ -166,8 +177,8 @@ START_TEST(each_request_of_the_engine_for_memory_may_be_refused)
     uint64_t n = 1;
 
     while (live_with_refusal(unit_seed(0), n))
-        n++;
-    ck_assert_uint_gt(n, 50);
+        n += every(1);
+    ck_assert_uint_gt(n, 20);
 }
 END_TEST
 
@@ -194,10 +205,10 @@ START_TEST(each_request_of_sqlite_for_memory_may_be_refused)
     uint64_t dice = unit_seed(_i), n = 1, times = 0;
 
     while (live_with_starved_sqlite(unit_seed(0), n)) {
-        n += is_long() ? 1 : 1 + unit_rand_below(&dice, n < 400 ? 8 : 200);
+        n += is_long() ? 1 : every(1) + unit_rand_below(&dice, n < 400 ? 16 : 600);
         times++;
     }
-    ck_assert_uint_gt(times, 50);
+    ck_assert_uint_gt(times, 10);
 }
 END_TEST
 
@@ -262,7 +273,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(a_life_is_put_back_as_it_was_whenever_it_is_opened, .rounds = 4),
         TEST(a_heap_is_put_back_wherever_folding_has_ended, .rounds = 3),
-        TEST(each_call_of_the_disk_may_fail, .rounds = (int)ARRAY_LEN(faults)),
+        TEST(each_call_of_the_disk_may_fail, .rounds = SHARES * (int)ARRAY_LEN(faults)),
         TEST(each_request_of_the_engine_for_memory_may_be_refused),
         TEST(each_request_of_sqlite_for_memory_may_be_refused),
         TEST(what_was_acknowledged_survives_the_loss_of_power, .rounds = 2),
