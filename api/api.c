@@ -337,7 +337,10 @@ static enum task_turn run(struct task *t, size_t units)
 void api_stress(struct api *api)
 {
     uint32_t n = api->stress++;
+    struct slice why_not;
 
+    if (!api->world.ready(api->world.ctx, &why_not))
+        return; /* it is being put back: nobody collects or packs that */
     (void)gc_step(api->gc, 1 + n % 4);
     if (n % 16 == 0)
         heap_tidy_now(api->heap); /* else it waits until enough is wasted */

@@ -82,13 +82,14 @@ static void change_holds(struct life *l)
         (void)session_drop(l->x.w.sessions, 0, id, NULL);
 }
 
-/* It is born with a link to the last that was made: nobody takes that back, both are gone together. */
+/* It is born with links to the last that was made: nobody takes that back, both are gone together. */
 static obj_id make_list(struct life *l)
 {
     struct value last = value_link(l->made_count > 0 ? l->made[l->made_count - 1] : l->other);
+    struct value items[] = {last, last};
     obj_id id = 0;
 
-    OK(heap_new_list(l->x.w.heap, (struct label){SLICE("list"), SLICE("")}, &last, 1, &id, &why));
+    OK(heap_new_list(l->x.w.heap, (struct label){SLICE("list"), SLICE("")}, items, ARRAY_LEN(items), &id, &why));
     owns(&l->x.w, id, 1);
     return id;
 }
