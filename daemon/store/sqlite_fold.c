@@ -2,316 +2,34 @@
  * sqlite_fold.c - changes become rows (engine.h): the log is read from its beginning, what it says is done to the tables, and
  * what was done is deleted, all in one transaction.
  *
- * Nothing is decoded: a new object's contents go into its row as they stand in the line; a change goes into their text
- * (contents.h), which is written back once for all changes of a fold. The contents of large objects are remembered from one
- * fold to the next, up to KEPT_BYTES_MAX.
+ * Nothing is decoded: a new object's contents go into its row as they stand in the line; a change goes into their text, which
+ * is written back once for all changes of a fold (sqlite_opened.c).
  */
-#include "daemon/store/contents.h"
-#include "daemon/store/sqlite_impl.h"
+#include "daemon/store/sqlite_fold_impl.h"
 #include "heap/pool.h"
 
-#define KEPT_BYTES_MAX (64u << 20)
 #define SLOTS_SEED 0x510754 /* its keys are slots, which no outsider chooses */
 
-/* One object whose contents are at hand. */
-struct opened {
-    slot_t slot;
-    bool changed;
-    bool in_blocks; /* so it stands in the tables */
-    struct contents contents;
-};
-
-struct fold {
-    struct map *by_slot; /* slot -> place in `opened` */
-    struct opened **opened;
-    size_t count, room;
-    size_t bytes;       /* of contents, when they were last counted */
-    uint32_t pool;      /* births are in this pool ... */
-    uint64_t turn_end;  /* ... and its turns go at least so far; 0: there were none */
-};
-
-/* A line that is being folded. */
-struct folding {
-    struct engine *engine;
-    struct fold *fold;
-    const struct engine_rest *rest;
-    const struct redo_line *line;
-    bool in_deaths; /* the last line told a death: with those that follow, it is one (redo.h) */
-    struct why *why;
-};
-
-static void may_rest(const struct folding *f)
+void fold_may_rest(const struct folding *f)
 {
     if (f->rest != NULL)
         f->rest->may_rest(f->rest->ctx);
 }
 
-static enum err rotten(const struct folding *f)
+enum err fold_rotten(const struct folding *f)
 {
     return why_set(f->why, ERR_STORE, "the log has a change that cannot be: [\"%s\",%.*s,..]", redo_verb_name(f->line->verb),
                    (int)(f->line->arg[0].len < 40 ? f->line->arg[0].len : 40), f->line->arg[0].data);
 }
 
-static enum err no_memory(struct why *why)
+enum err fold_no_memory(struct why *why)
 {
     return why_set(why, ERR_NOMEM, "no memory to fold changes");
 }
 
-static enum err number_at(const struct folding *f, size_t i, uint64_t max, uint64_t *ret)
+enum err fold_number(const struct folding *f, size_t i, uint64_t max, uint64_t *ret)
 {
-    return redo_number(f->line->arg[i], max, ret) ? ERR_OK : rotten(f);
-}
-
-/* ---- objects at hand ---- */
-
-static struct opened *find_opened(const struct fold *fold, slot_t slot)
-{
-    uint32_t entry = map_find(fold->by_slot, slot);
-
-    return entry == MAP_NONE ? NULL : fold->opened[map_value(fold->by_slot, entry)];
-}
-
-static void free_opened(struct engine *e, struct opened *o)
-{
-    contents_fini(&o->contents);
-    mem_free(e->mem, o, sizeof *o);
-}
-
-/* What was at hand is not any more, and not written. */
-static void forget(struct engine *e, slot_t slot)
-{
-    struct fold *fold = e->fold;
-    uint32_t entry = map_find(fold->by_slot, slot), place, last;
-
-    if (entry == MAP_NONE)
-        return;
-    place = map_value(fold->by_slot, entry);
-    map_remove(fold->by_slot, entry);
-    free_opened(e, fold->opened[place]);
-    last = (uint32_t)--fold->count;
-    if (place == last)
-        return;
-    fold->opened[place] = fold->opened[last];
-    map_set_value(fold->by_slot, map_find(fold->by_slot, fold->opened[place]->slot), place);
-}
-
-static struct opened *add_opened(struct engine *e, slot_t slot, char bracket)
-{
-    struct fold *fold = e->fold;
-    struct opened *o;
-
-    if (fold->count == fold->room) {
-        size_t room = fold->room == 0 ? 64 : 2 * fold->room;
-        struct opened **grown = mem_realloc(e->mem, fold->opened, fold->room * sizeof *grown, room * sizeof *grown);
-
-        if (grown == NULL)
-            return NULL;
-        fold->opened = grown;
-        fold->room = room;
-    }
-    if ((o = mem_zalloc(e->mem, sizeof *o)) == NULL)
-        return NULL;
-    if (!map_add(fold->by_slot, slot, (uint32_t)fold->count)) {
-        mem_free(e->mem, o, sizeof *o);
-        return NULL;
-    }
-    o->slot = slot;
-    contents_init(&o->contents, e->mem, bracket);
-    fold->opened[fold->count++] = o;
-    return o;
-}
-
-static enum err load_text(struct folding *f, struct opened *o, int64_t number, struct slice text)
-{
-    enum err err = number < 0 || number > CONTENTS_NUMBER_MAX ? ERR_BAD_VALUE : contents_load(&o->contents, (uint32_t)number, text);
-
-    if (err == ERR_BAD_VALUE)
-        return rotten(f);
-    return err == ERR_NOMEM ? no_memory(f->why) : err;
-}
-
-static enum err load_blocks(struct folding *f, struct opened *o)
-{
-    sqlite3_stmt *s = sql_take(f->engine, SQL_GET_BLOCKS);
-    enum err err = ERR_OK;
-    struct slice text;
-    int code = SQLITE_DONE;
-
-    if (s == NULL)
-        return sql_error(f->engine, "reading blocks", f->why);
-    sqlite3_bind_int64(s, 1, o->slot);
-    while (err == ERR_OK && (code = sqlite3_step(s)) == SQLITE_ROW)
-        if ((err = sql_text(s, 1, &text, f->why)) == ERR_OK)
-            err = load_text(f, o, sqlite3_column_int64(s, 0), text);
-    sqlite3_reset(s);
-    if (err == ERR_OK && code != SQLITE_DONE)
-        return sql_error(f->engine, "reading blocks", f->why);
-    return err;
-}
-
-static enum err load_value(struct folding *f, slot_t slot, struct slice value, struct opened **ret)
-{
-    struct opened *o;
-
-    if (value.len == 0 || (value.data[0] != '{' && value.data[0] != '['))
-        return rotten(f);
-    if ((o = add_opened(f->engine, slot, value.data[0])) == NULL)
-        return no_memory(f->why);
-    o->in_blocks = value.len == 1;
-    *ret = o;
-    return o->in_blocks ? load_blocks(f, o) : load_text(f, o, 0, value);
-}
-
-/* The contents of the object that the line is about. */
-static enum err open_object(struct folding *f, struct opened **ret)
-{
-    sqlite3_stmt *s = sql_take(f->engine, SQL_GET_VALUE);
-    struct slice value;
-    obj_id id;
-    slot_t slot;
-    int code;
-    enum err err = number_at(f, 0, ID_MAX, &id);
-
-    if (err != ERR_OK)
-        return err;
-    slot = id & SLOT_MAX;
-    if ((*ret = find_opened(f->fold, slot)) != NULL)
-        return ERR_OK;
-    if (s == NULL)
-        return sql_error(f->engine, "reading an object", f->why);
-    sqlite3_bind_int64(s, 1, slot);
-    if ((code = sqlite3_step(s)) == SQLITE_ROW && (err = sql_text(s, 0, &value, f->why)) == ERR_OK)
-        err = load_value(f, slot, value, ret);
-    if (code != SQLITE_ROW)
-        err = code == SQLITE_DONE ? rotten(f) : sql_error(f->engine, "reading an object", f->why);
-    sqlite3_reset(s);
-    return err;
-}
-
-/* ---- written back ---- */
-
-static enum err set_value(struct engine *e, slot_t slot, struct slice value, struct why *why)
-{
-    sqlite3_stmt *s = sql_take(e, SQL_SET_VALUE);
-
-    if (s == NULL)
-        return sql_error(e, "writing an object", why);
-    sqlite3_bind_int64(s, 1, slot);
-    sql_bind(s, 2, value);
-    return sql_do(e, s, why);
-}
-
-static enum err delete_blocks(struct engine *e, slot_t slot, struct why *why)
-{
-    sqlite3_stmt *s = sql_take(e, SQL_DELETE_BLOCKS);
-
-    if (s == NULL)
-        return sql_error(e, "deleting blocks", why);
-    sqlite3_bind_int64(s, 1, slot);
-    return sql_do(e, s, why);
-}
-
-/* The block's text in its brackets. */
-static bool bracketed(const struct contents *c, const struct contents_block *b, struct buf *ret)
-{
-    buf_clear(ret);
-    return buf_reserve(ret, b->text.len + 2) && buf_add_byte(ret, c->bracket) && buf_add_slice(ret, buf_slice(&b->text)) &&
-           buf_add_byte(ret, c->bracket == '[' ? ']' : '}');
-}
-
-static enum err put_block(struct engine *e, slot_t slot, uint32_t number, struct slice text, struct why *why)
-{
-    sqlite3_stmt *s = sql_take(e, SQL_PUT_BLOCK);
-
-    if (s == NULL)
-        return sql_error(e, "writing a block", why);
-    sqlite3_bind_int64(s, 1, slot);
-    sqlite3_bind_int64(s, 2, number);
-    sql_bind(s, 3, text);
-    return sql_do(e, s, why);
-}
-
-static enum err drop_blocks(struct engine *e, struct opened *o, struct why *why)
-{
-    sqlite3_stmt *s = sql_take(e, SQL_DELETE_BLOCK);
-    enum err err = s == NULL ? sql_error(e, "deleting a block", why) : ERR_OK;
-
-    for (; o->contents.dropped > 0 && err == ERR_OK; o->contents.dropped--) {
-        sqlite3_bind_int64(s, 1, o->slot);
-        sqlite3_bind_int64(s, 2, o->contents.dropped_numbers[o->contents.dropped - 1]);
-        err = sql_do(e, s, why);
-    }
-    return err;
-}
-
-static enum err write_in_row(struct engine *e, struct opened *o, struct buf *room, struct why *why)
-{
-    enum err err;
-
-    if (!bracketed(&o->contents, &o->contents.blocks[0], room))
-        return no_memory(why);
-    if ((err = set_value(e, o->slot, buf_slice(room), why)) != ERR_OK || !o->in_blocks)
-        return err;
-    o->in_blocks = false;
-    o->contents.dropped = 0;
-    return delete_blocks(e, o->slot, why);
-}
-
-static enum err write_in_blocks(struct engine *e, struct opened *o, struct buf *room, struct why *why)
-{
-    struct contents *c = &o->contents;
-    enum err err = o->in_blocks ? ERR_OK : set_value(e, o->slot, (struct slice){&c->bracket, 1}, why);
-
-    for (size_t i = 0; i < c->block_count && err == ERR_OK; i++) {
-        struct contents_block *b = &c->blocks[i];
-
-        if (!b->changed && o->in_blocks)
-            continue;
-        err = bracketed(c, b, room) ? put_block(e, o->slot, b->number, buf_slice(room), why) : no_memory(why);
-    }
-    o->in_blocks = true;
-    return err == ERR_OK ? drop_blocks(e, o, why) : err;
-}
-
-static enum err write_back(struct engine *e, struct opened *o, struct buf *room, struct why *why)
-{
-    enum err err;
-
-    if (!o->changed)
-        return ERR_OK;
-    err = o->contents.block_count == 1 ? write_in_row(e, o, room, why) : write_in_blocks(e, o, room, why);
-    for (size_t i = 0; i < o->contents.block_count; i++)
-        o->contents.blocks[i].changed = false;
-    o->changed = false;
-    return err;
-}
-
-/* Everything is written; the small are forgotten, and all of them if they are too many bytes. */
-static enum err write_all(struct folding *f)
-{
-    struct engine *e = f->engine;
-    struct fold *fold = f->fold;
-    struct buf room;
-    enum err err = ERR_OK;
-
-    buf_init(&room, e->mem, SIZE_MAX);
-    fold->bytes = 0;
-    for (size_t i = fold->count; i-- > 0 && err == ERR_OK;) {
-        struct opened *o = fold->opened[i];
-
-        may_rest(f);
-        err = write_back(e, o, &room, f->why);
-        if (o->contents.block_count > 1)
-            fold->bytes += o->contents.bytes;
-        else
-            forget(e, o->slot);
-    }
-    while (fold->bytes > KEPT_BYTES_MAX && fold->count > 0) {
-        fold->bytes -= fold->opened[0]->contents.bytes;
-        forget(e, fold->opened[0]->slot);
-    }
-    buf_fini(&room);
-    return err;
+    return redo_number(f->line->arg[i], max, ret) ? ERR_OK : fold_rotten(f);
 }
 
 /* ---- pools ---- */
@@ -350,8 +68,8 @@ static enum err fold_pool(struct folding *f)
 
     if (s == NULL)
         return sql_error(f->engine, "writing a pool", f->why);
-    if ((err = raise_pool(f)) || (err = number_at(f, 0, POOLS_MAX - 1, &number)) || (err = number_at(f, 1, CELL_WORDS_MAX, &words)) ||
-        (err = number_at(f, 2, TURN_MAX, &turn_base)))
+    if ((err = raise_pool(f)) || (err = fold_number(f, 0, POOLS_MAX - 1, &number)) || (err = fold_number(f, 1, CELL_WORDS_MAX, &words)) ||
+        (err = fold_number(f, 2, TURN_MAX, &turn_base)))
         return err;
     sqlite3_bind_int64(s, 1, (int64_t)number);
     sqlite3_bind_int64(s, 2, (int64_t)words);
@@ -372,7 +90,7 @@ static enum err unquote(struct folding *f, sqlite3_stmt *to, int at, struct slic
     if (sqlite3_step(s) != SQLITE_ROW)
         err = sql_error(f->engine, "reading a string", f->why);
     else if (sqlite3_bind_value(to, at, sqlite3_column_value(s, 0)) != SQLITE_OK) /* copied */
-        err = no_memory(f->why);
+        err = fold_no_memory(f->why);
     sqlite3_reset(s);
     return err;
 }
@@ -381,7 +99,7 @@ static enum err unquote(struct folding *f, sqlite3_stmt *to, int at, struct slic
 static enum err bind_string(struct folding *f, sqlite3_stmt *to, int at, struct slice json)
 {
     if (json.len < 2 || json.data[0] != '"')
-        return rotten(f);
+        return fold_rotten(f);
     if (memchr(json.data, '\\', json.len) == NULL) {
         sql_bind(to, at, (struct slice){json.data + 1, json.len - 2});
         return ERR_OK;
@@ -394,17 +112,17 @@ static enum err bind_string(struct folding *f, sqlite3_stmt *to, int at, struct 
 /* Contents that are too long for the row. */
 static enum err put_new_blocks(struct folding *f, slot_t slot, struct slice value)
 {
-    struct opened *o = add_opened(f->engine, slot, value.data[0]);
+    struct opened *o = opened_add(f->engine, slot, value.data[0]);
 
     enum err err;
 
     if (o == NULL)
-        return no_memory(f->why);
+        return fold_no_memory(f->why);
     o->changed = true;
     err = contents_make(&o->contents, value);
     if (err == ERR_BAD_VALUE)
-        return rotten(f);
-    return err == ERR_NOMEM ? no_memory(f->why) : err;
+        return fold_rotten(f);
+    return err == ERR_NOMEM ? fold_no_memory(f->why) : err;
 }
 
 static enum err fold_new(struct folding *f)
@@ -418,10 +136,10 @@ static enum err fold_new(struct folding *f)
 
     if (s == NULL)
         return sql_error(f->engine, "writing an object", f->why);
-    if ((err = number_at(f, 0, ID_MAX, &id)) || (err = note_turn(f, id)) || (err = bind_string(f, s, 3, l->arg[1])) ||
+    if ((err = fold_number(f, 0, ID_MAX, &id)) || (err = note_turn(f, id)) || (err = bind_string(f, s, 3, l->arg[1])) ||
         (err = bind_string(f, s, 4, l->arg[2])))
         return err;
-    forget(f->engine, id & SLOT_MAX);
+    opened_forget(f->engine, id & SLOT_MAX);
     sqlite3_bind_int64(s, 1, (int64_t)(id & SLOT_MAX));
     sqlite3_bind_int64(s, 2, (int64_t)(id >> SLOT_BITS));
     sql_bind(s, 5, is_long ? (struct slice){value.data, 1} : value);
@@ -453,15 +171,15 @@ static enum err change_contents(const struct folding *f, struct contents *c)
 static enum err fold_change(struct folding *f)
 {
     struct opened *o;
-    enum err err = open_object(f, &o);
+    enum err err = opened_of_line(f, &o);
 
     if (err == ERR_OK) {
         o->changed = true;
         err = change_contents(f, &o->contents);
     }
     if (err == ERR_BAD_VALUE)
-        return rotten(f);
-    return err == ERR_NOMEM ? no_memory(f->why) : err;
+        return fold_rotten(f);
+    return err == ERR_NOMEM ? fold_no_memory(f->why) : err;
 }
 
 /* They were written with their commit. */
@@ -482,7 +200,7 @@ static enum err fold_name(struct folding *f)
 
     if (s == NULL)
         return sql_error(f->engine, "writing a name", f->why);
-    if ((puts && (err = number_at(f, 1, ID_MAX, &id))) || (err = bind_string(f, s, 1, f->line->arg[0])))
+    if ((puts && (err = fold_number(f, 1, ID_MAX, &id))) || (err = bind_string(f, s, 1, f->line->arg[0])))
         return err;
     if (puts)
         sqlite3_bind_int64(s, 2, (int64_t)id);
@@ -497,7 +215,7 @@ static enum err fold_session(struct folding *f)
 
     if (s == NULL)
         return sql_error(f->engine, "writing a session", f->why);
-    if ((err = number_at(f, 0, UINT32_MAX, &number)) || (err = bind_string(f, s, 3, f->line->arg[2])) ||
+    if ((err = fold_number(f, 0, UINT32_MAX, &number)) || (err = bind_string(f, s, 3, f->line->arg[2])) ||
         (err = bind_string(f, s, 4, f->line->arg[3])))
         return err;
     sqlite3_bind_int64(s, 1, (int64_t)number);
@@ -513,7 +231,7 @@ static enum err do_of_session(struct folding *f, enum statement which, size_t ar
 
     if (s == NULL)
         return sql_error(f->engine, "writing a hold", f->why);
-    if ((err = number_at(f, 0, UINT32_MAX, &number)) || (args > 1 && (err = number_at(f, 1, ID_MAX, &id))))
+    if ((err = fold_number(f, 0, UINT32_MAX, &number)) || (args > 1 && (err = fold_number(f, 1, ID_MAX, &id))))
         return err;
     sqlite3_bind_int64(s, 1, (int64_t)number);
     if (args > 1)
@@ -557,7 +275,7 @@ static enum err delete_object(struct folding *f, slot_t slot)
     int64_t id = 0;
     int code;
 
-    forget(f->engine, slot);
+    opened_forget(f->engine, slot);
     if (s == NULL)
         return sql_error(f->engine, "deleting the dead", f->why);
     sqlite3_bind_int64(s, 1, slot);
@@ -567,7 +285,7 @@ static enum err delete_object(struct folding *f, slot_t slot)
         is_bytes = first.len > 0 && first.data[0] == 'n';
         code = sqlite3_step(s);
     } else if (code == SQLITE_DONE) {
-        err = rotten(f);
+        err = fold_rotten(f);
     }
     if (err == ERR_OK && code != SQLITE_DONE)
         err = sql_error(f->engine, "deleting the dead", f->why);
@@ -580,10 +298,10 @@ static enum err delete_object(struct folding *f, slot_t slot)
 static enum err fold_dead(struct folding *f)
 {
     uint64_t cells[POOL_WORDS], pool;
-    enum err err = number_at(f, 0, POOLS_MAX - 1, &pool);
+    enum err err = fold_number(f, 0, POOLS_MAX - 1, &pool);
 
     if (err == ERR_OK && !redo_cells(f->line->arg[1], cells))
-        err = rotten(f);
+        err = fold_rotten(f);
     for (uint32_t place = 0; err == ERR_OK && (place = bits_next(cells, place, POOL_CELLS)) < POOL_CELLS; place++)
         err = delete_object(f, (slot_t)pool << POOL_SHIFT | place);
     return err;
@@ -630,7 +348,7 @@ static enum err fold_lines(struct folding *f, struct slice rest)
     enum err err = ERR_OK;
 
     while (rest.len > 0 && err == ERR_OK) {
-        may_rest(f);
+        fold_may_rest(f);
         err = fold_line(f, slice_cut(&rest, '\n'));
     }
     return err;
@@ -641,11 +359,11 @@ static enum err make_fold(struct engine *e, struct why *why)
     if (e->fold != NULL)
         return ERR_OK;
     if ((e->fold = mem_zalloc(e->mem, sizeof *e->fold)) == NULL)
-        return no_memory(why);
+        return fold_no_memory(why);
     if ((e->fold->by_slot = map_create(e->mem, SLOTS_SEED)) != NULL)
         return ERR_OK;
     sqlite_fold_fini(e);
-    return no_memory(why);
+    return fold_no_memory(why);
 }
 
 void sqlite_fold_fini(struct engine *e)
@@ -655,7 +373,7 @@ void sqlite_fold_fini(struct engine *e)
     if (fold == NULL)
         return;
     for (size_t i = 0; i < fold->count; i++)
-        free_opened(e, fold->opened[i]);
+        opened_free(e, fold->opened[i]);
     map_destroy(&fold->by_slot);
     mem_free(e->mem, fold->opened, fold->room * sizeof *fold->opened);
     mem_free(e->mem, fold, sizeof *fold);
@@ -716,7 +434,7 @@ enum err sqlite_fold(struct engine *e, size_t bytes, const struct engine_rest *r
     if ((err = make_fold(e, why)) != ERR_OK)
         return err;
     f.fold = e->fold;
-    if ((err = fold_rows(&f, bytes, &last, &commit)) || (err = raise_pool(&f)) || (err = write_all(&f)))
+    if ((err = fold_rows(&f, bytes, &last, &commit)) || (err = raise_pool(&f)) || (err = opened_write_back(&f)))
         return err;
     *ret_more = last != 0;
     return last != 0 ? keep_facts(e, last, commit, why) : ERR_OK;

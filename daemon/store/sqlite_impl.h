@@ -3,7 +3,7 @@
  *
  *     sqlite.c       open, schema, commits
  *     sqlite_load.c  what is kept, one after another
- *     sqlite_fold.c  changes become rows
+ *     sqlite_fold.c  changes become rows; sqlite_opened.c: those whose contents change
  *     sqlite_copy.c  a copy of it, while it is used
  */
 #pragma once
