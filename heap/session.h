@@ -74,7 +74,8 @@ void session_end_request(struct session_set *ss, session_id id, uint64_t now_ms)
 /* ERR_NO_NAME: no such session (any more). */
 enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, struct why *why);
 enum err session_info(const struct session_set *ss, session_id id, struct session_info *ret, struct why *why);
-/* Let go of all it holds, in steps of session_release(); the session is gone at once (session 0: empty). */
+/* Let go of all it holds, in steps of session_release(); the session is gone at once (session 0: empty). ERR_NO_NAME.
+ * ERR_NOMEM: that could not be noted in the journal, or session 0 has no memory to begin anew; nothing has changed. */
 enum err session_end(struct session_set *ss, session_id id, struct why *why);
 
 /* Hold `id`. Holding it again changes nothing. ERR_NO_NAME, ERR_NO_OBJECT, ERR_COLLECTED, ERR_LIMIT

@@ -93,7 +93,7 @@ static void end_session(struct life *life)
         return;
     life_may_refuse(life);
     e = session_end(life->sessions, life->session[s].id, NULL);
-    if (e == ERR_NOMEM && s != 0 && life->journal == NULL) /* only to be told may it need some */
+    if (e == ERR_NOMEM && s != 0 && life->journal == NULL) /* else its end could not be noted */
         life_fail(life, "ending a session was refused for lack of memory");
     if (life_judge(life, e, NAIVE_NONE, NULL, 0))
         forget_session(life, s);
