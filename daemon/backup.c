@@ -101,8 +101,10 @@ static void run_aside(struct backup *b, void (*run)(struct aside *))
     asides_add(b->all->asides, &b->aside);
 }
 
+/* The next may begin: whoever has had the last byte may ask again at once. */
 static void spend(struct backup *b)
 {
+    b->all->one = NULL;
     b->state = BACKUP_SPENT;
     run_aside(b, give_back);
 }
@@ -111,8 +113,7 @@ static void destroy(struct backup *b)
 {
     struct mem *mem = b->all->mem;
 
-    CHECK(b->all->one == b && b->copy == NULL && b->fd < 0);
-    b->all->one = NULL;
+    CHECK(b->copy == NULL && b->fd < 0);
     mem_fini(&b->mem);
     b->magic = 0;
     mem_free(mem, b, sizeof *b);

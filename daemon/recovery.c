@@ -8,6 +8,7 @@
 #include "gc/gc.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
+#include "heap/heap_gc.h"
 #include "heap/restore.h"
 #include "heap/root.h"
 #include "heap/weak.h"
@@ -50,7 +51,7 @@ static unsigned percent(const struct recovery *r)
 void recovery_count(const struct recovery *r, struct recovery_count *ret)
 {
     *ret = (struct recovery_count){.pct = percent(r),
-                                   .objects = r->objects,
+                                   .objects = heap_counters(r->world.heap)->objects,
                                    .log_bytes = r->log_bytes,
                                    .seconds = (double)(clock_us() - r->began_us) / 1e6};
 }

@@ -115,6 +115,10 @@ class Backup(BackupTest):
         self.assertEqual(said.status, 200)
         self.assertEqual(int(said.headers["content-length"]), self.file.stat().st_size)
 
+    def test_the_next_may_be_asked_for_as_soon_as_the_last_byte_is_there(self):
+        for _ in range(50):
+            self.backup()
+
     def test_what_was_answered_but_need_not_be_on_disk_is_in_it(self):
         for mode in ("off", "interval:3600000"):
             self.ok(self.c.patch("/v1/config", {"durability": mode}))

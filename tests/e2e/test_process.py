@@ -149,7 +149,7 @@ class Service(unittest.TestCase):
         self.assertEqual(client.post("/v1/heap/validate").json, {"broken": []})
         client.close()
         words = self.ends(daemon)
-        self.assertRegex(words, r"heapd: info  recovered objects=30000 bytes=\d+ seconds=\d+\.\d\d\n")
+        self.assertRegex(words, r"heapd: info  recovered objects=30000 log_bytes=\d+ seconds=\d+\.\d\d\n")
         self.assertNotIn("no-data", words)
 
     def test_a_crash_while_it_comes_back_says_so(self):
