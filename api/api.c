@@ -77,6 +77,12 @@ void api_destroy(struct api **papi)
     *papi = NULL;
 }
 
+struct idempotency *api_put_back_answers(struct api *api)
+{
+    idem_set_limits(api->idempotency, idem_no_limits);
+    return api->idempotency;
+}
+
 /* ---- may it come in? ---- */
 
 /* The answer is known; the rest of the body is read and thrown away, or, if it may be long, the connection
@@ -274,7 +280,7 @@ static enum task_turn work(struct task *t, size_t units)
 
     why_init(&why);
     t->state = TASK_WORK;
-    if ((e = t->work->step(t, t->work_ctx, units, &turn, &why)))
+    if ((e = keyed_prepare(t, &why)) || (e = t->work->step(t, t->work_ctx, units, &turn, &why)))
         return fail(t, e, &why);
     if (turn != TASK_DONE)
         return turn;
@@ -325,7 +331,7 @@ static enum task_turn run(struct task *t, size_t units)
         return fail(t, e, &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
         return body_json_step(t->long_json, units) ? TASK_MORE : TASK_WAIT;
-    if ((e = task_check_store(t, &why)) == ERR_OK)
+    if ((e = task_check_store(t, &why)) == ERR_OK && (e = keyed_prepare(t, &why)) == ERR_OK)
         e = handle(t, &why);
     body_json_end(&t->long_json); /* whoever needs it on has taken it */
     if (e)
@@ -495,6 +501,23 @@ static size_t forget_notices(struct api *api, size_t units)
     return units;
 }
 
+/* Of many at once. */
+static void tell_gone(struct api *api)
+{
+    const struct api_answers *keeper = &api->world.answers;
+    uint64_t number;
+
+    if (keeper->gone != NULL && idem_untold(api->idempotency, &number) > 0 && keeper->gone(keeper->ctx, number) == ERR_OK)
+        idem_note_told(api->idempotency, number);
+}
+
+static bool has_much_to_tell(const struct api *api)
+{
+    uint64_t number;
+
+    return api->world.answers.gone != NULL && idem_untold(api->idempotency, &number) >= API_UNTOLD_MAX;
+}
+
 size_t api_step(struct api *api, size_t units)
 {
     uint64_t now_ms = api_now_ms(api);
@@ -503,6 +526,7 @@ size_t api_step(struct api *api, size_t units)
     units = close_scopes(api, units);
     units = forget_notices(api, units);
     units -= idem_expire(api->idempotency, now_ms, units);
+    tell_gone(api);
     units = validations_end(api, units);
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);
@@ -514,5 +538,5 @@ bool api_has_work(const struct api *api)
     uint64_t now_ms = api_now_ms(api);
 
     return api->ending != NULL || api->validations_over != NULL || weak_notice_waits(api->heap) ||
-           idem_has_work(api->idempotency, now_ms) || session_has_work(api->sessions, now_ms);
+           idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) || session_has_work(api->sessions, now_ms);
 }

@@ -200,7 +200,8 @@ static bool open_store(struct heapd *d)
 
     if (d->config.data_dir == NULL)
         return true;
-    if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
+    if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK &&
+        store_set_clock(d->store, clock_unix_ms(), &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
         return true;
     log_event(&d->log, LOG_ERROR, "data-refused", "reason=\"%s\"", why.text);
     return false;
@@ -297,6 +298,7 @@ static bool begin_recovery(struct heapd *d)
         .heap = d->heap,
         .gc = d->gc,
         .sessions = d->sessions,
+        .answers = api_put_back_answers(d->api),
         .store = d->store,
         .on_progress = on_progress,
         .on_loaded = on_loaded,

@@ -200,6 +200,21 @@ static enum err keep(void *ctx, const struct api_kept *kept, size_t count, struc
     return keeper_keep_settings(world_of(ctx)->keeper, kept, count, why);
 }
 
+static enum err prepare_answer(void *ctx, struct why *why)
+{
+    return keeper_prepare_answer(world_of(ctx)->keeper, why);
+}
+
+static void keep_answer(void *ctx, const struct idem_record *record)
+{
+    keeper_keep_answer(world_of(ctx)->keeper, record);
+}
+
+static enum err answers_gone(void *ctx, uint64_t number)
+{
+    return keeper_note_answers_gone(world_of(ctx)->keeper, number);
+}
+
 static enum err begin_backup(void *ctx, struct api_backup **ret, struct why *why)
 {
     struct world *w = world_of(ctx);
@@ -252,6 +267,7 @@ static void add_store(struct world *w, struct api_world *api)
     w->backups = (struct backups){
         .ops = &engine_sqlite, .dir = w->data_dir, .mem = w->edge_mem, .asides = &w->asides, .keeper = w->keeper};
     api->keep = keep;
+    api->answers = (struct api_answers){.ctx = w, .prepare = prepare_answer, .keep = keep_answer, .gone = answers_gone};
     api->backups = (struct api_backups){.ctx = w, .begin = begin_backup, .step = step_backup, .end = end_backup};
 }
 

@@ -256,9 +256,10 @@ START_TEST(what_is_put_back_is_as_old_as_it_was)
     world_begin(&w, 10, 1000);
     for (unsigned n = 0; n < 3; n++) {
         struct idem_hash name = hash(n);
+        struct idem_record r = {n + 1, &name, &print, &answer};
 
         /* older than the clock, which began 100 ms ago */
-        ck_assert_int_eq(idem_restore(w.t, &name, &print, &answer, 900 - 200 * n, 100), ERR_OK);
+        ck_assert_int_eq(idem_restore(w.t, &r, 900 - 200 * n, 100), ERR_OK);
     }
     ck_assert_uint_eq(idem_validate(w.t), 0);
     ck_assert(slice_is(idem_answer(find(&w, 0))->body, "{}"));

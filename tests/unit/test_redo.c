@@ -112,6 +112,7 @@ struct world {
     struct redo redo;
     struct heap_journal journal;
     struct redo_reader reader;
+    struct idempotency *answers; /* of b */
 };
 
 static void side_begin(struct side *s)
@@ -150,7 +151,10 @@ static struct world *world_new(void)
     w->journal = (struct heap_journal){.ctx = &w->redo, .note = redo_note, .mark = redo_mark, .cut = redo_cut};
     MUST(heap_set_journal(w->a.heap, &w->journal) == ERR_OK);
     MUST(heap_restore_begin(w->b.heap, 64, NULL) == ERR_OK);
-    w->reader = (struct redo_reader){.heap = w->b.heap, .sessions = w->b.sessions, .mem = &w->b.mem, .get_bytes = get_bytes, .ctx = &w->redo};
+    w->answers = idem_create(&w->b.mem, 7);
+    idem_set_limits(w->answers, idem_no_limits);
+    w->reader = (struct redo_reader){.heap = w->b.heap, .sessions = w->b.sessions, .mem = &w->b.mem, .answers = w->answers, .now_ms = 500,
+                                     .unix_ms = 100000, .get_bytes = get_bytes, .ctx = &w->redo};
     return w;
 }
 
@@ -158,6 +162,8 @@ static void world_free(struct world *w)
 {
     MUST(heap_set_journal(w->a.heap, NULL) == ERR_OK);
     redo_fini(&w->redo);
+    MUST(idem_validate(w->answers) == 0);
+    idem_destroy(&w->answers);
     side_end(&w->b); /* whose bytes are the other's */
     side_end(&w->a);
     free(w);
