@@ -260,24 +260,24 @@ START_TEST(a_large_object_and_its_answer_come_in_one_step)
 END_TEST
 
 #define OPS 60
+#define NONE (-1) /* of them fails */
 
 /* One name each: who is told that n are done finds n names. */
-static char *many_ops(json_int_t id, const char *last)
+static char *many_ops(json_int_t id, int bad_at)
 {
-    char *text = malloc(OPS * 64 + strlen(last) + 2), *at = text;
+    char *text = malloc(OPS * 64), *at = text;
 
     for (int i = 0; i < OPS; i++)
-        at += sprintf(at, "[\"root\",\"r%d\"," ID "]\n", i, id);
-    (void)sprintf(at, "%s\n", last);
+        at += sprintf(at, "[\"root\",\"r%d\"," ID "]\n", i, i == bad_at ? 4711 : id);
     return text;
 }
 
-static void check_batch(const char *query, const char *last, bool is_cut, uint64_t all)
+static void check_batch(const char *query, int bad_at, bool is_cut, uint64_t all)
 {
     struct log l;
     struct world *w = logging_world(&l);
     json_int_t id = create(w, "{\"class\":\"Known\"}"); /* what is named; there in every life */
-    char *text = many_ops(id, last);
+    char *text = many_ops(id, bad_at);
     struct asked a = {"/v1/batch", query, text, is_cut};
 
     mark(w);
@@ -289,17 +289,18 @@ static void check_batch(const char *query, const char *last, bool is_cut, uint64
 
 START_TEST(a_batch_at_work_is_as_one_that_was_cut_off)
 {
-    check_batch("reply=summary", "", false, OPS);
-    check_batch("reply=summary", "[\"root\",\"x\",4711]", false, OPS);
-    check_batch("reply=summary", "", true, OPS);
+    check_batch("reply=summary", NONE, false, OPS);
+    check_batch("reply=summary", OPS - 1, false, OPS - 1);
+    check_batch("reply=summary", 5, false, 5); /* the rest of the lines still comes */
+    check_batch("reply=summary", NONE, true, OPS);
 }
 END_TEST
 
 START_TEST(an_atomic_batch_is_kept_with_its_answer_or_not_at_all)
 {
-    check_batch("atomic=true", "", false, OPS);
-    check_batch("atomic=true", "[\"root\",\"x\",4711]", false, 0);
-    check_batch("atomic=true&reply=summary", "", false, OPS);
+    check_batch("atomic=true", NONE, false, OPS);
+    check_batch("atomic=true", OPS - 1, false, 0);
+    check_batch("atomic=true&reply=summary", NONE, false, OPS);
 }
 END_TEST
 
