@@ -501,7 +501,14 @@ static size_t forget_notices(struct api *api, size_t units)
     return units;
 }
 
-/* Of many at once. */
+/* That answers are gone is told of many at once. */
+static bool has_much_to_tell(const struct api *api)
+{
+    uint64_t number;
+
+    return api->world.answers.gone != NULL && idem_untold(api->idempotency, &number) >= API_UNTOLD_MAX;
+}
+
 static void tell_gone(struct api *api)
 {
     const struct api_answers *keeper = &api->world.answers;
@@ -511,11 +518,14 @@ static void tell_gone(struct api *api)
         idem_note_told(api->idempotency, number);
 }
 
-static bool has_much_to_tell(const struct api *api)
+/* At most `max`; returns how many. */
+static size_t expire_answers(struct api *api, uint64_t now_ms, size_t max)
 {
-    uint64_t number;
+    size_t count = idem_expire(api->idempotency, now_ms, max);
 
-    return api->world.answers.gone != NULL && idem_untold(api->idempotency, &number) >= API_UNTOLD_MAX;
+    if (count > 0 || has_much_to_tell(api))
+        tell_gone(api);
+    return count;
 }
 
 size_t api_step(struct api *api, size_t units)
@@ -525,8 +535,7 @@ size_t api_step(struct api *api, size_t units)
     CHECK_IS(api, API_MAGIC);
     units = close_scopes(api, units);
     units = forget_notices(api, units);
-    units -= idem_expire(api->idempotency, now_ms, units);
-    tell_gone(api);
+    units -= expire_answers(api, now_ms, units);
     units = validations_end(api, units);
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);

@@ -12,7 +12,7 @@ from store_test import StoreTest
 
 RING = 10              # objects in one
 RINGS_A_BATCH = 1000
-OBJECTS = 20_000 if STRESSED else 1_000_000
+OBJECTS = 100_000 if STRESSED else 1_000_000
 
 
 def rings(into):
