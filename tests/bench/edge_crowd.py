@@ -19,6 +19,7 @@ ITEMS = 1000         # of the list that slow readers ask for
 TEXT = "x" * 300
 STEPS_A_SECOND = 2   # of each slow connection: PERIOD_MS of crowd.c
 PRESENT = 0.95       # who is cut comes again in its next step
+BEFORE_CUTS_S = 0.5  # a writer sends its first byte half a second after it came
 EMPTY_WAIT_S = 10
 
 
@@ -30,7 +31,7 @@ class Crowd:
         self.process = place.start(place.client_core, place.built("crowd"), heapd.port, idle, slow, path, stdin=True)
 
     def __enter__(self):
-        self.first = self.says()
+        self.says()
         return self
 
     def __exit__(self, *error):
@@ -53,14 +54,17 @@ class Crowd:
         if here < least:
             raise Failed(f"the crowd is not there: heapd has {here:,} connections of {self.idle + self.slow:,}")
 
+    def grow_old(self, age_s):
+        time.sleep(max(0, age_s - self.says()["seconds"]))
+
     def during(self, action):
         """What the action says, and what the crowd did meanwhile: it was there, and did all that it is for."""
         self.check_presence()
         before, said, after = self.says(), action(), self.says()
         self.check_presence()
         did = difference(after, before)
-        due = self.slow * STEPS_A_SECOND * did["seconds"]
-        if did["steps"] < PRESENT * due or did["idle"]["cut"] or did["readers"]["got_bytes"] == 0:
+        due = STEPS_A_SECOND * self.slow * did["seconds"]
+        if did["steps"] < PRESENT * due or did["idle"]["cut"] or not did["readers"]["got_bytes"] or not did["writers"]["answered"]:
             raise Failed(f"the crowd did not do its part: {did}; due were {due:,.0f} steps")
         return said, did
 
@@ -96,15 +100,14 @@ def large_list(heapd):
 
 def what_it_did(runs):
     """The crowd's part in all runs together."""
-    def total(*keys):
-        values = runs
-        for key in keys:
-            values = [v[key] for v in values]
-        return sum(values)
-    seconds, cut = total("seconds"), total("writers", "cut") + total("readers", "cut")
-    return (f"the crowd was there all the time by heapd's count, sent {total('writers', 'sent_bytes') / seconds:,.0f} bytes of "
-            f"heads a second and read {total('readers', 'got_bytes') / seconds / 1024:,.0f} KiB of answers, {cut:,} were cut and "
-            f"came again; it took {total('cpu_seconds') / seconds:.1%} of the core that it shares with wrk")
+    seconds = sum(did["seconds"] for did in runs)
+
+    def rate(kind, what):
+        return sum(did[kind][what] for did in runs) / seconds
+    return (f"by heapd's own count the crowd was there; each second it sent {rate('writers', 'sent_bytes'):,.0f} bytes of heads "
+            f"and read {rate('readers', 'got_bytes') / 1024:,.0f} KiB of answers, {rate('writers', 'answered'):,.0f} writers "
+            f"were told that they are too slow and {rate('readers', 'cut'):,.0f} readers cut; who is cut comes again; it took "
+            f"{sum(did['cpu_seconds'] for did in runs) / seconds:.1%} of the core that it shares with wrk")
 
 
 def crowd_rows(place):
@@ -113,9 +116,11 @@ def crowd_rows(place):
     with Heapd(place) as heapd:
         (path, _), large = object_in(heapd), large_list(heapd)
         ask = partial(wrk_p99_us, place, heapd.url + path, place.size(3, 1))
+        cuts_at_s = heapd.ask("GET", "/v1/config")["header_timeout_ms"] / 1000
 
         def among():
             with Crowd(place, heapd, idle_count, slow_count, large) as crowd:
+                crowd.grow_old(cuts_at_s + BEFORE_CUTS_S)  # now all writers will be cut, and come again
                 return *crowd.during(ask), resident(heapd.worker)
         rest, said = in_turn(place.size(5, 2), ask, among)
     alone, busy = median(rest), median(p99 for p99, _, _ in said)
