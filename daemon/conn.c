@@ -513,52 +513,63 @@ static uint64_t linger_ms(const struct conn *c)
     return c->edge->draining && c->since_bytes == 0 ? EDGE_TICK_MS : CONN_LINGER_MS;
 }
 
-static void check_time(struct conn *c, uint64_t now)
+static bool is_out_of_time(struct conn *c, uint64_t now)
 {
     const struct settings *s = settings_of(c);
     uint64_t waited = now - c->since_ms;
 
-    if (c->state == CONN_CLOSING)
-        return;
     switch (c->waits_for) {
     case WAITS_FOR_NOTHING:
-        break;
+        return false;
     case WAITS_FOR_REQUEST:
-        if (waited > s->idle_timeout_ms)
-            conn_close(c);
-        break;
+        return waited > s->idle_timeout_ms;
     case WAITS_FOR_HEAD:
-        if (waited > s->header_timeout_ms)
-            time_out(c, "the headers did not arrive in time");
+        return waited > s->header_timeout_ms;
+    case WAITS_FOR_BODY:
+        return body_is_slow(c, waited);
+    case WAITS_FOR_READER:
+        return waited > s->backlog_timeout_ms;
+    case WAITS_FOR_CLOSE:
+        return waited > linger_ms(c);
+    }
+    UNREACHABLE();
+}
+
+static void lose_patience(struct conn *c)
+{
+    switch (c->waits_for) {
+    case WAITS_FOR_HEAD:
+        time_out(c, "the headers did not arrive in time");
         break;
     case WAITS_FOR_BODY:
-        if (body_is_slow(c, waited))
-            time_out(c, "the body arrives too slowly");
+        time_out(c, "the body arrives too slowly");
         break;
     case WAITS_FOR_READER:
-        if (waited > s->backlog_timeout_ms) {
-            conn_lose_peer(c);
-            conn_advance(c);
-        }
+        conn_lose_peer(c);
+        conn_advance(c);
         break;
-    case WAITS_FOR_CLOSE:
-        if (waited > linger_ms(c))
-            conn_close(c);
+    default:
+        conn_close(c);
         break;
     }
 }
 
-void conn_look(struct conn *c, uint64_t now)
+bool conn_look(struct conn *c, uint64_t now)
 {
     holding_look(&c->holding);
     if (c->out.lent > 0)
         note_buffers(c); /* an object may have let go of what is sent */
+    if (c->state == CONN_CLOSING)
+        return false;
     if (c->state == CONN_OPEN && lacks_token(c)) {
         (void)refuse_token(c); /* its client may be silent */
         conn_advance(c);
-    } else {
-        check_time(c, now);
+        return true;
     }
+    if (!is_out_of_time(c, now))
+        return false;
+    lose_patience(c);
+    return true;
 }
 
 /* ---- room ---- */
