@@ -90,6 +90,12 @@ static void on_done(void *ctx, enum err e, const char *sentence)
         why_set(r->why, e, "%s", sentence);
 }
 
+/* On a machine that is so slow that there is something to tell. */
+static void on_progress(void *ctx)
+{
+    (void)ctx;
+}
+
 /* As heapd does it when it starts. */
 static enum err recover(struct life *life, struct why *why)
 {
@@ -101,7 +107,7 @@ static enum err recover(struct life *life, struct why *why)
     CHECK(uv_loop_init(&loop) == 0);
     e = recovery_create(&(struct recovery_world){.loop = &loop, .mem = &life->mem, .heap = life->heap, .gc = life->gc,
                                                  .sessions = life->sessions, .answers = life->answers, .store = life->store, .on_loaded = on_loaded,
-                                                 .on_done = on_done, .ctx = &r},
+                                                 .on_progress = on_progress, .on_done = on_done, .ctx = &r},
                         &recovery, why);
     if (e == ERR_OK) {
         (void)uv_run(&loop, UV_RUN_DEFAULT);
