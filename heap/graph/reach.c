@@ -1,0 +1,524 @@
+/*
+ * reach.c - see reach.h.
+ *
+ * Every look at the table goes to a random place in it, and so does every look at an object: the links of some objects are
+ * gathered, and their places fetched, before anything is done about the first (as gc/links.h does).
+ */
+#include "heap/graph/reach_impl.h"
+#include "heap/heap_impl.h"
+#include "heap/names.h"
+#include "heap/slot.h"
+
+#define WORDS_PER_UNIT 4
+
+/* ---- what waits ---- */
+
+static void level_push(struct level *l, slot_t slot)
+{
+    if (l->count < REACH_QUEUE_MAX && l->rest.count == 0)
+        l->queue[l->count++] = slot;
+    else
+        slotset_add(&l->rest, slot);
+}
+
+static bool level_is_empty(const struct level *l)
+{
+    return l->count == 0 && l->taken == 0 && l->rest.count == 0;
+}
+
+/* 0: none; or, if it is not empty, none yet: call again. */
+static slot_t level_pop(struct level *l)
+{
+    slot_t slot;
+
+    if (l->count > 0)
+        return l->queue[--l->count];
+    if (l->taken == 0 && l->rest.count > 0)
+        l->group = slotset_take_group(&l->rest, l->group, &l->taken);
+    if (l->taken == 0)
+        return 0;
+    slot = l->group + (slot_t)__builtin_ctzll(l->taken);
+    l->taken &= l->taken - 1;
+    return slot;
+}
+
+void reach_push(struct reach *r, slot_t slot)
+{
+    level_push(&r->level[!r->now], slot);
+}
+
+/* ---- what is found ---- */
+
+static void note_holder(struct reach *r, origin_t by)
+{
+    bool again = r->holder_count > 0 && r->holder[r->holder_count - 1] == by; /* by another of its links */
+
+    if (r->holder_count < r->holders_max && !again)
+        r->holder[r->holder_count++] = by;
+}
+
+static void retain(struct reach *r, slot_t slot)
+{
+    slotset_add(&r->noted, slot);
+    r->objects++;
+    r->bytes += heap_bytes_of(r->heap, slot);
+}
+
+static void act_on_links(struct reach *r)
+{
+    for (uint32_t i = 0; i < r->link_count; i++) {
+        origin_t *from = &r->from[r->link[i].target];
+
+        if (*from == origin(REACHED_TARGET, 0))
+            note_holder(r, r->link[i].by);
+        if (*from != 0)
+            continue;
+        *from = r->link[i].by;
+        if (r->phase == REACH_RETAINED)
+            retain(r, r->link[i].target);
+        reach_push(r, r->link[i].target);
+    }
+    r->link_count = 0;
+}
+
+/* What has been made behind the end since the walk began is passed over. */
+static inline void found(struct reach *r, slot_t target, origin_t by)
+{
+    if (target >= r->end)
+        return;
+    if (r->link_count == REACH_LINKS_MAX)
+        act_on_links(r);
+    __builtin_prefetch(&r->from[target], 1);
+    r->link[r->link_count].target = target;
+    r->link[r->link_count++].by = by;
+}
+
+static bool is_enough(const struct reach *r)
+{
+    return r->holders_max > 0 && r->holder_count == r->holders_max;
+}
+
+/* ---- OUTSIDE: each returns the units left, 0: there is more ---- */
+
+static void next_source(struct reach *r)
+{
+    r->source++;
+    r->cursor = r->source == REACHED_BY_GARBAGE ? UINT32_MAX : 0;
+    r->hold_cursor = UINT32_MAX;
+}
+
+static size_t step_roots(struct reach *r, size_t units)
+{
+    for (; units > 0; units--) {
+        uint32_t n = names_next(r->heap->roots, r->cursor + 1);
+
+        if (n == 0) {
+            next_source(r);
+            return units;
+        }
+        r->cursor = n;
+        found(r, names_at(r->heap->roots, n)->target, origin(REACHED_BY_ROOT, n));
+    }
+    return 0;
+}
+
+/* The holds of a session from the last to the first: when one goes, the last takes its place. */
+static size_t step_sessions(struct reach *r, size_t units)
+{
+    const struct session_set *sessions = r->outside->sessions;
+    struct session_info info;
+    obj_id id;
+
+    for (; units > 0; units--) {
+        uint32_t next = r->cursor;
+
+        if (sessions == NULL || !session_next(sessions, &next, &info)) {
+            next_source(r);
+            return units;
+        }
+        if (next - 1 != r->cursor)
+            r->hold_cursor = UINT32_MAX;
+        if (session_next_hold(sessions, info.id, &r->hold_cursor, &id)) {
+            r->cursor = next - 1;
+            found(r, (slot_t)(id & SLOT_MAX), origin(REACHED_BY_SESSION, r->cursor));
+        } else {
+            r->cursor = next;
+            r->hold_cursor = UINT32_MAX;
+        }
+    }
+    return 0;
+}
+
+/* Scopes come in the order of their serial numbers, the last that was opened first. */
+static size_t step_batches(struct reach *r, size_t units)
+{
+    const struct scope *s = heap_scope_before(r->heap, r->scopes_done);
+
+    for (; units > 0 && s != NULL; units--) {
+        slot_t slot;
+
+        if (r->in_scope != scope_serial(s))
+            r->cursor = 0;
+        r->in_scope = scope_serial(s);
+        if ((slot = scope_slot(s, r->cursor)) != 0)
+            found(r, slot, origin(REACHED_BY_BATCH, 0));
+        if (++r->cursor >= scope_end(s)) {
+            r->scopes_done = scope_serial(s);
+            s = heap_next_scope(r->heap, s);
+        }
+    }
+    if (units > 0)
+        next_source(r);
+    return units;
+}
+
+static size_t step_garbage(struct reach *r, size_t units)
+{
+    obj_id id;
+
+    for (; units > 0; units--) {
+        if (r->outside->next_garbage == NULL || !r->outside->next_garbage(r->outside->garbage, &r->cursor, &id)) {
+            next_source(r);
+            return units;
+        }
+        found(r, (slot_t)(id & SLOT_MAX), origin(REACHED_BY_GARBAGE, 0));
+    }
+    return 0;
+}
+
+static size_t step_outside(struct reach *r, size_t units)
+{
+    static size_t (*const step_in[])(struct reach *, size_t) = {[REACHED_BY_ROOT] = step_roots,
+                                                                [REACHED_BY_SESSION] = step_sessions,
+                                                                [REACHED_BY_BATCH] = step_batches,
+                                                                [REACHED_BY_GARBAGE] = step_garbage};
+
+    while (units > 0 && r->source <= REACHED_BY_GARBAGE && !is_enough(r)) {
+        units = step_in[r->source](r, units);
+        act_on_links(r);
+    }
+    return units;
+}
+
+/* ---- LINKS ---- */
+
+bool reach_is_there(const struct reach *r, slot_t slot)
+{
+    const struct heap *h = r->heap;
+
+    return slot < r->end && r->from[slot] != origin(REACHED_NEWBORN, 0) && pool_is_objects(&h->pools, pool_of(slot)) &&
+           bits_has(h->pools.used, slot) && heap_is_alive(h, slot);
+}
+
+static void visit(void *ctx, slot_t target)
+{
+    struct reach *r = ctx;
+
+    found(r, target, origin(REACHED_BY_OBJECT, r->scan.slot));
+}
+
+/* One whose values lie elsewhere, and may be many: its scan stays open if the units run out. */
+static size_t look_through_other(struct reach *r, slot_t slot, size_t units)
+{
+    uint32_t cost = 1 + RECORD_SLOTS_MAX / WORDS_PER_UNIT;
+
+    heap_open_scan(r->heap, &r->scan, slot);
+    units = heap_scan(r->heap, &r->scan, units > 0 ? units : 1, visit, r);
+    return units > cost ? units - cost : 0;
+}
+
+static size_t look_through(struct reach *r, slot_t slot, size_t units)
+{
+    const struct object *o;
+    uint32_t values, cost;
+
+    if (!reach_is_there(r, slot) || (o = object_at(r->heap, slot))->kind == KIND_BYTES)
+        return units > 0 ? units - 1 : 0;
+    if (!object_is_inline(o))
+        return look_through_other(r, slot, units);
+    values = pool_words(&r->heap->pools, slot) - OBJECT_HEADER_WORDS;
+    for (uint32_t i = 0; i < values; i++)
+        if (word_tag(o->word[i]) == WORD_LINK)
+            found(r, word_payload(o->word[i]), origin(REACHED_BY_OBJECT, slot));
+    cost = 1 + values / WORDS_PER_UNIT;
+    return units > cost ? units - cost : 0;
+}
+
+/* Some of those that wait; their cells are fetched. */
+static uint32_t take_some(struct reach *r, slot_t slots[REACH_AHEAD], size_t units)
+{
+    uint32_t count = 0, most = units < REACH_AHEAD ? (uint32_t)units : REACH_AHEAD;
+
+    for (slot_t slot; count < most && (slot = level_pop(&r->level[r->now])) != 0; slots[count++] = slot)
+        if (pool_is_objects(&r->heap->pools, pool_of(slot)) && !pool_is_packed(&r->heap->pools, pool_of(slot)))
+            __builtin_prefetch(pool_cell(&r->heap->pools, slot));
+    return count;
+}
+
+/* Those that cannot be looked through now, behind one with many parts, wait again. */
+static size_t look_through_some(struct reach *r, size_t units)
+{
+    slot_t slots[REACH_AHEAD];
+    uint32_t count = take_some(r, slots, units);
+
+    if (count == 0)
+        return units > SLOTSET_LOOKS ? units - SLOTSET_LOOKS : 0; /* there are some, and none where it looked */
+    for (uint32_t i = 0; i < count; i++) {
+        if (r->scan.slot == 0)
+            units = look_through(r, slots[i], units);
+        else
+            level_push(&r->level[r->now], slots[i]);
+    }
+    return units;
+}
+
+/* The scan of an object that died is closed. */
+size_t reach_links(struct reach *r, size_t units)
+{
+    while (units > 0 && !is_enough(r)) {
+        if (r->scan.slot != 0)
+            units = heap_scan(r->heap, &r->scan, units, visit, r);
+        else if (!level_is_empty(&r->level[r->now]))
+            units = look_through_some(r, units);
+        else if (act_on_links(r), level_is_empty(&r->level[!r->now]))
+            break;
+        else
+            r->now = !r->now;
+    }
+    act_on_links(r);
+    return units;
+}
+
+/* ---- BEHIND ---- */
+
+static void reach_behind(struct reach *r, slot_t slot)
+{
+    if (r->from[slot] != 0 || !reach_is_there(r, slot))
+        return;
+    r->from[slot] = origin(REACHED_BEHIND, 0);
+    r->passed = true;
+    reach_push(r, slot);
+}
+
+/* What gained a reference before it was reached, and has not been reached since; then what that reaches. */
+static size_t step_behind(struct reach *r, size_t units)
+{
+    while (units > 0 && !is_enough(r)) {
+        if ((units = reach_links(r, units)) == 0 || r->noted.count == 0)
+            return units;
+
+        uint64_t members;
+        slot_t group = slotset_take_group(&r->noted, 0, &members);
+
+        for (; members != 0; members &= members - 1)
+            reach_behind(r, group + (slot_t)__builtin_ctzll(members));
+        units--;
+    }
+    return units;
+}
+
+static size_t forget_noted(struct reach *r, size_t units)
+{
+    for (uint32_t pool = 0; units > 0 && r->noted.count > 0; units--) {
+        pool = bits_next(r->noted.pools, pool, r->noted.pool_end);
+        slotset_clear_pool(&r->noted, pool);
+    }
+    return units;
+}
+
+/* ---- what the heap tells ---- */
+
+static void on_born(void *ctx, slot_t slot, enum object_kind kind)
+{
+    struct reach *r = ctx;
+
+    (void)kind;
+    if (slot < r->end)
+        r->from[slot] = origin(REACHED_NEWBORN, 0);
+}
+
+static void note_gain(struct reach *r, slot_t slot)
+{
+    if (slot == r->target)
+        r->target_gained = true;
+    else if (slot < r->end && r->from[slot] == 0)
+        slotset_add(&r->noted, slot);
+}
+
+static void on_counted(void *ctx, slot_t slot, bool gained)
+{
+    struct reach *r = ctx;
+
+    if (r->phase < REACH_SETTLE) {
+        if (gained)
+            note_gain(r, slot);
+    } else if (r->phase > REACH_SETTLE && slot < r->end) {
+        bool was_noted = slotset_has(&r->noted, slot);
+
+        r->changed |= was_noted && (!gained || r->phase == REACH_RETAINED);
+        r->passed_late |= !was_noted && gained && r->from[slot] == 0;
+    }
+}
+
+static void on_dying(void *ctx, slot_t slot)
+{
+    struct reach *r = ctx;
+
+    if (r->phase >= REACH_OVER && slot < r->end && slotset_has(&r->noted, slot))
+        r->changed = true;
+}
+
+/* ---- life ---- */
+
+static size_t table_bytes(const struct reach *r)
+{
+    return (size_t)r->end * sizeof *r->from;
+}
+
+static struct slotset *set_at(struct reach *r, uint32_t i)
+{
+    return i < 2 ? &r->level[i].rest : &r->noted;
+}
+
+enum { SETS = 3 };
+
+static size_t reach_bytes(const struct reach *r)
+{
+    return sizeof *r + r->holders_max * sizeof r->holder[0];
+}
+
+/* It is too much to go beyond the cap for: what there is beyond it is for those who let go (mem_reach()). */
+static bool charge_tables(struct reach *r)
+{
+    struct mem *mem = r->heap->mem;
+    size_t reach = mem_reach(mem, 0), bytes = table_bytes(r) + SETS * (size_t)r->end / 8;
+
+    if (mem_charge(mem, bytes))
+        r->charged_bytes = bytes;
+    mem_reach(mem, reach);
+    return r->charged_bytes > 0;
+}
+
+static bool open_tables(struct reach *r)
+{
+    if (!charge_tables(r))
+        return false;
+    r->from = mem_reserve(r->heap->mem, table_bytes(r));
+    for (uint32_t i = 0; i < SETS; i++)
+        if (r->from == NULL || !slotset_init(set_at(r, i), r->heap->mem))
+            return false;
+    return true;
+}
+
+static void close_tables(struct reach *r)
+{
+    struct mem *mem = r->heap->mem;
+
+    for (uint32_t i = 0; i < SETS; i++)
+        if (set_at(r, i)->bits != NULL)
+            slotset_fini(set_at(r, i), mem);
+    if (r->from != NULL)
+        mem_unreserve(mem, r->from, table_bytes(r));
+    mem_uncharge(mem, r->charged_bytes);
+    r->magic = 0;
+    mem_free(mem, r, reach_bytes(r));
+}
+
+enum err reach_begin(struct heap *h, const struct reach_outside *outside, obj_id target, uint32_t holders_max,
+                     struct reach **ret, struct why *why)
+{
+    struct reach *r;
+    slot_t slot;
+    enum err e = slot_find(h, target, &slot, why);
+
+    if (e != ERR_OK)
+        return e;
+    if ((r = mem_zalloc(h->mem, sizeof *r + holders_max * sizeof r->holder[0])) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin a walk");
+    r->magic = REACH_MAGIC;
+    r->heap = h;
+    r->outside = outside;
+    r->target_id = target;
+    r->target = slot;
+    r->end = h->pools.pool_end << POOL_SHIFT;
+    r->scopes_done = UINT64_MAX;
+    r->holders_max = holders_max;
+    r->watch = (struct heap_watch){.ctx = r, .born = on_born, .counted = on_counted, .dying = on_dying};
+    next_source(r);
+    if (!open_tables(r)) {
+        size_t bytes = table_bytes(r);
+
+        close_tables(r);
+        return why_set(why, ERR_NOMEM, "no memory to walk the heap: it takes %zu bytes", bytes);
+    }
+    r->from[slot] = origin(REACHED_TARGET, 0);
+    heap_add_watch(h, &r->watch);
+    *ret = r;
+    return ERR_OK;
+}
+
+size_t reach_step(struct reach *r, size_t units)
+{
+    CHECK_IS(r, REACH_MAGIC);
+    CHECK(!r->ended && r->phase <= REACH_OVER && r->heap->undo == NULL);
+    if (r->phase == REACH_OUTSIDE && (units = step_outside(r, units)) > 0)
+        r->phase = REACH_LINKS;
+    if (r->phase == REACH_LINKS && (units = reach_links(r, units)) > 0)
+        r->phase = r->holder_count > 0 ? REACH_SETTLE : REACH_BEHIND;
+    if (r->phase == REACH_BEHIND && (units = step_behind(r, units)) > 0)
+        r->phase = REACH_SETTLE;
+    if (r->phase == REACH_SETTLE && (units = forget_noted(r, units)) > 0)
+        r->phase = REACH_OVER;
+    return units;
+}
+
+uint32_t reach_holders(const struct reach *r)
+{
+    CHECK(r->phase >= REACH_OVER);
+    return r->holder_count;
+}
+
+bool reach_is_lost(const struct reach *r)
+{
+    CHECK(r->phase >= REACH_OVER);
+    return r->holder_count == 0 && r->target_gained;
+}
+
+bool reach_was_passed(const struct reach *r)
+{
+    CHECK(r->phase >= REACH_OVER);
+    return r->passed;
+}
+
+/* In pieces: all of it at once takes a millisecond for ten million slots. */
+static size_t trim_table(struct reach *r, size_t units)
+{
+    size_t bytes = table_bytes(r);
+
+    for (; units > 0 && r->trimmed_bytes < bytes; units = units > REACH_TRIM_UNITS ? units - REACH_TRIM_UNITS : 0) {
+        size_t piece = bytes - r->trimmed_bytes < REACH_TRIM_BYTES ? bytes - r->trimmed_bytes : REACH_TRIM_BYTES;
+
+        mem_discard((char *)r->from + r->trimmed_bytes, piece);
+        r->trimmed_bytes += piece;
+    }
+    return units;
+}
+
+size_t reach_end(struct reach **at, size_t units)
+{
+    struct reach *r = *at;
+
+    if (r == NULL)
+        return units;
+    CHECK_IS(r, REACH_MAGIC);
+    if (!r->ended) {
+        heap_close_scan(r->heap, &r->scan);
+        heap_remove_watch(r->heap, &r->watch);
+        r->ended = true;
+    }
+    if ((units = trim_table(r, units)) == 0)
+        return 0;
+    close_tables(r);
+    *at = NULL;
+    return units;
+}

@@ -1,0 +1,105 @@
+/*
+ * reach_impl.h - the inside of a walk, for heap/graph/ alone: what reached each slot, and the sets beside it.
+ */
+#pragma once
+#include "heap/graph/reach.h"
+#include "heap/heap_gc.h"
+#include "heap/scope.h"
+#include "heap/slotset.h"
+
+#define REACH_MAGIC 0x4eac0001u
+#define REACH_QUEUE_MAX 1024u /* of a level; of one that has more, the others are in a set */
+#define REACH_AHEAD 32u       /* objects that are fetched before the first of them is looked through */
+#define REACH_LINKS_MAX 128u  /* found, and not yet acted on: by then the table has come from memory */
+#define REACH_TRIM_BYTES (256u << 10) /* of the table go back at a time, in 10 us */
+#define REACH_TRIM_UNITS 256u
+
+/* What reached a slot: three bits of enum reach_from, and 29 of who: a slot, the number of a root or session. */
+typedef uint32_t origin_t;
+
+static inline origin_t origin(enum reach_from from, uint32_t who)
+{
+    return (uint32_t)from << SLOT_BITS | who;
+}
+
+static inline enum reach_from origin_from(origin_t o)
+{
+    return (enum reach_from)(o >> SLOT_BITS);
+}
+
+static inline uint32_t origin_who(origin_t o)
+{
+    return o & SLOT_MAX;
+}
+
+/* What of one level of the walk waits to be looked through. Within a level any order will do: a set is swept in the order
+ * in which objects lie in memory. */
+struct level {
+    uint32_t count; /* of the queue */
+    slot_t queue[REACH_QUEUE_MAX];
+    struct slotset rest;
+    slot_t group;   /* 64 slots of the set that are being handed out ... */
+    uint64_t taken; /* ... those not yet */
+};
+
+enum reach_phase {
+    REACH_OUTSIDE,
+    REACH_LINKS,
+    REACH_BEHIND,
+    REACH_SETTLE,  /* what was noted is forgotten */
+    REACH_OVER,
+    REACH_CHAINS,
+    REACH_RETAINED
+};
+
+struct reach {
+    uint32_t magic;
+    struct heap *heap;
+    const struct reach_outside *outside;
+    struct heap_watch watch;
+    enum reach_phase phase;
+    bool ended;
+
+    obj_id target_id;
+    slot_t target;
+    slot_t end;             /* of the slots that there were when it began */
+    size_t charged_bytes;
+    size_t trimmed_bytes;
+    origin_t *from;         /* by slot */
+
+    /* OUTSIDE: how far it is */
+    enum reach_from source;
+    uint32_t cursor;        /* roots: a number; sessions: a number in the table; batches: an entry; garbage */
+    uint32_t hold_cursor;
+    uint64_t scopes_done;   /* those with this serial number, or a higher one */
+    uint64_t in_scope;      /* the serial number of the one it is in */
+
+    struct level level[2];
+    uint32_t now;           /* the level that is looked through; the other is the next */
+    struct edge_scan scan;  /* an object in the middle of being looked through */
+    uint32_t link_count;
+    struct {
+        slot_t target;
+        origin_t by;
+    } link[REACH_LINKS_MAX];
+
+    /* While it walks: what gained a reference before it was reached. CHAINS: what has been shown. RETAINED: what has been
+     * counted. */
+    struct slotset noted;
+    bool target_gained;     /* while it walks */
+    bool passed;            /* something was reached BEHIND */
+    bool changed;           /* CHAINS: of what was noted something has lost a reference; RETAINED: or gained one */
+    bool passed_late;       /* since the walk is over something that it did not reach has gained one */
+
+    uint64_t objects, bytes; /* RETAINED */
+
+    uint32_t holders_max, holder_count;
+    origin_t holder[];      /* of the target; holders_max of them */
+};
+
+/* In use, alive, and the same object that was there when the walk began. */
+bool reach_is_there(const struct reach *r, slot_t slot);
+/* Look through what waits, until nothing does; returns the units left. */
+size_t reach_links(struct reach *r, size_t units);
+/* It waits to be looked through, with the next level. */
+void reach_push(struct reach *r, slot_t slot);
