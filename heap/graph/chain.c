@@ -66,7 +66,7 @@ static enum chain_turn find_in_list(struct chain *c, slot_t list, word_t link, s
                 return CHAIN_LINK;
             }
         c->position += count;
-        *units -= *units < 1 + count / ITEMS_PER_UNIT ? *units : 1 + count / ITEMS_PER_UNIT;
+        *units = units_less(*units, 1 + count / ITEMS_PER_UNIT);
     }
     return CHAIN_MORE;
 }
@@ -122,8 +122,11 @@ static enum chain_turn find_batch(struct chain *c, size_t *units)
         c->scope = scope_serial(s);
         if (scope_find(s, id, &c->entry, ENTRIES_PER_UNIT))
             return CHAIN_LINK;
-        if (c->entry >= scope_end(s))
-            s = heap_next_scope(h, s);
+        if (c->entry < scope_end(s))
+            continue;
+        c->scope--;
+        c->entry = 0;
+        s = heap_next_scope(h, s);
     }
     return s == NULL ? CHAIN_BROKEN : CHAIN_MORE;
 }
@@ -153,6 +156,8 @@ static enum chain_turn find_outside(struct chain *c, size_t *units, struct chain
 void chain_begin(struct reach *r, uint32_t i, struct chain *ret)
 {
     CHECK(!r->ended && (r->phase == REACH_OVER || r->phase == REACH_CHAINS) && i < r->holder_count);
+    if (r->phase == REACH_OVER)
+        reach_watch_changes(r);
     r->phase = REACH_CHAINS;
     *ret = (struct chain){.reach = r, .at = r->target, .by = r->holder[i], .scope = UINT64_MAX - 1};
 }
@@ -235,10 +240,12 @@ enum chain_turn chain_step(struct chain *c, size_t *units, struct chain_link *re
         return turn;
     if (*units == 0)
         return CHAIN_MORE;
-    (*units)--;
     if (!c->begun)
-        return show_outside(c, units, ret);
-    return c->at == c->reach->target ? CHAIN_END : show_holder(c, units, ret);
+        turn = show_outside(c, units, ret);
+    else
+        turn = c->at == c->reach->target ? CHAIN_END : show_holder(c, units, ret);
+    *units = units_less(*units, 1);
+    return turn;
 }
 
 bool chains_changed(const struct reach *r)

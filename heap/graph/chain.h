@@ -39,5 +39,6 @@ struct chain {
 void chain_begin(struct reach *r, uint32_t i, struct chain *ret);
 /* Go on to the next holder. Uses up *units: CHAIN_MORE if there are none left. */
 enum chain_turn chain_step(struct chain *c, size_t *units, struct chain_link *ret);
-/* Since it was shown, the object at the end of some link has lost a reference: the link may be gone. */
+/* Since some link was shown, its holder has changed, or the held object has lost a reference: the link may be gone, or in
+ * another place. */
 bool chains_changed(const struct reach *r);

@@ -224,7 +224,7 @@ static size_t look_through_other(struct reach *r, slot_t slot, size_t units)
 
     heap_open_scan(r->heap, &r->scan, slot);
     units = heap_scan(r->heap, &r->scan, units > 0 ? units : 1, visit, r);
-    return units > cost ? units - cost : 0;
+    return units_less(units, cost);
 }
 
 static size_t look_through(struct reach *r, slot_t slot, size_t units)
@@ -233,7 +233,7 @@ static size_t look_through(struct reach *r, slot_t slot, size_t units)
     uint32_t values, cost;
 
     if (!reach_is_there(r, slot) || (o = object_at(r->heap, slot))->kind == KIND_BYTES)
-        return units > 0 ? units - 1 : 0;
+        return units_less(units, 1);
     if (!object_is_inline(o))
         return look_through_other(r, slot, units);
     values = pool_words(&r->heap->pools, slot) - OBJECT_HEADER_WORDS;
@@ -241,7 +241,7 @@ static size_t look_through(struct reach *r, slot_t slot, size_t units)
         if (word_tag(o->word[i]) == WORD_LINK)
             found(r, word_payload(o->word[i]), origin(REACHED_BY_OBJECT, slot));
     cost = 1 + values / WORDS_PER_UNIT;
-    return units > cost ? units - cost : 0;
+    return units_less(units, cost);
 }
 
 /* Some of those that wait; their cells are fetched. */
@@ -262,7 +262,7 @@ static size_t look_through_some(struct reach *r, size_t units)
     uint32_t count = take_some(r, slots, units);
 
     if (count == 0)
-        return units > SLOTSET_LOOKS ? units - SLOTSET_LOOKS : 0; /* there are some, and none where it looked */
+        return units_less(units, SLOTSET_LOOKS); /* there are some, and none where it looked */
     for (uint32_t i = 0; i < count; i++) {
         if (r->scan.slot == 0)
             units = look_through(r, slots[i], units);
@@ -368,6 +368,20 @@ static void on_dying(void *ctx, slot_t slot)
         r->changed = true;
 }
 
+static void on_changing(void *ctx, slot_t slot)
+{
+    struct reach *r = ctx;
+
+    r->changed |= slot < r->end && slot != r->target && slotset_has(&r->noted, slot);
+}
+
+void reach_watch_changes(struct reach *r)
+{
+    heap_remove_watch(r->heap, &r->watch);
+    r->watch.changing = on_changing;
+    heap_add_watch(r->heap, &r->watch);
+}
+
 /* ---- life ---- */
 
 static size_t table_bytes(const struct reach *r)
@@ -377,10 +391,10 @@ static size_t table_bytes(const struct reach *r)
 
 static struct slotset *set_at(struct reach *r, uint32_t i)
 {
-    return i < 2 ? &r->level[i].rest : &r->noted;
+    return i < LEVELS_OF_A_WALK ? &r->level[i].rest : &r->noted;
 }
 
-enum { SETS = 3 };
+enum { SETS = LEVELS_OF_A_WALK + 1 };
 
 static size_t reach_bytes(const struct reach *r)
 {
@@ -424,6 +438,24 @@ static void close_tables(struct reach *r)
     mem_free(mem, r, reach_bytes(r));
 }
 
+/* The memory of tables comes, and goes back, in pieces: for ten million slots that takes milliseconds. `count` of them: that
+ * of slots, and sets. */
+static size_t step_pieces(struct reach *r, struct reach_place *at, uint32_t count, void (*step)(void *piece, size_t bytes),
+                          size_t units)
+{
+    while (units > 0 && at->table < count) {
+        char *table = at->table == 0 ? (void *)r->from : set_at(r, at->table - 1)->bits;
+        size_t bytes = (at->table == 0 ? table_bytes(r) : r->end / 8) - at->bytes;
+
+        bytes = bytes < REACH_PIECE_BYTES ? bytes : REACH_PIECE_BYTES;
+        if (bytes > 0)
+            step(table + at->bytes, bytes);
+        *at = bytes > 0 ? (struct reach_place){at->table, at->bytes + bytes} : (struct reach_place){at->table + 1, 0};
+        units = units_less(units, 1 + bytes / REACH_BYTES_PER_UNIT);
+    }
+    return units;
+}
+
 enum err reach_begin(struct heap *h, const struct reach_outside *outside, obj_id target, uint32_t holders_max,
                      struct reach **ret, struct why *why)
 {
@@ -461,6 +493,8 @@ size_t reach_step(struct reach *r, size_t units)
 {
     CHECK_IS(r, REACH_MAGIC);
     CHECK(!r->ended && r->phase <= REACH_OVER && r->heap->undo == NULL);
+    if (r->phase == REACH_OPEN && (units = step_pieces(r, &r->ready, 1 + LEVELS_OF_A_WALK, mem_populate, units)) > 0)
+        r->phase = REACH_OUTSIDE;
     if (r->phase == REACH_OUTSIDE && (units = step_outside(r, units)) > 0)
         r->phase = REACH_LINKS;
     if (r->phase == REACH_LINKS && (units = reach_links(r, units)) > 0)
@@ -490,19 +524,6 @@ bool reach_was_passed(const struct reach *r)
     return r->passed;
 }
 
-/* In pieces: all of it at once takes a millisecond for ten million slots. */
-static size_t trim_table(struct reach *r, size_t units)
-{
-    size_t bytes = table_bytes(r);
-
-    for (; units > 0 && r->trimmed_bytes < bytes; units = units > REACH_TRIM_UNITS ? units - REACH_TRIM_UNITS : 0) {
-        size_t piece = bytes - r->trimmed_bytes < REACH_TRIM_BYTES ? bytes - r->trimmed_bytes : REACH_TRIM_BYTES;
-
-        mem_discard((char *)r->from + r->trimmed_bytes, piece);
-        r->trimmed_bytes += piece;
-    }
-    return units;
-}
 
 size_t reach_end(struct reach **at, size_t units)
 {
@@ -516,7 +537,7 @@ size_t reach_end(struct reach **at, size_t units)
         heap_remove_watch(r->heap, &r->watch);
         r->ended = true;
     }
-    if ((units = trim_table(r, units)) == 0)
+    if ((units = step_pieces(r, &r->trimmed, 1 + SETS, mem_discard, units)) == 0)
         return 0;
     close_tables(r);
     *at = NULL;

@@ -11,8 +11,8 @@
 #define REACH_QUEUE_MAX 1024u /* of a level; of one that has more, the others are in a set */
 #define REACH_AHEAD 32u       /* objects that are fetched before the first of them is looked through */
 #define REACH_LINKS_MAX 128u  /* found, and not yet acted on: by then the table has come from memory */
-#define REACH_TRIM_BYTES (256u << 10) /* of the table go back at a time, in 10 us */
-#define REACH_TRIM_UNITS 256u
+#define REACH_PIECE_BYTES (128u << 10) /* of a table come, or go back, at a time, in 20 to 40 us */
+#define REACH_BYTES_PER_UNIT 64u
 
 /* What reached a slot: three bits of enum reach_from, and 29 of who: a slot, the number of a root or session. */
 typedef uint32_t origin_t;
@@ -42,7 +42,15 @@ struct level {
     uint64_t taken; /* ... those not yet */
 };
 
+enum { LEVELS_OF_A_WALK = 2 }; /* the one that is looked through, and the next */
+
+struct reach_place {
+    uint32_t table; /* 0: that of slots; then the sets */
+    size_t bytes;
+};
+
 enum reach_phase {
+    REACH_OPEN,    /* memory is put behind the table: links lead anywhere in it, and would fetch it page by page */
     REACH_OUTSIDE,
     REACH_LINKS,
     REACH_BEHIND,
@@ -64,7 +72,8 @@ struct reach {
     slot_t target;
     slot_t end;             /* of the slots that there were when it began */
     size_t charged_bytes;
-    size_t trimmed_bytes;
+    struct reach_place ready;   /* of the tables: memory is behind what is before it ... */
+    struct reach_place trimmed; /* ... or has gone back */
     origin_t *from;         /* by slot */
 
     /* OUTSIDE: how far it is */
@@ -74,7 +83,7 @@ struct reach {
     uint64_t scopes_done;   /* those with this serial number, or a higher one */
     uint64_t in_scope;      /* the serial number of the one it is in */
 
-    struct level level[2];
+    struct level level[LEVELS_OF_A_WALK];
     uint32_t now;           /* the level that is looked through; the other is the next */
     struct edge_scan scan;  /* an object in the middle of being looked through */
     uint32_t link_count;
@@ -101,5 +110,7 @@ struct reach {
 bool reach_is_there(const struct reach *r, slot_t slot);
 /* Look through what waits, until nothing does; returns the units left. */
 size_t reach_links(struct reach *r, size_t units);
+/* From now on, what was noted has `changed` also when its contents have: an item that moves is held as it was. */
+void reach_watch_changes(struct reach *r);
 /* It waits to be looked through, with the next level. */
 void reach_push(struct reach *r, slot_t slot);

@@ -1,0 +1,96 @@
+/* test_reach.c - walks over a heap that stands still: they find what a naive search finds. */
+#include "tests/unit/reach_world.h"
+
+static void walk(struct reach *r, size_t units)
+{
+    while (reach_step(r, units) == 0)
+        ;
+}
+
+/* Reads chain i: each link is true; returns its length. */
+static uint32_t read_chain(const struct graph *g, struct reach *r, uint32_t i, obj_id target, size_t units)
+{
+    struct chain_link link, before = {0};
+    struct chain c;
+    uint32_t length = 0;
+    enum chain_turn turn;
+
+    chain_begin(r, i, &c);
+    do {
+        size_t left = units;
+
+        while ((turn = chain_step(&c, &left, &link)) == CHAIN_LINK) {
+            MUST((length == 0) == (link.by != REACHED_BY_OBJECT));
+            MUST(length == 0 || link_is_true(g, &before, link.id));
+            before = link;
+            length++;
+        }
+    } while (turn == CHAIN_MORE);
+    ck_assert_int_eq(turn, CHAIN_END);
+    MUST(link_is_true(g, &before, target));
+    MUST(!chains_changed(r));
+    return length;
+}
+
+/* Chains are as long as the shortest of the holders that there are, as many as were asked for. */
+static void why_agrees(struct graph *g, const struct naive *n, obj_id target, uint32_t max, size_t units)
+{
+    struct reach *r = reach_new(g, target, max);
+    uint32_t wanted = n->holders < max ? n->holders : max;
+
+    walk(r, units);
+    ck_assert_msg(reach_holders(r) == wanted, "%u holders, not %u", reach_holders(r), wanted);
+    MUST(!reach_is_lost(r) && !reach_was_passed(r));
+    for (int round = 0; round < 2; round++) /* reading them has changed nothing */
+        for (uint32_t i = 0; i < wanted; i++) {
+            uint32_t length = read_chain(g, r, i, target, units);
+
+            ck_assert_msg(length == n->length[i], "chain %u of %u holders, not %u", i, length, n->length[i]);
+        }
+    reach_free(&r);
+}
+
+static void retained_agrees(struct graph *g, const struct naive *n, obj_id target, size_t units)
+{
+    struct reach *r = reach_new(g, target, 0);
+    struct retained found = {0};
+
+    walk(r, units);
+    while (retained_step(r, units, &found) == 0)
+        ;
+    MUST(found.is_exact);
+    ck_assert_uint_eq(found.objects, n->objects);
+    ck_assert_uint_eq(found.bytes, n->bytes);
+    reach_free(&r);
+}
+
+START_TEST(a_walk_agrees_with_a_naive_search)
+{
+    for (int i = 0; i < 25; i++) {
+        uint64_t seed = unit_seed(100 * _i + i);
+        struct graph *g = graph_new(seed);
+
+        for (int t = 0; t < 6; t++) {
+            obj_id target = any(g);
+            struct naive n;
+
+            if (target == 0)
+                continue;
+            n = naive_search(g, target);
+            why_agrees(g, &n, target, 1 + below(g, 5), 1 + below(g, 50));
+            why_agrees(g, &n, target, 100, below(g, 2) == 0 ? 1 : 100000);
+            retained_agrees(g, &n, target, 1 + below(g, 50));
+        }
+        graph_free(g);
+    }
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const struct unit_test tests[] = {
+        TEST(a_walk_agrees_with_a_naive_search, .rounds = 16),
+    };
+
+    return unit_main(argc, argv, "reach", tests, ARRAY_LEN(tests));
+}
