@@ -492,7 +492,7 @@ enum err reach_begin(struct heap *h, const struct reach_outside *outside, obj_id
 size_t reach_step(struct reach *r, size_t units)
 {
     CHECK_IS(r, REACH_MAGIC);
-    CHECK(!r->ended && r->phase <= REACH_OVER && r->heap->undo == NULL);
+    CHECK(!r->ended && r->heap->undo == NULL);
     if (r->phase == REACH_OPEN && (units = step_pieces(r, &r->ready, 1 + LEVELS_OF_A_WALK, mem_populate, units)) > 0)
         r->phase = REACH_OUTSIDE;
     if (r->phase == REACH_OUTSIDE && (units = step_outside(r, units)) > 0)

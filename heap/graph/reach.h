@@ -56,7 +56,7 @@ enum reach_from {
 enum err reach_begin(struct heap *h, const struct reach_outside *outside, obj_id target, uint32_t holders_max,
                      struct reach **ret, struct why *why);
 
-/* Go on with about `units`: an object, or some links. Returns the units left; 0: there is more. */
+/* Go on with about `units`: an object, or some links. Returns the units left; 0: there is more. When it is over, all of them. */
 size_t reach_step(struct reach *r, size_t units);
 
 /* Give it up, or back, at any time, in steps; returns the units left, 0: call again. Then *r is NULL; a NULL *r is fine. */
