@@ -34,7 +34,7 @@ static enum err step_retained(struct task *t, void *ctx, size_t units, enum task
         return e;
     if (retained_step(s->search.reach, units, &r) == 0)
         return ERR_OK;
-    if (!r.is_exact && s->search.tries < WIRE_WALK_TRIES_MAX)
+    if (!r.is_exact && search_may_go_on(&s->search))
         return search_again(t, &s->search, why);
     *turn = TASK_DONE;
     return write_retained(t, s->id, &r, why);

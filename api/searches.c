@@ -74,7 +74,7 @@ enum err search_step(struct task *t, struct search *s, obj_id target, uint32_t h
 
 enum err search_again(struct task *t, struct search *s, struct why *why)
 {
-    if (s->tries == WIRE_WALK_TRIES_MAX) {
+    if (!search_may_go_on(s)) {
         t->reply.retry_after_s = RETRY_AFTER_S;
         return why_set(why, ERR_BUSY, "the links on the way to it change faster than they can be followed: %d walks found no way that "
                        "was still there at its end", WIRE_WALK_TRIES_MAX);

@@ -27,6 +27,12 @@ enum err search_step(struct task *t, struct search *s, obj_id target, uint32_t h
                      enum task_turn *turn, struct why *why);
 /* What was found is not true any more. ERR_BUSY: often enough. */
 enum err search_again(struct task *t, struct search *s, struct why *why);
+/* May it be done once more? */
+static inline bool search_may_go_on(const struct search *s)
+{
+    return s->tries < WIRE_WALK_TRIES_MAX;
+}
+
 /* The task is over: what it allocated is given back, with what it embeds. */
 void search_over(struct api *api, struct search *s);
 /* Those that are over, in steps; returns the units left. */

@@ -3,8 +3,10 @@
  *
  * Each chain ends at another holder of the object, so whoever cuts the last link of each has let it go, if there are not more
  * of them than were asked for; the walk finds those with the shortest chains. Before a chain is shown, each of its links is
- * looked for in the heap as it is now: an answer of up to WHOLE_BYTES is true at one moment, the last before it leaves. A
- * longer one (a chain of tens of thousands) leaves while it is read, and says "changed" if the rest of it is gone.
+ * looked for in the heap as it is now, and all is done again if something changed meanwhile, so that an answer is true at the
+ * moment at which it leaves. Two are not, and say "changed": one that was read so often in vain (its links were all there when
+ * they were looked at), and one of more than WHOLE_BYTES (a chain of tens of thousands), which leaves as it is read, and ends
+ * early if the rest has gone.
  */
 #include "api/documents.h"
 #include "api/handlers.h"
@@ -137,6 +139,7 @@ static enum err break_off(struct task *t, struct why_search *w, enum task_turn *
 static enum err write_chains(struct task *t, struct why_search *w, size_t units, enum task_turn *turn, struct why *why)
 {
     struct chain_link link;
+    bool changed;
 
     while (w->in_chain || w->shown < reach_holders(w->search.reach)) {
         if (!w->in_chain) {
@@ -159,9 +162,10 @@ static enum err write_chains(struct task *t, struct why_search *w, size_t units,
             w->shown++;
         }
     }
-    if (chains_changed(w->search.reach) && !t->reply.streaming)
+    changed = chains_changed(w->search.reach);
+    if (changed && !t->reply.streaming && search_may_go_on(&w->search))
         return break_off(t, w, turn, why);
-    return end_answer(t, w, NULL, chains_changed(w->search.reach), turn, why);
+    return end_answer(t, w, NULL, changed, turn, why);
 }
 
 static enum err step_why(struct task *t, void *ctx, size_t units, enum task_turn *turn, struct why *why)
