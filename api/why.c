@@ -29,13 +29,14 @@ struct why_search {
 
 /* ---- as JSON ---- */
 
-static void json_begin(struct task *t, obj_id id, uint64_t refs)
+static void json_begin(struct task *t, const struct object_info *info)
 {
     struct out *o = reply_json(t, 200);
 
     out_open_object(o);
-    out_member_u64(o, "id", id);
-    out_member_u64(o, "refs", refs);
+    out_member_u64(o, "id", info->id);
+    out_member_string(o, "class", info->class);
+    out_member_u64(o, "refs", info->refs);
     out_key(o, "paths");
     out_open_array(o);
 }
@@ -109,7 +110,7 @@ static enum err begin_answer(struct task *t, struct why_search *w, struct why *w
     enum err e = heap_info(t->api->heap, w->id, &info, why);
 
     if (e == ERR_OK)
-        w->form->begin(t, w->id, info.refs);
+        w->form->begin(t, &info);
     w->shown = 0;
     return e;
 }

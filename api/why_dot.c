@@ -12,6 +12,7 @@
  * XML takes.
  */
 #include "api/why_form.h"
+#include "heap/base/check.h"
 
 #define BEGIN "    " /* of a statement */
 
@@ -62,18 +63,13 @@ static void add_name(struct buf *b, const struct chain_link *l)
     }
 }
 
-static void add_object(struct task *t, obj_id id, const char *style)
+static void add_object(struct buf *b, const struct object_info *info, const char *style)
 {
-    struct buf *b = &t->reply.body;
-    struct object_info info;
-
-    if (heap_info(t->api->heap, id, &info, NULL) != ERR_OK)
-        return;
     buf_add_text(b, BEGIN);
-    add_object_name(b, id);
+    add_object_name(b, info->id);
     buf_add_text(b, " [label=\"");
-    add_escaped(b, info.class);
-    buf_printf(b, " %llu\"%s]\n", (unsigned long long)id, style);
+    add_escaped(b, info->class);
+    buf_printf(b, " %llu\"%s]\n", (unsigned long long)info->id, style);
 }
 
 static void add_outside(struct buf *b, const struct chain_link *l)
@@ -110,12 +106,14 @@ static void begin_link(struct buf *b, const struct chain_link *l)
 static void dot_link(struct task *t, const struct chain_link *l)
 {
     struct buf *b = &t->reply.body;
+    struct object_info info;
 
     if (l->by == REACHED_BY_OBJECT) { /* something before it links to it */
+        CHECK(heap_info(t->api->heap, l->id, &info, NULL) == ERR_OK);
         buf_add_text(b, " -> ");
         add_name(b, l);
         buf_add_byte(b, '\n');
-        add_object(t, l->id, "");
+        add_object(b, &info, "");
     } else {
         add_outside(b, l);
     }
@@ -124,13 +122,12 @@ static void dot_link(struct task *t, const struct chain_link *l)
 
 /* ---- all of it ---- */
 
-static void dot_begin(struct task *t, obj_id id, uint64_t refs)
+static void dot_begin(struct task *t, const struct object_info *info)
 {
-    (void)refs;
     (void)reply_json(t, 200); /* begins anew */
     t->reply.content_type = WIRE_TYPE_DOT;
     buf_add_text(&t->reply.body, "strict digraph why {\n" BEGIN "rankdir=LR\n" BEGIN "node [shape=box]\n");
-    add_object(t, id, " style=bold");
+    add_object(&t->reply.body, info, " style=bold");
 }
 
 static void dot_begin_chain(struct task *t)

@@ -6,7 +6,7 @@
 #include "heap/graph/chain.h"
 
 struct why_form {
-    void (*begin)(struct task *t, obj_id id, uint64_t refs); /* the answer begins, or begins again */
+    void (*begin)(struct task *t, const struct object_info *info); /* of the object; the answer begins, or begins again */
     void (*begin_chain)(struct task *t);
     void (*link)(struct task *t, const struct chain_link *l); /* the first is from outside */
     void (*end_chain)(struct task *t, obj_id id); /* it has come to the object */

@@ -101,7 +101,7 @@ START_TEST(an_answer_in_small_steps_is_that_of_large_ones)
     ck_assert_uint_eq(path_length(w, 1), 2);
     ck_assert_uint_eq(path_length(w, 2), 300);
     must_say(w, f("GET /v1/objects/" ID "/why?paths=1", list), "", 200,
-             f("{\"id\":" ID ",\"refs\":1,\"paths\":[[{\"session\":0,\"label\":\"default\"}]]}", list));
+             f("{\"id\":" ID ",\"class\":\"L\",\"refs\":1,\"paths\":[[{\"session\":0,\"label\":\"default\"}]]}", list));
     world_free(w);
 }
 END_TEST
