@@ -1,5 +1,6 @@
 /* test_api_why.c - why an object is alive and what would go with it, asked in small steps while others change the heap. */
 #include "api/wire.h"
+#include "heap/scope.h"
 #include "tests/unit/api_world.h"
 
 static struct task *begin(struct world *w, const char *path)
@@ -326,6 +327,36 @@ START_TEST(a_long_chain_leaves_as_it_is_read)
 }
 END_TEST
 
+/* The walk through holders stands in a large batch, which ends; the one before it, which stays, has not been come to. */
+START_TEST(a_batch_is_met_though_another_ends_meanwhile)
+{
+    struct world *w = world_new();
+    json_int_t target = create(w, "{\"class\":\"Node\",\"fields\":{}}"), other = create(w, "{\"class\":\"Node\",\"fields\":{}}");
+    const char *asked[] = {"referrers", "why?paths=9"};
+
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+        for (int steps = 1; steps < 12; steps++) {
+            struct scope *stays = scope_open(w->heap), *ends = scope_open(w->heap);
+            enum task_turn turn = TASK_MORE;
+            struct task *t;
+
+            ck_assert_int_eq(scope_hold(stays, 0, (obj_id)target, NULL), ERR_OK);
+            for (uint32_t n = 0; n < 300; n++)
+                ck_assert_int_eq(scope_hold(ends, n, (obj_id)other, NULL), ERR_OK);
+            t = begin(w, f("/v1/objects/" ID "/%s", target, asked[i]));
+            for (int s = 0; s < steps && turn != TASK_DONE; s++)
+                turn = task_step(t, 1);
+            while (scope_close(&ends, 1000) == 0)
+                ;
+            finish(w, &t);
+            ck_assert_msg(strstr(w->body, "{\"batch\":true}") != NULL, "%s", w->body);
+            while (scope_close(&stays, 1000) == 0)
+                ;
+        }
+    world_free(w);
+}
+END_TEST
+
 START_TEST(a_graph_is_whole_whatever_things_are_called)
 {
     struct world *w = world_new();
@@ -362,6 +393,7 @@ int main(int argc, char **argv)
         TEST(what_moves_all_along_is_not_missed),
         TEST(a_chain_that_changes_while_it_is_read_is_read_again),
         TEST(a_long_chain_leaves_as_it_is_read),
+        TEST(a_batch_is_met_though_another_ends_meanwhile),
         TEST(a_graph_is_whole_whatever_things_are_called),
     };
 
