@@ -16,6 +16,7 @@
 #include "api/part_walk.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
+#include "heap/graph/referrer.h"
 #include "heap/root.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -170,7 +171,7 @@ static bool visit_part(void *ctx, const struct part *part, uint64_t number)
 static bool enter_object(struct search *s)
 {
     slot_t slot = (slot_t)s->next.at;
-    obj_id id = heap_next_object(heap_of(s), &slot, SLOTS_PER_UNIT);
+    obj_id id = heap_next_referrer(heap_of(s), &slot, s->target, SLOTS_PER_UNIT);
 
     if (slot != s->next.at + 1)
         s->next.sub = 0; /* those links were another's */

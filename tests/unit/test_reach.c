@@ -1,4 +1,5 @@
 /* test_reach.c - walks over a heap that stands still: they find what a naive search finds. */
+#include "heap/graph/referrer.h"
 #include "tests/unit/reach_world.h"
 
 static void walk(struct reach *r, size_t units)
@@ -86,10 +87,37 @@ START_TEST(a_walk_agrees_with_a_naive_search)
 }
 END_TEST
 
+/* Each object that links to the target is met once, in whatever steps. */
+START_TEST(those_who_may_link_are_met)
+{
+    for (int i = 0; i < 20; i++) {
+        struct graph *g = graph_new(unit_seed(100 * _i + i));
+        obj_id target = any(g);
+        size_t max = 1 + below(g, 200);
+        uint32_t linking = 0, met = 0;
+
+        for (uint32_t o = 0; target != 0 && o < g->count; o++)
+            linking += lives(&g->w, g->object[o]) && links_to(g, g->object[o], target);
+        for (slot_t slot = 0, before = 0; target != 0; before = slot) {
+            obj_id id = heap_next_referrer(g->w.heap, &slot, target, max);
+
+            if (id == 0 && slot == 0)
+                break;
+            MUST(slot > before && (id == 0 || (id & SLOT_MAX) == slot));
+            met += id != 0 && links_to(g, id, target);
+            MUST(id == 0 || lives(&g->w, id));
+        }
+        ck_assert_uint_eq(met, linking);
+        graph_free(g);
+    }
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(a_walk_agrees_with_a_naive_search, .rounds = 16),
+        TEST(those_who_may_link_are_met, .rounds = 8),
     };
 
     return unit_main(argc, argv, "reach", tests, ARRAY_LEN(tests));
