@@ -206,7 +206,7 @@ bool reach_is_there(const struct reach *r, slot_t slot)
 {
     const struct heap *h = r->heap;
 
-    return slot < r->end && r->from[slot] != origin(REACHED_NEWBORN, 0) && pool_is_objects(&h->pools, pool_of(slot)) &&
+    return slot < r->end && pool_is_objects(&h->pools, pool_of(slot)) &&
            bits_has(h->pools.used, slot) && heap_is_alive(h, slot);
 }
 

@@ -106,7 +106,7 @@ struct reach {
     origin_t holder[];      /* of the target; holders_max of them */
 };
 
-/* In use, alive, and the same object that was there when the walk began. */
+/* In use, and alive. It may be another by now: what is found in it then is looked at again before it is shown. */
 bool reach_is_there(const struct reach *r, slot_t slot);
 /* Look through what waits, until nothing does; returns the units left. */
 size_t reach_links(struct reach *r, size_t units);

@@ -51,14 +51,21 @@ static void why_agrees(struct graph *g, const struct naive *n, obj_id target, ui
     reach_free(&r);
 }
 
-static void retained_agrees(struct graph *g, const struct naive *n, obj_id target, size_t units)
+static struct retained retained_by(struct reach *r, size_t units)
 {
-    struct reach *r = reach_new(g, target, 0);
     struct retained found = {0};
 
     walk(r, units);
     while (retained_step(r, units, &found) == 0)
         ;
+    return found;
+}
+
+static void retained_agrees(struct graph *g, const struct naive *n, obj_id target, size_t units)
+{
+    struct reach *r = reach_new(g, target, 0);
+    struct retained found = retained_by(r, units);
+
     MUST(found.is_exact);
     ck_assert_uint_eq(found.objects, n->objects);
     ck_assert_uint_eq(found.bytes, n->bytes);
@@ -84,6 +91,58 @@ START_TEST(a_walk_agrees_with_a_naive_search)
         }
         graph_free(g);
     }
+}
+END_TEST
+
+/* New objects that others hold are nothing to a walk: what it says is exact, and has not to be done again. */
+START_TEST(what_is_made_meanwhile_is_passed_over)
+{
+    struct graph *g = graph_new(unit_seed(4)); /* it has some in pools with free cells */
+    struct world *w = &g->w;
+    obj_id top = rooted(w, "top"), kept = new_record(w), made[500];
+    struct retained found;
+    struct reach *r;
+    uint32_t n = 0;
+
+    put_link(w, top, "kept", kept);
+    let_go(w, kept);
+    r = reach_new(g, top, 0);
+    while (reach_step(r, 1) == 0 && n < ARRAY_LEN(made)) {
+        made[n] = new_record(w);
+        put_link(w, made[n], "me", made[n]);
+        OK(session_hold(w->sessions, 0, made[n++], &why));
+    }
+    found = retained_by(r, 1);
+    MUST(n > 3 && found.is_exact && found.objects == 2 && !reach_was_passed(r));
+    reach_free(&r);
+    for (uint32_t i = 0; i < n; i++)
+        let_go(w, made[i]);
+    graph_free(g);
+}
+END_TEST
+
+/* Nobody knows where it comes from, so it is taken for one from outside; and that is told. */
+START_TEST(a_link_that_comes_within_what_is_kept_is_told)
+{
+    struct graph *g = graph_new(unit_seed(4));
+    struct world *w = &g->w;
+    obj_id top = rooted(w, "top"), kept = new_record(w);
+    struct reach *r;
+    struct retained found;
+
+    put_link(w, top, "kept", kept);
+    let_go(w, kept);
+    r = reach_new(g, top, 0);
+    MUST(reach_step(r, 1) == 0);
+    put_link(w, top, "also", kept);
+    found = retained_by(r, 1);
+    MUST(!found.is_exact && found.objects == 1 && reach_was_passed(r));
+    reach_free(&r);
+    r = reach_new(g, top, 0);
+    found = retained_by(r, 1);
+    MUST(found.is_exact && found.objects == 2 && !reach_was_passed(r));
+    reach_free(&r);
+    graph_free(g);
 }
 END_TEST
 
@@ -117,6 +176,8 @@ int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(a_walk_agrees_with_a_naive_search, .rounds = 16),
+        TEST(what_is_made_meanwhile_is_passed_over),
+        TEST(a_link_that_comes_within_what_is_kept_is_told),
         TEST(those_who_may_link_are_met, .rounds = 8),
     };
 
