@@ -6,7 +6,6 @@
  */
 #include "heap/graph/reach_impl.h"
 #include "heap/heap_impl.h"
-#include "heap/names.h"
 #include "heap/slot.h"
 
 #define WORDS_PER_UNIT 4
@@ -64,7 +63,7 @@ static void retain(struct reach *r, slot_t slot)
     r->bytes += heap_bytes_of(r->heap, slot);
 }
 
-static void act_on_links(struct reach *r)
+void reach_act_on_links(struct reach *r)
 {
     for (uint32_t i = 0; i < r->link_count; i++) {
         origin_t *from = &r->from[r->link[i].target];
@@ -81,125 +80,6 @@ static void act_on_links(struct reach *r)
     r->link_count = 0;
 }
 
-/* What has been made behind the end since the walk began is passed over. */
-static inline void found(struct reach *r, slot_t target, origin_t by)
-{
-    if (target >= r->end)
-        return;
-    if (r->link_count == REACH_LINKS_MAX)
-        act_on_links(r);
-    __builtin_prefetch(&r->from[target], 1);
-    r->link[r->link_count].target = target;
-    r->link[r->link_count++].by = by;
-}
-
-static bool is_enough(const struct reach *r)
-{
-    return r->holders_max > 0 && r->holder_count == r->holders_max;
-}
-
-/* ---- OUTSIDE: each returns the units left, 0: there is more ---- */
-
-static void next_source(struct reach *r)
-{
-    r->source++;
-    r->cursor = r->source == REACHED_BY_GARBAGE ? UINT32_MAX : 0;
-    r->hold_cursor = UINT32_MAX;
-}
-
-static size_t step_roots(struct reach *r, size_t units)
-{
-    for (; units > 0; units--) {
-        uint32_t n = names_next(r->heap->roots, r->cursor + 1);
-
-        if (n == 0) {
-            next_source(r);
-            return units;
-        }
-        r->cursor = n;
-        found(r, names_at(r->heap->roots, n)->target, origin(REACHED_BY_ROOT, n));
-    }
-    return 0;
-}
-
-/* The holds of a session from the last to the first: when one goes, the last takes its place. */
-static size_t step_sessions(struct reach *r, size_t units)
-{
-    const struct session_set *sessions = r->outside->sessions;
-    struct session_info info;
-    obj_id id;
-
-    for (; units > 0; units--) {
-        uint32_t next = r->cursor;
-
-        if (sessions == NULL || !session_next(sessions, &next, &info)) {
-            next_source(r);
-            return units;
-        }
-        if (next - 1 != r->cursor)
-            r->hold_cursor = UINT32_MAX;
-        if (session_next_hold(sessions, info.id, &r->hold_cursor, &id)) {
-            r->cursor = next - 1;
-            found(r, (slot_t)(id & SLOT_MAX), origin(REACHED_BY_SESSION, r->cursor));
-        } else {
-            r->cursor = next;
-            r->hold_cursor = UINT32_MAX;
-        }
-    }
-    return 0;
-}
-
-/* Scopes come in the order of their serial numbers, the last that was opened first. */
-static size_t step_batches(struct reach *r, size_t units)
-{
-    const struct scope *s = heap_scope_before(r->heap, r->scopes_done);
-
-    for (; units > 0 && s != NULL; units--) {
-        slot_t slot;
-
-        if (r->in_scope != scope_serial(s))
-            r->cursor = 0;
-        r->in_scope = scope_serial(s);
-        if ((slot = scope_slot(s, r->cursor)) != 0)
-            found(r, slot, origin(REACHED_BY_BATCH, 0));
-        if (++r->cursor >= scope_end(s)) {
-            r->scopes_done = scope_serial(s);
-            s = heap_next_scope(r->heap, s);
-        }
-    }
-    if (units > 0)
-        next_source(r);
-    return units;
-}
-
-static size_t step_garbage(struct reach *r, size_t units)
-{
-    obj_id id;
-
-    for (; units > 0; units--) {
-        if (r->outside->next_garbage == NULL || !r->outside->next_garbage(r->outside->garbage, &r->cursor, &id)) {
-            next_source(r);
-            return units;
-        }
-        found(r, (slot_t)(id & SLOT_MAX), origin(REACHED_BY_GARBAGE, 0));
-    }
-    return 0;
-}
-
-static size_t step_outside(struct reach *r, size_t units)
-{
-    static size_t (*const step_in[])(struct reach *, size_t) = {[REACHED_BY_ROOT] = step_roots,
-                                                                [REACHED_BY_SESSION] = step_sessions,
-                                                                [REACHED_BY_BATCH] = step_batches,
-                                                                [REACHED_BY_GARBAGE] = step_garbage};
-
-    while (units > 0 && r->source <= REACHED_BY_GARBAGE && !is_enough(r)) {
-        units = step_in[r->source](r, units);
-        act_on_links(r);
-    }
-    return units;
-}
-
 /* ---- LINKS ---- */
 
 bool reach_is_there(const struct reach *r, slot_t slot)
@@ -214,7 +94,7 @@ static void visit(void *ctx, slot_t target)
 {
     struct reach *r = ctx;
 
-    found(r, target, origin(REACHED_BY_OBJECT, r->scan.slot));
+    reach_found(r, target, origin(REACHED_BY_OBJECT, r->scan.slot));
 }
 
 /* One whose values lie elsewhere, and may be many: its scan stays open if the units run out. */
@@ -239,7 +119,7 @@ static size_t look_through(struct reach *r, slot_t slot, size_t units)
     values = pool_words(&r->heap->pools, slot) - OBJECT_HEADER_WORDS;
     for (uint32_t i = 0; i < values; i++)
         if (word_tag(o->word[i]) == WORD_LINK)
-            found(r, word_payload(o->word[i]), origin(REACHED_BY_OBJECT, slot));
+            reach_found(r, word_payload(o->word[i]), origin(REACHED_BY_OBJECT, slot));
     cost = 1 + values / WORDS_PER_UNIT;
     return units_less(units, cost);
 }
@@ -275,17 +155,17 @@ static size_t look_through_some(struct reach *r, size_t units)
 /* The scan of an object that died is closed. */
 size_t reach_links(struct reach *r, size_t units)
 {
-    while (units > 0 && !is_enough(r)) {
+    while (units > 0 && !reach_has_enough(r)) {
         if (r->scan.slot != 0)
             units = heap_scan(r->heap, &r->scan, units, visit, r);
         else if (!level_is_empty(&r->level[r->now]))
             units = look_through_some(r, units);
-        else if (act_on_links(r), level_is_empty(&r->level[!r->now]))
+        else if (reach_act_on_links(r), level_is_empty(&r->level[!r->now]))
             break;
         else
             r->now = !r->now;
     }
-    act_on_links(r);
+    reach_act_on_links(r);
     return units;
 }
 
@@ -303,7 +183,7 @@ static void reach_behind(struct reach *r, slot_t slot)
 /* What gained a reference before it was reached, and has not been reached since; then what that reaches. */
 static size_t step_behind(struct reach *r, size_t units)
 {
-    while (units > 0 && !is_enough(r)) {
+    while (units > 0 && !reach_has_enough(r)) {
         if ((units = reach_links(r, units)) == 0 || r->noted.count == 0)
             return units;
 
@@ -384,78 +264,6 @@ void reach_watch_changes(struct reach *r)
 
 /* ---- life ---- */
 
-static size_t table_bytes(const struct reach *r)
-{
-    return (size_t)r->end * sizeof *r->from;
-}
-
-static struct slotset *set_at(struct reach *r, uint32_t i)
-{
-    return i < LEVELS_OF_A_WALK ? &r->level[i].rest : &r->noted;
-}
-
-enum { SETS = LEVELS_OF_A_WALK + 1 };
-
-static size_t reach_bytes(const struct reach *r)
-{
-    return sizeof *r + r->holders_max * sizeof r->holder[0];
-}
-
-/* It is too much to go beyond the cap for: what there is beyond it is for those who let go (mem_reach()). */
-static bool charge_tables(struct reach *r)
-{
-    struct mem *mem = r->heap->mem;
-    size_t reach = mem_reach(mem, 0), bytes = table_bytes(r) + SETS * (size_t)r->end / 8;
-
-    if (mem_charge(mem, bytes))
-        r->charged_bytes = bytes;
-    mem_reach(mem, reach);
-    return r->charged_bytes > 0;
-}
-
-static bool open_tables(struct reach *r)
-{
-    if (!charge_tables(r))
-        return false;
-    r->from = mem_reserve(r->heap->mem, table_bytes(r));
-    for (uint32_t i = 0; i < SETS; i++)
-        if (r->from == NULL || !slotset_init(set_at(r, i), r->heap->mem))
-            return false;
-    return true;
-}
-
-static void close_tables(struct reach *r)
-{
-    struct mem *mem = r->heap->mem;
-
-    for (uint32_t i = 0; i < SETS; i++)
-        if (set_at(r, i)->bits != NULL)
-            slotset_fini(set_at(r, i), mem);
-    if (r->from != NULL)
-        mem_unreserve(mem, r->from, table_bytes(r));
-    mem_uncharge(mem, r->charged_bytes);
-    r->magic = 0;
-    mem_free(mem, r, reach_bytes(r));
-}
-
-/* The memory of tables comes, and goes back, in pieces: for ten million slots that takes milliseconds. `count` of them: that
- * of slots, and sets. */
-static size_t step_pieces(struct reach *r, struct reach_place *at, uint32_t count, void (*step)(void *piece, size_t bytes),
-                          size_t units)
-{
-    while (units > 0 && at->table < count) {
-        char *table = at->table == 0 ? (void *)r->from : set_at(r, at->table - 1)->bits;
-        size_t bytes = (at->table == 0 ? table_bytes(r) : r->end / 8) - at->bytes;
-
-        bytes = bytes < REACH_PIECE_BYTES ? bytes : REACH_PIECE_BYTES;
-        if (bytes > 0)
-            step(table + at->bytes, bytes);
-        *at = bytes > 0 ? (struct reach_place){at->table, at->bytes + bytes} : (struct reach_place){at->table + 1, 0};
-        units = units_less(units, 1 + bytes / REACH_BYTES_PER_UNIT);
-    }
-    return units;
-}
-
 enum err reach_begin(struct heap *h, const struct reach_outside *outside, obj_id target, uint32_t holders_max,
                      struct reach **ret, struct why *why)
 {
@@ -470,17 +278,16 @@ enum err reach_begin(struct heap *h, const struct reach_outside *outside, obj_id
     r->magic = REACH_MAGIC;
     r->heap = h;
     r->outside = outside;
-    r->target_id = target;
     r->target = slot;
     r->end = h->pools.pool_end << POOL_SHIFT;
     r->scopes_done = UINT64_MAX;
     r->holders_max = holders_max;
     r->watch = (struct heap_watch){.ctx = r, .born = on_born, .counted = on_counted, .dying = on_dying};
-    next_source(r);
-    if (!open_tables(r)) {
-        size_t bytes = table_bytes(r);
+    reach_next_source(r);
+    if (!reach_open_tables(r)) {
+        size_t bytes = reach_table_bytes(r);
 
-        close_tables(r);
+        reach_close(r);
         return why_set(why, ERR_NOMEM, "no memory to walk the heap: it takes %zu bytes", bytes);
     }
     r->from[slot] = origin(REACHED_TARGET, 0);
@@ -493,9 +300,9 @@ size_t reach_step(struct reach *r, size_t units)
 {
     CHECK_IS(r, REACH_MAGIC);
     CHECK(!r->ended && r->heap->undo == NULL);
-    if (r->phase == REACH_OPEN && (units = step_pieces(r, &r->ready, 1 + LEVELS_OF_A_WALK, mem_populate, units)) > 0)
+    if (r->phase == REACH_OPEN && (units = reach_fetch_tables(r, units)) > 0)
         r->phase = REACH_OUTSIDE;
-    if (r->phase == REACH_OUTSIDE && (units = step_outside(r, units)) > 0)
+    if (r->phase == REACH_OUTSIDE && (units = reach_step_outside(r, units)) > 0)
         r->phase = REACH_LINKS;
     if (r->phase == REACH_LINKS && (units = reach_links(r, units)) > 0)
         r->phase = r->holder_count > 0 ? REACH_SETTLE : REACH_BEHIND;
@@ -524,7 +331,6 @@ bool reach_was_passed(const struct reach *r)
     return r->passed;
 }
 
-
 size_t reach_end(struct reach **at, size_t units)
 {
     struct reach *r = *at;
@@ -537,9 +343,9 @@ size_t reach_end(struct reach **at, size_t units)
         heap_remove_watch(r->heap, &r->watch);
         r->ended = true;
     }
-    if ((units = step_pieces(r, &r->trimmed, 1 + SETS, mem_discard, units)) == 0)
+    if ((units = reach_trim_tables(r, units)) == 0)
         return 0;
-    close_tables(r);
+    reach_close(r);
     *at = NULL;
     return units;
 }

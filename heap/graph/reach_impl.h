@@ -68,7 +68,6 @@ struct reach {
     enum reach_phase phase;
     bool ended;
 
-    obj_id target_id;
     slot_t target;
     slot_t end;             /* of the slots that there were when it began */
     size_t charged_bytes;
@@ -106,6 +105,8 @@ struct reach {
     origin_t holder[];      /* of the target; holders_max of them */
 };
 
+/* ---- reach.c ---- */
+
 /* In use, and alive. It may be another by now: what is found in it then is looked at again before it is shown. */
 bool reach_is_there(const struct reach *r, slot_t slot);
 /* Look through what waits, until nothing does; returns the units left. */
@@ -114,3 +115,38 @@ size_t reach_links(struct reach *r, size_t units);
 void reach_watch_changes(struct reach *r);
 /* It waits to be looked through, with the next level. */
 void reach_push(struct reach *r, slot_t slot);
+/* What has been found is reached, unless it was already. */
+void reach_act_on_links(struct reach *r);
+
+/* A link, or a holder outside, leads to `target`. What has been made behind the end since the walk began is passed over. */
+static inline void reach_found(struct reach *r, slot_t target, origin_t by)
+{
+    if (target >= r->end)
+        return;
+    if (r->link_count == REACH_LINKS_MAX)
+        reach_act_on_links(r);
+    __builtin_prefetch(&r->from[target], 1);
+    r->link[r->link_count].target = target;
+    r->link[r->link_count++].by = by;
+}
+
+static inline bool reach_has_enough(const struct reach *r)
+{
+    return r->holders_max > 0 && r->holder_count == r->holders_max;
+}
+
+/* ---- reach_outside.c ---- */
+
+void reach_next_source(struct reach *r);
+/* Returns the units left; 0: there is more. */
+size_t reach_step_outside(struct reach *r, size_t units);
+
+/* ---- reach_memory.c ---- */
+
+size_t reach_table_bytes(const struct reach *r);
+/* False: memory is refused; reach_close() it all the same. */
+bool reach_open_tables(struct reach *r);
+void reach_close(struct reach *r);
+/* In pieces: for ten million slots that takes milliseconds. Returns the units left; 0: there is more. */
+size_t reach_fetch_tables(struct reach *r, size_t units);
+size_t reach_trim_tables(struct reach *r, size_t units);
