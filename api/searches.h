@@ -39,4 +39,4 @@ void search_over(struct api *api, struct search *s);
 size_t searches_end(struct api *api, size_t units);
 
 /* How many units a walk gets for one of a task. */
-#define SEARCH_UNITS_PER_UNIT 8
+#define SEARCH_UNITS_PER_UNIT 4

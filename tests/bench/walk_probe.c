@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define UNITS_DEFAULT 2048 /* as the api gives a walk */
+#define UNITS_DEFAULT 1024 /* as the api gives a walk */
 #define LINKS 4
 #define ROOT_EVERY 1000
 #define QUESTIONS 20
