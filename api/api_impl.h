@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/idempotency.h"
 #include "api/route.h"
+#include "heap/graph/reach.h"
 #include "heap/scope.h"
 
 #define API_MAGIC          0xa9100001u
@@ -56,6 +57,9 @@ struct api {
     struct scope_end *ending; /* scopes that close */
     struct validation *validation; /* the one whose turn it is (validate.c); NULL: none */
     struct validation *validations_over; /* ... whose memory returns */
+    struct reach_outside outside;  /* who holds, for walks ... */
+    uint32_t walks;                /* ... of which so many go on */
+    struct search *searches_over;  /* whose memory returns (searches.h) */
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct buf openapi;       /* written once, when first asked for */

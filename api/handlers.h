@@ -13,6 +13,8 @@ handler get_items, post_items, get_item, put_item, delete_item;
 handler get_bytes, put_bytes;
 /* referrers.c */
 handler get_referrers, get_referents;
+/* why.c, retained.c */
+handler get_why, get_retained;
 /* roots.c */
 handler get_roots, get_root, put_root, delete_root;
 handler get_weak_names, get_weak_name, put_weak_name, delete_weak_name;

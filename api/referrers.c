@@ -16,6 +16,7 @@
 #include "api/part_walk.h"
 #include "heap/base/check.h"
 #include "heap/base/num.h"
+#include "heap/graph/referrer.h"
 #include "heap/root.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ enum place { IN_ROOTS, IN_SESSIONS, IN_BATCHES, IN_GARBAGE, IN_OBJECTS, AT_END }
 
 struct position {
     enum place place;
-    uint64_t at;  /* cursor of the roots or sessions, number of the scope, last slot that is done with */
+    uint64_t at;  /* cursor of the roots or sessions, serial number of the scope, last slot that is done with */
     uint64_t sub; /* entry of the scope; links of the object in slot at + 1 that are shown */
 };
 
@@ -109,19 +110,19 @@ static size_t step_sessions(struct search *s, size_t units)
     return 0;
 }
 
-/* Scopes have no lasting name, so a walk that pauses remembers only how many it has passed. */
-static const struct scope *scope_number(const struct heap *h, uint64_t number)
+/* The scope that it is in, or, if that has closed, the next; 0: the first. */
+static const struct scope *find_scope(struct search *s)
 {
-    const struct scope *scope = heap_next_scope(h, NULL);
+    const struct scope *scope = s->next.at == 0 ? heap_next_scope(heap_of(s), NULL) : heap_scope_before(heap_of(s), s->next.at + 1);
 
-    for (; scope != NULL && number > 0; number--)
-        scope = heap_next_scope(h, scope);
+    if (scope != NULL && scope_serial(scope) != s->next.at)
+        s->next = (struct position){.place = IN_BATCHES, .at = scope_serial(scope)};
     return scope;
 }
 
 static size_t step_batches(struct search *s, size_t units)
 {
-    const struct scope *scope = scope_number(heap_of(s), s->next.at);
+    const struct scope *scope = find_scope(s);
 
     for (; units > 0 && scope != NULL; units--) {
         uint32_t cursor = (uint32_t)s->next.sub;
@@ -132,11 +133,8 @@ static size_t step_batches(struct search *s, size_t units)
             holder_write_batch(&s->task->out);
         }
         s->next.sub = cursor;
-        if (cursor >= scope_end(scope)) {
-            scope = heap_next_scope(heap_of(s), scope);
-            s->next.at++;
-            s->next.sub = 0;
-        }
+        if (cursor >= scope_end(scope) && (scope = heap_next_scope(heap_of(s), scope)) != NULL)
+            s->next = (struct position){.place = IN_BATCHES, .at = scope_serial(scope)};
     }
     if (scope == NULL)
         next_place(s);
@@ -173,7 +171,7 @@ static bool visit_part(void *ctx, const struct part *part, uint64_t number)
 static bool enter_object(struct search *s)
 {
     slot_t slot = (slot_t)s->next.at;
-    obj_id id = heap_next_object(heap_of(s), &slot, SLOTS_PER_UNIT);
+    obj_id id = heap_next_referrer(heap_of(s), &slot, s->target, SLOTS_PER_UNIT);
 
     if (slot != s->next.at + 1)
         s->next.sub = 0; /* those links were another's */
@@ -277,7 +275,8 @@ static enum err read_cursor(const struct task *task, struct search *s, struct wh
     s->from_start = !query_get(task, "cursor", &text) || slice_is(text, "0");
     if (s->from_start)
         return ERR_OK;
-    if (!take_number(&text, IN_OBJECTS, &place) || !take_number(&text, UINT32_MAX, &s->next.at) ||
+    if (!take_number(&text, IN_OBJECTS, &place) ||
+        !take_number(&text, place == IN_BATCHES ? INT64_MAX : UINT32_MAX, &s->next.at) ||
         !take_number(&text, UINT32_MAX, &s->next.sub) || text.len > 0)
         return why_set(why, ERR_BAD_VALUE, "cursor is what `next` of an earlier page was");
     s->next.place = (enum place)place;

@@ -50,6 +50,10 @@ static const struct route table[] = {
      "A page of holders: what keeps this object"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/objects/{id}/referents", get_referents, "200", "limit cursor",
      "A page of documents: what this object links to"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/objects/{id}/why", get_why, "200", "paths format",
+     "The shortest chains of holders that keep this object, from outside; format=dot draws them"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/objects/{id}/retained", get_retained, "200", "",
+     "What would go with this object: how many objects, and their bytes"},
     /* names */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/roots", get_roots, "200", "prefix limit cursor",
      "A page of named roots"},
@@ -132,6 +136,7 @@ static const struct {
     {get_bytes, WIRE_TYPE_BYTES},
     {post_batch, WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
     {get_backup, WIRE_TYPE_SQLITE},
+    {get_why, WIRE_TYPE_JSON " " WIRE_TYPE_DOT},
     {get_metrics, "text/plain application/openmetrics-text"},
     {get_problem, "text/html"},
     {get_front, "text/plain"},

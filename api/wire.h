@@ -20,6 +20,7 @@
 #define WIRE_TYPE_PROBLEM "application/problem+json"
 #define WIRE_TYPE_NDJSON "application/x-ndjson"
 #define WIRE_TYPE_BYTES "application/octet-stream"
+#define WIRE_TYPE_DOT "text/vnd.graphviz"
 #define WIRE_TYPE_SQLITE "application/vnd.sqlite3"
 
 #define WIRE_ID_MAX ((1ULL << 53) - 1) /* ids are exact in every JSON implementation */
@@ -28,6 +29,9 @@
 #define WIRE_PAGE_MAX 1000
 #define WIRE_DOCUMENT_PARTS_MAX 1000   /* fields or items shown in one document before "more":true */
 #define WIRE_DEPTH_OBJECTS_MAX 1000    /* objects shown by one ?depth= */
+#define WIRE_WHY_PATHS_MAX 1000        /* ?paths= */
+#define WIRE_WALKS_MAX 2               /* why and retained look through the whole heap: so many at once, others wait */
+#define WIRE_WALK_TRIES_MAX 5          /* walks for one answer, if what they find is gone before it can be shown */
 
 #define WIRE_JSON_BODY_BYTES_MAX (1u << 20)
 #define WIRE_JSON_INLINE_BYTES_MAX (16u << 10)

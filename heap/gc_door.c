@@ -14,8 +14,11 @@
 static void note_who_watches_changes(struct heap *h)
 {
     h->changes_are_watched = false;
-    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
+    h->windows.open &= ~WINDOW_COUNTS;
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++) {
         h->changes_are_watched |= h->watch[i]->changing != NULL;
+        h->windows.open |= h->watch[i]->counted != NULL ? WINDOW_COUNTS : 0;
+    }
 }
 
 void heap_add_watch(struct heap *h, const struct heap_watch *w)

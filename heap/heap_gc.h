@@ -18,7 +18,8 @@ struct heap_watch {
     void (*born)(void *ctx, slot_t slot, enum object_kind kind); /* live, count 1 */
     void (*gained_ref)(void *ctx, slot_t slot); /* told for members of an open window only */
     void (*lost_ref)(void *ctx, slot_t slot);   /* the same; the count is not 0 */
-    void (*member_changing)(void *ctx, slot_t slot); /* the same; before its contents change */
+    void (*counted)(void *ctx, slot_t slot, bool gained); /* the two for any object, in a window or not */
+    void (*member_changing)(void *ctx, slot_t slot); /* told for members too; before their contents change */
     void (*changing)(void *ctx, slot_t slot);   /* before the contents of any object change */
     void (*dying)(void *ctx, slot_t slot);      /* its count reached 0; still whole */
     /* these of one pool were condemned, and are still whole */

@@ -13,7 +13,7 @@
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
-#define HEAP_WATCHES_MAX 5 /* the collector, sessions, payers, an audit, and one to spare */
+#define HEAP_WATCHES_MAX 7 /* the collector, sessions, payers, an audit, two walks, and one to spare */
 
 struct keys;
 struct shape;
@@ -73,6 +73,7 @@ struct heap {
 
     /* scope.c */
     struct scope *scopes;
+    uint64_t scopes_opened;   /* since the start */
 
     /* staging.c */
     struct staging *stagings; /* all the areas there are */

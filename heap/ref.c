@@ -55,10 +55,19 @@ uint64_t ref_count(const struct heap *h, slot_t slot)
 
 /* ---- up and down ---- */
 
+static void tell_who_counts(const struct heap *h, slot_t slot, bool gained)
+{
+    for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++)
+        if (h->watch[i]->counted != NULL)
+            h->watch[i]->counted(h->watch[i]->ctx, slot, gained);
+}
+
 /* The collector takes a member whose count changes as reached. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained)
 {
     audit_note_count(h, slot, gained);
+    if ((h->windows.open & WINDOW_COUNTS) != 0)
+        tell_who_counts(h, slot, gained);
     if (!windows_have(&h->windows, h->windows.open, slot))
         return;
     for (size_t i = 0; i < HEAP_WATCHES_MAX && h->watch[i] != NULL; i++) {

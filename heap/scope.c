@@ -10,6 +10,7 @@
 struct scope {
     struct heap *heap;
     struct scope *next, **at; /* among the open scopes */
+    uint64_t serial;
     uint32_t end;
     uint32_t audit;           /* the last audit that knows it ... */
     uint32_t unseen;          /* ... and has not come to so many of its entries, the first ones */
@@ -29,6 +30,7 @@ struct scope *scope_open(struct heap *h)
         return NULL;
     s->heap = h;
     s->audit = h->audit != NULL ? h->audits : 0; /* what it will hold was not there at the cut */
+    s->serial = ++h->scopes_opened;
     s->next = h->scopes;
     s->at = &h->scopes;
     if (s->next != NULL)
@@ -40,6 +42,20 @@ struct scope *scope_open(struct heap *h)
 const struct scope *heap_next_scope(const struct heap *h, const struct scope *after)
 {
     return after == NULL ? h->scopes : after->next;
+}
+
+uint64_t scope_serial(const struct scope *s)
+{
+    return s->serial;
+}
+
+const struct scope *heap_scope_before(const struct heap *h, uint64_t serial)
+{
+    const struct scope *s = h->scopes;
+
+    while (s != NULL && s->serial >= serial)
+        s = s->next;
+    return s;
 }
 
 static slot_t *entry_at(const struct scope *s, uint32_t number)

@@ -28,5 +28,9 @@ bool scope_find(const struct scope *s, obj_id id, uint32_t *cursor, size_t max);
  * freed and is NULL. A NULL *s is fine. */
 size_t scope_close(struct scope **s, size_t units);
 
-/* The open scopes, one after another (NULL to begin). */
+/* The open scopes, one after another (NULL to begin), the last that was opened first. */
 const struct scope *heap_next_scope(const struct heap *h, const struct scope *after);
+/* For who goes through them in steps, between which some may close: each has a number of its own, from 1 in the order in which
+ * they were opened, and the first of those with a lower one than `serial` is found again. O(those above it). */
+uint64_t scope_serial(const struct scope *s);
+const struct scope *heap_scope_before(const struct heap *h, uint64_t serial);

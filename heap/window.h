@@ -12,7 +12,8 @@
 
 enum object_window { WINDOW_YOUNG, WINDOW_FULL, WINDOWS };
 
-#define WINDOW_AUDIT (1u << WINDOWS) /* bit of `open`: an audit is told of all changes of counts (audit.h) */
+#define WINDOW_AUDIT (1u << WINDOWS)       /* bit of `open`: an audit is told of all changes of counts (audit.h) */
+#define WINDOW_COUNTS (1u << (WINDOWS + 1)) /* bit of `open`: some watcher is (heap_gc.h, counted) */
 
 struct windows {
     const uint64_t *members[WINDOWS]; /* by slot, a bit: in the window, and not reached */

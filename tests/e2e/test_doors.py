@@ -26,7 +26,7 @@ SCOPES = {
             "GET /v1/gc/log, GET /v1/heap, GET /v1/heap/classes, GET /v1/heap/pools, GET /v1/objects, GET /v1/objects/{id}, "
             "GET /v1/objects/{id}/bytes, GET /v1/objects/{id}/fields, GET /v1/objects/{id}/fields/{name}, "
             "GET /v1/objects/{id}/items, GET /v1/objects/{id}/items/{index}, GET /v1/objects/{id}/referents, "
-            "GET /v1/objects/{id}/referrers, GET /v1/roots, GET /v1/roots/{name}, GET /v1/sessions, "
+            "GET /v1/objects/{id}/referrers, GET /v1/objects/{id}/retained, GET /v1/objects/{id}/why, GET /v1/roots, GET /v1/roots/{name}, GET /v1/sessions, "
             "GET /v1/sessions/{session}, GET /v1/sessions/{session}/holds, GET /v1/weak, GET /v1/weak/{name}",
     "write": "DELETE /v1/gc/garbage, DELETE /v1/objects/{id}, DELETE /v1/objects/{id}/fields/{name}, "
              "DELETE /v1/objects/{id}/hold, DELETE /v1/objects/{id}/items/{index}, DELETE /v1/roots/{name}, "

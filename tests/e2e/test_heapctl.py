@@ -89,6 +89,38 @@ class Verbs(HeapctlTest):
         self.assertIn("the far end", self.ctl("get", f"@{b}", "--depth", 1))
         self.assertEqual(self.ctl_json("get", b)["fields"]["next"], {"$ref": a})
 
+    def test_why_shows_chains_and_retained_what_would_go(self):
+        leaf = self.new(kind="Leaf")
+        cache = self.new({"left": {"odd name": {"$ref": leaf}}, "all": [1, {"$ref": leaf}]}, kind="Cache", root='the "cache"\x1b[31m')
+        fields = self.doc(cache)["fields"]
+        left, items = fields["left"]["$ref"], fields["all"]["$ref"]
+        self.assertEqual(self.ctl("why", leaf), f'session 0 "default" -> Leaf @{leaf}\n')
+        self.drop(leaf)
+        out = self.ctl("why", f"@{leaf}", "--paths", 9)
+        self.assertEqual(sorted(out.splitlines()), sorted([
+            f'root "the \\"cache\\"\\u001b[31m" -> Cache @{cache} .left -> object @{left} ["odd name"] -> Leaf @{leaf}',
+            f'root "the \\"cache\\"\\u001b[31m" -> Cache @{cache} .all -> list @{items} [1] -> Leaf @{leaf}']))
+        self.assertEqual(len(self.ctl("why", leaf).splitlines()), 1)
+        self.assertEqual(len(self.ctl_json("why", leaf, "--paths=2")["paths"]), 2)
+        self.assertTrue(self.ctl("why", leaf, "--dot").startswith("strict digraph"))
+        self.assertIn(f"@{cache} keeps 4 objects alive, itself included: ", self.ctl("retained", cache))
+        self.assertIn("keeps 1 object alive", self.ctl("retained", leaf))
+        self.assertEqual(self.ctl_json("retained", cache)["objects"], 4)
+        last = self.new({"next": {"$ref": leaf}})
+        for _ in range(59):
+            before, last = last, self.new({"next": {"$ref": last}})
+            self.drop(before)
+        self.ok(self.c.delete("/v1/roots/the%20%22cache%22%1b%5b31m"))
+        self.assertIn("-> ... 21 more ... -> ", self.ctl("why", leaf))
+        self.link(leaf, "on", last)
+        self.drop(last)
+        self.assertIn(f"Leaf @{leaf}: nothing that is held reaches it", self.ctl("why", leaf))
+        for words in (("why",), ("why", leaf, leaf), ("why", "x"), ("why", leaf, "--paths", "x"), ("why", leaf, "--dot", "--json"),
+                      ("retained",), ("retained", "x"), ("retained", leaf, "--paths", "1")):
+            self.refused(2, *words)
+        for words in (("why", leaf + 10**6), ("retained", leaf + 10**6), ("why", leaf, "--paths", 0)):
+            self.refused(1, *words)
+
     def test_set_and_unset_do_all_or_nothing(self):
         i, items = self.new({"a": 1, "b": 2}), self.new(items=[1, 2, 3])
         self.assertEqual(self.ctl_json("set", i, "a=null", "c=x")["fields"], {"a": None, "b": 2, "c": "x"})

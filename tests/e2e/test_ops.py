@@ -16,6 +16,7 @@ ROUTES = """
     POST GET /v1/objects; GET PATCH DELETE /v1/objects/{}; GET /v1/objects/{}/fields; GET PUT DELETE /v1/objects/{}/fields/{};
     GET POST /v1/objects/{}/items; GET PUT DELETE /v1/objects/{}/items/{}; GET PUT /v1/objects/{}/bytes;
     PUT DELETE /v1/objects/{}/hold; GET /v1/objects/{}/referrers; GET /v1/objects/{}/referents;
+    GET /v1/objects/{}/why; GET /v1/objects/{}/retained;
     GET /v1/roots; GET PUT DELETE /v1/roots/{}; GET /v1/weak; GET PUT DELETE /v1/weak/{};
     GET POST /v1/sessions; GET PUT DELETE /v1/sessions/{}; GET /v1/sessions/{}/holds; POST /v1/batch;
     GET PATCH /v1/gc; POST /v1/gc/collect; PUT DELETE /v1/gc/freeze; GET DELETE /v1/gc/garbage; GET /v1/gc/log;
