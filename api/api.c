@@ -114,6 +114,7 @@ struct task *api_begin(struct api *api, const struct request *r)
     CHECK_IS(api, API_MAGIC);
     if (t != NULL) {
         api->counters.tasks_open++;
+        t->began_us = api->counters.now_us;
         if (task_admit(t, r, &why) != ERR_OK)
             refuse(t, &why, body_is_short(api, r, why.err));
     }
@@ -129,6 +130,7 @@ struct task *api_refuse(struct api *api, const struct why *why)
     CHECK_IS(api, API_MAGIC);
     if (t != NULL) {
         api->counters.tasks_open++;
+        t->began_us = api->counters.now_us;
         refuse(t, why, false);
     }
     mem_reach(api->mem, reach);
@@ -237,6 +239,28 @@ void task_feed(struct task *t, struct slice bytes, bool last)
 
 /* ---- the run ---- */
 
+static void time_ended(struct api_counters *c)
+{
+    for (size_t i = 0; i < c->ended_count; i++)
+        times_add(&c->took[c->ended[i].route], c->now_us - c->ended[i].began_us);
+    c->ended_count = 0;
+}
+
+void api_tell_time(struct api *api, uint64_t now_us)
+{
+    api->counters.now_us = now_us;
+    time_ended(&api->counters);
+}
+
+static void count_answer(struct api_counters *c, size_t route, unsigned class, uint64_t began_us)
+{
+    CHECK(class >= 1 && class < ARRAY_LEN(c->answers[0]));
+    c->answers[route][class]++;
+    if (c->ended_count == API_ENDED_MAX)
+        time_ended(c);
+    c->ended[c->ended_count++] = (struct ended){route, began_us};
+}
+
 static enum task_turn finish(struct task *t)
 {
     struct api *api = t->api;
@@ -245,8 +269,7 @@ static enum task_turn finish(struct task *t)
     if (t->keyed != NULL)
         keyed_finish(t);
     class = (unsigned)t->reply.status / 100;
-    CHECK(class >= 1 && class < ARRAY_LEN(api->counters.answers[0]));
-    api->counters.answers[t->route != NULL ? route_number(t->route) : ROUTES_MAX][class]++;
+    count_answer(&api->counters, t->route != NULL ? route_number(t->route) : ROUTES_MAX, class, t->began_us);
     if (class == 2 && t->route != NULL)
         t->reply.write = t->route->method != METHOD_GET;
     heap_reap(api->heap, (size_t)api->settings->reap_per_request);

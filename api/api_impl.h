@@ -32,10 +32,22 @@ struct body_line {
     struct body_json *first, **last;
 };
 
+#define API_ENDED_MAX 64 /* requests that have ended since the time was told last; if more do, the first ones ended then */
+
+/* A request that has ended, and when is not known yet. */
+struct ended {
+    size_t route;
+    uint64_t began_us;
+};
+
 /* Facts for /metrics. */
 struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
     uint64_t answers[ROUTES_MAX + 1][6];
+    struct times took[ROUTES_MAX + 1];
+    uint64_t now_us;
+    struct ended ended[API_ENDED_MAX];
+    size_t ended_count;
     uint64_t batch_ops;
     uint64_t replays; /* retries that got the first answer */
     uint64_t tasks_open;
