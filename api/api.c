@@ -52,6 +52,8 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
         mem_free(mem, api, sizeof *api);
         return ERR_NOMEM;
     }
+    growth_init(&api->growth,
+                &(struct growth_world){.mem = mem, .heap = heap, .gc = gc, .sessions = sessions, .settings = settings});
     router_init(&api->router);
     buf_init(&api->openapi, mem, SIZE_MAX);
     api_apply_settings(api);
@@ -71,6 +73,7 @@ void api_destroy(struct api **papi)
         api_step(api, 1000);
     task_drain_free(api);
     idem_destroy(&api->idempotency);
+    growth_fini(&api->growth);
     buf_fini(&api->openapi);
     api->magic = 0;
     mem_free(api->mem, api, sizeof *api);
@@ -560,6 +563,7 @@ size_t api_step(struct api *api, size_t units)
     units = forget_notices(api, units);
     units -= expire_answers(api, now_ms, units);
     units = validations_end(api, units);
+    units = growth_step(&api->growth, now_ms, units);
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);
     return units > 0 ? session_release(api->sessions, units) : 0;
@@ -570,5 +574,6 @@ bool api_has_work(const struct api *api)
     uint64_t now_ms = api_now_ms(api);
 
     return api->ending != NULL || api->validations_over != NULL || weak_notice_waits(api->heap) ||
-           idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) || session_has_work(api->sessions, now_ms);
+           growth_has_work(&api->growth, now_ms) || idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) ||
+           session_has_work(api->sessions, now_ms);
 }

@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "api/api.h"
+#include "api/growth.h"
 #include "api/idempotency.h"
 #include "api/route.h"
 #include "heap/scope.h"
@@ -70,6 +71,7 @@ struct api {
     struct validation *validations_over; /* ... whose memory returns */
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
+    struct growth growth;     /* of what lives */
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

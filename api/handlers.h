@@ -24,6 +24,8 @@ handler post_batch;
 handler get_gc, patch_gc, post_collect, put_freeze, delete_freeze, get_garbage, delete_garbage, get_gc_log;
 /* heap.c */
 handler get_heap, get_pools, post_purge;
+/* suspects.c */
+handler get_suspects;
 /* tallies.c */
 handler get_classes, get_sites;
 /* validate.c */

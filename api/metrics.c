@@ -172,6 +172,15 @@ static void write_counts(struct metrics *m, const struct api *api, const struct 
     counter(m, "heapd_leases_expired", "Sessions that ended because nobody renewed them.", session_expired_count(api->sessions));
 }
 
+/* For an alert; their names are in /v1/heap/suspects. */
+static void write_suspects(struct metrics *m, const struct growth *g)
+{
+    family(m, GAUGE, "heapd_suspects", "What only grows just now, by what it was found by.");
+    for (int kind = 0; kind < GROWTH_KINDS; kind++)
+        labelled(m, "heapd_suspects", "by", growth_kind_name((enum growth_kind)kind), growth_suspects(g, (enum growth_kind)kind));
+    counter(m, "heapd_suspects_raised", "Suspects there ever were.", g->raised);
+}
+
 static void write_bytes(struct metrics *m, const struct heap_stats *s)
 {
     const struct {
@@ -327,6 +336,7 @@ static void write_all(struct metrics *m, const struct api *api)
     write_objects(m, &gc, &heap);
     write_life(m, &heap);
     write_counts(m, api, &heap);
+    write_suspects(m, &api->growth);
     write_bytes(m, &heap);
     write_pools(m, api->heap);
     write_requests(m, api);

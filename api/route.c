@@ -102,6 +102,8 @@ static const struct route table[] = {
      "Count, bytes, the most there ever were, and growth, by class"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/sites", get_sites, "200", "sort limit cursor",
      "The same by site: where clients said they made it"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/suspects", get_suspects, "200", "limit",
+     "What only grows, in sentences, each with its evidence and the call that shows more"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/purge", post_purge, "200", "",
      "Pack sparse pools and give free memory back now, others being served meanwhile"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",

@@ -112,6 +112,12 @@ static const struct setting table[] = {
 
     FLAG(metrics_python_names, false,
         "/metrics has the families of Python's own collector too (python_gc_...), for dashboards made for those."),
+    FLAG(suspects_enabled, true,
+        "What grows is watched, and what only grows is told by /v1/heap/suspects."),
+    ROW(suspects_window_ms, "ms", 60000, 1000, DAY_MS,
+        "Of windows of this length the floors are compared; the first verdict takes 16 of them. Changing it begins anew."),
+    ROW(suspects_bytes_min, "bytes", 16 * KIB, 1, INT64_MAX,
+        "What has grown by less in 16 windows is no suspect."),
 
     {"durability", "mode", "With --data: commit (no answer before what it shows is on disk), interval:MS, or off.",
      offsetof(struct settings, durability), DURABILITY_COMMIT, 0, INT64_MAX, SETTING_LIVE, SETTING_DURABILITY},

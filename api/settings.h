@@ -58,6 +58,9 @@ struct settings {
     uint64_t pack_used_pct;            /* 25: pools less full are packed */
     /* what is told */
     uint64_t metrics_python_names;     /* false */
+    uint64_t suspects_enabled;         /* true: what grows is watched */
+    uint64_t suspects_window_ms;       /* 60 s */
+    uint64_t suspects_bytes_min;       /* 16 KiB: growth that matters */
     /* what survives, with --data */
     uint64_t durability;               /* DURABILITY_COMMIT, _OFF, or every so many ms */
 };

@@ -215,6 +215,8 @@ struct tally_info {
 
 /* The next in use, at or above *cursor (zero it to begin); false at the end. O(gap). */
 bool heap_next_tally(const struct heap *h, enum heap_tally which, uint32_t *cursor, struct tally_info *ret);
+/* The one that was met as this row; false: it is gone. */
+bool heap_tally(const struct heap *h, enum heap_tally which, uint32_t row, uint32_t serial, struct tally_info *ret);
 /* What row `row` has now is what it is to be compared with from now on. */
 void heap_mark_tally(struct heap *h, enum heap_tally which, uint32_t row);
 

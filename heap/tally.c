@@ -116,15 +116,10 @@ static uint32_t next_row(const struct tallies *t, uint32_t from)
     return bits_next(t->used, from == 0 ? 1 : from, t->end);
 }
 
-bool heap_next_tally(const struct heap *h, enum heap_tally which, uint32_t *cursor, struct tally_info *ret)
+static void describe(const struct heap *h, const struct tallies *t, uint32_t n, struct tally_info *ret)
 {
-    const struct tallies *t = tallies_to_read(h, which);
-    uint32_t n = next_row(t, *cursor);
     const struct tally *row = &t->rows[n];
 
-    *cursor = n + 1;
-    if (n >= t->end)
-        return false;
     *ret = (struct tally_info){
         .name = row->name != 0 ? string_slice(h, row->name) : (struct slice){NULL, 0},
         .row = n,
@@ -136,6 +131,27 @@ bool heap_next_tally(const struct heap *h, enum heap_tally which, uint32_t *curs
         .marked_objects = row->marked_objects,
         .marked_bytes = row->marked_bytes,
     };
+}
+
+bool heap_next_tally(const struct heap *h, enum heap_tally which, uint32_t *cursor, struct tally_info *ret)
+{
+    const struct tallies *t = tallies_to_read(h, which);
+    uint32_t n = next_row(t, *cursor);
+
+    *cursor = n + 1;
+    if (n >= t->end)
+        return false;
+    describe(h, t, n, ret);
+    return true;
+}
+
+bool heap_tally(const struct heap *h, enum heap_tally which, uint32_t row, uint32_t serial, struct tally_info *ret)
+{
+    const struct tallies *t = tallies_to_read(h, which);
+
+    if (row >= t->end || t->rows[row].name == 0 || t->rows[row].serial != serial)
+        return false;
+    describe(h, t, row, ret);
     return true;
 }
 
