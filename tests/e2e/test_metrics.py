@@ -198,7 +198,7 @@ scrape_configs:
             self.start(Path(folder))
             self.assertTrue(eventually(lambda: [v for _, v in self.ask("up")] == [1.0]), (Path(folder) / "log").read_text()[-2000:])
             self.assertTrue(eventually(lambda: [v for _, v in self.ask("heapd_objects_created_total")] == [3.0]))
-            self.assertEqual([v for _, v in self.ask('heapd_gc_collections_total{generation="2"}')], [1.0])
+            self.assertTrue(eventually(lambda: [v >= 1 for _, v in self.ask('heapd_gc_collections_total{generation="2"}')] == [True]))
             asked = eventually(lambda: self.ask(
                 'histogram_quantile(0.99, heapd_http_request_duration_seconds_bucket{route="/v1/gc/collect"})'))
             self.assertEqual([m["route"] for m, _ in asked], ["/v1/gc/collect"])
