@@ -54,6 +54,8 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
         return ERR_NOMEM;
     }
     api->outside = searches_outside(sessions, gc);
+    growth_init(&api->growth,
+                &(struct growth_world){.mem = mem, .heap = heap, .gc = gc, .sessions = sessions, .settings = settings});
     router_init(&api->router);
     buf_init(&api->openapi, mem, SIZE_MAX);
     api_apply_settings(api);
@@ -73,6 +75,7 @@ void api_destroy(struct api **papi)
         api_step(api, 1000);
     task_drain_free(api);
     idem_destroy(&api->idempotency);
+    growth_fini(&api->growth);
     buf_fini(&api->openapi);
     api->magic = 0;
     mem_free(api->mem, api, sizeof *api);
@@ -116,6 +119,7 @@ struct task *api_begin(struct api *api, const struct request *r)
     CHECK_IS(api, API_MAGIC);
     if (t != NULL) {
         api->counters.tasks_open++;
+        t->began_us = api->counters.now_us;
         if (task_admit(t, r, &why) != ERR_OK)
             refuse(t, &why, body_is_short(api, r, why.err));
     }
@@ -131,6 +135,7 @@ struct task *api_refuse(struct api *api, const struct why *why)
     CHECK_IS(api, API_MAGIC);
     if (t != NULL) {
         api->counters.tasks_open++;
+        t->began_us = api->counters.now_us;
         refuse(t, why, false);
     }
     mem_reach(api->mem, reach);
@@ -239,6 +244,28 @@ void task_feed(struct task *t, struct slice bytes, bool last)
 
 /* ---- the run ---- */
 
+static void time_ended(struct api_counters *c)
+{
+    for (size_t i = 0; i < c->ended_count; i++)
+        times_add(&c->took[c->ended[i].route], c->now_us - c->ended[i].began_us);
+    c->ended_count = 0;
+}
+
+void api_tell_time(struct api *api, uint64_t now_us)
+{
+    api->counters.now_us = now_us;
+    time_ended(&api->counters);
+}
+
+static void count_answer(struct api_counters *c, size_t route, unsigned class, uint64_t began_us)
+{
+    CHECK(class >= 1 && class < ARRAY_LEN(c->answers[0]));
+    c->answers[route][class]++;
+    if (c->ended_count == API_ENDED_MAX)
+        time_ended(c);
+    c->ended[c->ended_count++] = (struct ended){route, began_us};
+}
+
 static enum task_turn finish(struct task *t)
 {
     struct api *api = t->api;
@@ -247,8 +274,7 @@ static enum task_turn finish(struct task *t)
     if (t->keyed != NULL)
         keyed_finish(t);
     class = (unsigned)t->reply.status / 100;
-    CHECK(class >= 1 && class < ARRAY_LEN(api->counters.answers[0]));
-    api->counters.answers[t->route != NULL ? route_number(t->route) : ROUTES_MAX][class]++;
+    count_answer(&api->counters, t->route != NULL ? route_number(t->route) : ROUTES_MAX, class, t->began_us);
     if (class == 2 && t->route != NULL)
         t->reply.write = t->route->method != METHOD_GET;
     heap_reap(api->heap, (size_t)api->settings->reap_per_request);
@@ -540,6 +566,7 @@ size_t api_step(struct api *api, size_t units)
     units -= expire_answers(api, now_ms, units);
     units = validations_end(api, units);
     units = searches_end(api, units);
+    units = growth_step(&api->growth, now_ms, units);
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);
     return units > 0 ? session_release(api->sessions, units) : 0;
@@ -550,5 +577,6 @@ bool api_has_work(const struct api *api)
     uint64_t now_ms = api_now_ms(api);
 
     return api->ending != NULL || api->validations_over != NULL || api->searches_over != NULL || weak_notice_waits(api->heap) ||
-           idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) || session_has_work(api->sessions, now_ms);
+           growth_has_work(&api->growth, now_ms) || idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) ||
+           session_has_work(api->sessions, now_ms);
 }

@@ -13,6 +13,7 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/settings.h"
+#include "api/times.h"
 #include "gc/gc.h"
 #include "heap/heap.h"
 #include "heap/session.h"
@@ -49,6 +50,17 @@ struct api_process {
     double start_time_seconds; /* Unix time */
     uint64_t virtual_bytes, open_fds, max_fds;
     uint64_t connections;
+};
+
+/* What others count, for /metrics. */
+struct api_meters {
+    struct times collections[GC_GENERATIONS]; /* that ended: the time spent on each */
+    uint64_t slices[GC_GENERATIONS];          /* in which they were worked on */
+    bool keeps;             /* something outlives the process; else what follows means nothing */
+    struct times fsync;     /* commits that were waited for, from when they were handed over */
+    uint64_t commits;       /* those, and the rest */
+    uint64_t commit_bytes;  /* of changes that went into them */
+    uint64_t unfolded_bytes;/* of changes that are kept as they came */
 };
 
 /* Where the memory of the process is, besides what is on the account of the heap. */
@@ -117,6 +129,7 @@ struct api_world {
     void (*settings_changed)(void *ctx);                  /* a PATCH of /v1/config or /v1/gc took effect */
     bool (*ready)(void *ctx, struct slice *ret_why_not);  /* /readyz */
     void (*process)(void *ctx, struct api_process *ret);  /* for /metrics */
+    void (*meters)(void *ctx, struct api_meters *ret);    /* the same */
     void (*run_aside)(void *ctx, struct aside *a);        /* tasks that wait look again when it is done */
     /* May a request begin that only reads, or one that may change something? ERR_NOT_READY: what was kept is being put
      * back; ERR_DISK_FULL, ERR_STORE. NULL: always. */
@@ -162,6 +175,10 @@ size_t task_buffer_bytes(const struct task *t);
 /* End the task; before DONE that means the peer is gone: a request whose body was not whole has then done
  * nothing (a batch: the ops read so far). What it held is let go. *t is set to NULL. */
 void task_end(struct task **t);
+
+/* It is so many microseconds past something now; told whenever whoever calls has looked at its clock, which costs more than
+ * a small request may. Requests begin when they last were told it, and end when they are told it next. */
+void api_tell_time(struct api *api, uint64_t now_us);
 
 /* Bounded housekeeping between requests: scopes and sessions that end, leases that are over, answers that nobody asks
  * for again. Returns the units left over; 0 means there is more. */

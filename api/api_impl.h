@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "api/api.h"
+#include "api/growth.h"
 #include "api/idempotency.h"
 #include "api/route.h"
 #include "heap/graph/reach.h"
@@ -33,10 +34,22 @@ struct body_line {
     struct body_json *first, **last;
 };
 
+#define API_ENDED_MAX 64 /* requests that have ended since the time was told last; if more do, the first ones ended then */
+
+/* A request that has ended, and when is not known yet. */
+struct ended {
+    size_t route;
+    uint64_t began_us;
+};
+
 /* Facts for /metrics. */
 struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
     uint64_t answers[ROUTES_MAX + 1][6];
+    struct times took[ROUTES_MAX + 1];
+    uint64_t now_us;
+    struct ended ended[API_ENDED_MAX];
+    size_t ended_count;
     uint64_t batch_ops;
     uint64_t replays; /* retries that got the first answer */
     uint64_t tasks_open;
@@ -62,6 +75,7 @@ struct api {
     struct search *searches_over;  /* whose memory returns (searches.h) */
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
+    struct growth growth;     /* of what lives */
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

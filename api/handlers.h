@@ -25,7 +25,11 @@ handler post_batch;
 /* gc.c */
 handler get_gc, patch_gc, post_collect, put_freeze, delete_freeze, get_garbage, delete_garbage, get_gc_log;
 /* heap.c */
-handler get_heap, get_pools, get_classes, post_purge;
+handler get_heap, get_pools, post_purge;
+/* suspects.c */
+handler get_suspects;
+/* tallies.c */
+handler get_classes, get_sites;
 /* validate.c */
 handler post_validate;
 /* config.c */

@@ -1,10 +1,10 @@
 /*
  * metrics.c - /metrics: the numbers of the heap, the collector and the process, for Prometheus.
  *
- * One writer serves both formats, text 0.0.4 and OpenMetrics 1.0.0 (chosen by Accept). They differ in three
- * places: the name of a counter's family has no `_total` in OpenMetrics, that ends with `# EOF`, and the
- * type.
+ * Nothing that clients name is a label here, neither ids nor sites: a time series for each of them would be the end of
+ * whoever keeps them. /v1/heap/sites and /v1/heap/suspects tell of those.
  */
+#include "api/exposition.h"
 #include "api/handlers.h"
 #include "api/pauses.h"
 #include "api/task.h"
@@ -20,93 +20,60 @@
 #define TYPE_OPEN      "application/openmetrics-text"
 #define TYPE_OPEN_FULL TYPE_OPEN "; version=1.0.0; charset=utf-8"
 
-struct metrics {
-    struct buf *buf;
-    bool open_metrics;
-};
-
-/* ---- the format ---- */
-
-enum family_type { COUNTER, GAUGE, HISTOGRAM };
-
-/* The samples of a counter are named NAME_total. */
-static void family(struct metrics *m, enum family_type type, const char *name, const char *help)
-{
-    static const char *const types[] = {[COUNTER] = "counter", [GAUGE] = "gauge", [HISTOGRAM] = "histogram"};
-    const char *suffix = type == COUNTER && !m->open_metrics ? "_total" : "";
-
-    buf_printf(m->buf, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix, types[type]);
-}
-
-/* A label's value, with \, " and line feed escaped. */
-static void label_value(struct metrics *m, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (*text == '\n')
-            buf_add_text(m->buf, "\\n");
-        else if (*text == '\\' || *text == '"')
-            buf_printf(m->buf, "\\%c", *text);
-        else
-            buf_add_byte(m->buf, *text);
-    }
-}
-
-static void label(struct metrics *m, char before, const char *name, const char *value)
-{
-    buf_add_byte(m->buf, before);
-    buf_add_text(m->buf, name);
-    buf_add_text(m->buf, "=\"");
-    label_value(m, value);
-    buf_add_byte(m->buf, '"');
-}
-
-static void number(struct metrics *m, uint64_t value)
-{
-    buf_printf(m->buf, " %" PRIu64 "\n", value);
-}
-
-/* One sample with one label. */
-static void labelled(struct metrics *m, const char *name, const char *key, const char *value, uint64_t n)
-{
-    buf_add_text(m->buf, name);
-    label(m, '{', key, value);
-    buf_add_byte(m->buf, '}');
-    number(m, n);
-}
-
-/* A family of one sample without labels. */
-static void gauge(struct metrics *m, const char *name, const char *help, uint64_t value)
-{
-    family(m, GAUGE, name, help);
-    buf_add_text(m->buf, name);
-    number(m, value);
-}
-
-static void counter(struct metrics *m, const char *name, const char *help, uint64_t value)
-{
-    family(m, COUNTER, name, help);
-    buf_printf(m->buf, "%s_total", name);
-    number(m, value);
-}
-
 /* ---- the collector ---- */
 
 static const char *const generation_names[GC_GENERATIONS] = {"0", "1", "2"};
 
-static void write_collections(struct metrics *m, const struct gc_state *s)
+/* A counter of each generation. */
+struct by_generation {
+    const char *name, *help;
+    uint64_t n[GC_GENERATIONS];
+};
+
+static void write_by_generation(struct metrics *m, const struct by_generation *f)
 {
-    family(m, COUNTER, "heapd_gc_collections", "Number of times this generation was collected.");
+    char sample[64];
+
+    family(m, COUNTER, f->name, f->help);
+    snprintf(sample, sizeof sample, "%s_total", f->name);
     for (size_t i = 0; i < GC_GENERATIONS; i++)
-        labelled(m, "heapd_gc_collections_total", "generation", generation_names[i],
-                 s->generations[i].collections);
-    family(m, COUNTER, "heapd_gc_objects_collected", "Objects found unreachable by collections.");
-    for (size_t i = 0; i < GC_GENERATIONS; i++)
-        labelled(m, "heapd_gc_objects_collected_total", "generation", generation_names[i],
-                 s->generations[i].collected);
-    family(m, COUNTER, "heapd_gc_objects_uncollectable", "Unreachable objects that could not be collected.");
-    for (size_t i = 0; i < GC_GENERATIONS; i++)
-        labelled(m, "heapd_gc_objects_uncollectable_total", "generation", generation_names[i],
-                 s->generations[i].uncollectable);
+        labelled(m, sample, "generation", generation_names[i], f->n[i]);
+}
+
+/* The first three under the names and with the words of Python's own collector (prometheus_client/gc_collector.py). */
+static void write_collections(struct metrics *m, const struct api *api, const struct gc_state *s, const struct api_meters *told)
+{
+    struct by_generation f[] = {
+        {.name = "python_gc_objects_collected", .help = "Objects collected during gc"},
+        {.name = "python_gc_objects_uncollectable", .help = "Uncollectable objects found during GC"},
+        {.name = "python_gc_collections", .help = "Number of times this generation was collected"},
+        {.name = "heapd_gc_slices", .help = "Slices in which collections that ended were worked on."},
+    };
+
+    for (size_t i = 0; i < GC_GENERATIONS; i++) {
+        f[0].n[i] = s->generations[i].collected;
+        f[1].n[i] = s->generations[i].uncollectable;
+        f[2].n[i] = s->generations[i].collections;
+        f[3].n[i] = told->slices[i];
+    }
+    for (size_t i = 0; i < 3 && api->settings->metrics_python_names; i++)
+        write_by_generation(m, &f[i]);
+    f[0].name = "heapd_gc_objects_collected";
+    f[1].name = "heapd_gc_objects_uncollectable";
+    f[2].name = "heapd_gc_collections";
+    for (size_t i = 0; i < ARRAY_LEN(f); i++)
+        write_by_generation(m, &f[i]);
+}
+
+static void write_collection_times(struct metrics *m, const struct api_meters *told)
+{
+    char which[32];
+
+    family(m, HISTOGRAM, "heapd_gc_collection_seconds", "Time spent on a collection, in all of its slices together.");
+    for (size_t i = 0; i < GC_GENERATIONS; i++) {
+        snprintf(which, sizeof which, "generation=\"%zu\"", i);
+        histogram_of_times(m, "heapd_gc_collection_seconds", which, &told->collections[i]);
+    }
 }
 
 static void write_tuning(struct metrics *m, const struct gc_state *s)
@@ -114,30 +81,27 @@ static void write_tuning(struct metrics *m, const struct gc_state *s)
     family(m, GAUGE, "heapd_gc_threshold", "Count above which a generation is collected.");
     for (size_t i = 0; i < GC_GENERATIONS; i++)
         labelled(m, "heapd_gc_threshold", "generation", generation_names[i], s->tuning.thresholds[i]);
-    family(m, GAUGE, "heapd_gc_count", "Count that is compared with the threshold.");
+    family(m, GAUGE, "heapd_gc_progress", "What is compared with the threshold: gc.get_count() of Python.");
     for (size_t i = 0; i < GC_GENERATIONS; i++)
-        labelled(m, "heapd_gc_count", "generation", generation_names[i], s->counts[i]);
+        labelled(m, "heapd_gc_progress", "generation", generation_names[i], s->counts[i]);
     gauge(m, "heapd_gc_enabled", "Whether collections start by themselves.", s->tuning.enabled);
     gauge(m, "heapd_gc_garbage", "Objects kept by save-all.", s->garbage);
 }
 
-/* One histogram of a family; `phase` NULL: without that label. Bounds are powers of two of microseconds, where the
- * record's own buckets end, so that they are exact. */
-static void write_histogram(struct metrics *m, const char *name, const char *phase, const struct api_pauses *p)
+/* Bounds are powers of two of microseconds, where the record's own buckets end, so that they are exact. */
+static void write_pause(struct metrics *m, const char *name, enum pause what, const struct api_pauses *p)
 {
-    const char *more = phase != NULL ? "," : "";
-    char of_phase[64] = "", alone[sizeof of_phase + 2] = "";
+    uint64_t bound_us[PAUSE_BOUNDS], in[PAUSE_BOUNDS + 1], before = 0;
+    char phase[64];
 
-    if (phase != NULL) {
-        snprintf(of_phase, sizeof of_phase, "phase=\"%s\"", phase);
-        snprintf(alone, sizeof alone, "{%s}", of_phase);
+    for (size_t i = 0; i < PAUSE_BOUNDS; i++) {
+        bound_us[i] = (uint64_t)PAUSE_BOUND_US_MIN << i;
+        in[i] = p->below[i] - before;
+        before = p->below[i];
     }
-    for (size_t i = 0; i < PAUSE_BOUNDS; i++)
-        buf_printf(m->buf, "%s_bucket{%s%sle=\"%.6f\"} %" PRIu64 "\n", name, of_phase, more,
-                   (double)((uint64_t)PAUSE_BOUND_US_MIN << i) / 1e6, p->below[i]);
-    buf_printf(m->buf, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, of_phase, more, p->count);
-    buf_printf(m->buf, "%s_sum%s %.6f\n", name, alone, (double)p->sum_us / 1e6);
-    buf_printf(m->buf, "%s_count%s %" PRIu64 "\n", name, alone, p->count);
+    in[PAUSE_BOUNDS] = p->count - before;
+    snprintf(phase, sizeof phase, "phase=\"%s\"", pause_name(what));
+    histogram(m, name, phase, bound_us, in, PAUSE_BOUNDS, p->sum_us);
 }
 
 static void write_pauses_by(struct metrics *m, const struct api *api, enum pause_clock clock, const char *name,
@@ -148,7 +112,7 @@ static void write_pauses_by(struct metrics *m, const struct api *api, enum pause
     family(m, HISTOGRAM, name, help);
     for (size_t i = 1; i < PAUSES; i++) {
         api->world.pauses(api->world.ctx, (enum pause)i, clock, &p);
-        write_histogram(m, name, pause_name((enum pause)i), &p);
+        write_pause(m, name, (enum pause)i, &p);
     }
 }
 
@@ -202,7 +166,19 @@ static void write_counts(struct metrics *m, const struct api *api, const struct 
     gauge(m, "heapd_roots", "Named roots.", s->roots);
     gauge(m, "heapd_weak_names", "Named weak references.", s->weak_names);
     gauge(m, "heapd_classes", "Classes in use.", s->classes);
+    gauge(m, "heapd_sites", "Sites in use.", s->sites);
     gauge(m, "heapd_sessions", "Open sessions, the default one included.", session_count(api->sessions));
+    counter(m, "heapd_sessions_opened", "Sessions ever opened.", session_last_id(api->sessions));
+    counter(m, "heapd_leases_expired", "Sessions that ended because nobody renewed them.", session_expired_count(api->sessions));
+}
+
+/* For an alert; their names are in /v1/heap/suspects. */
+static void write_suspects(struct metrics *m, const struct growth *g)
+{
+    family(m, GAUGE, "heapd_suspects", "What only grows just now, by what it was found by.");
+    for (int kind = 0; kind < GROWTH_KINDS; kind++)
+        labelled(m, "heapd_suspects", "by", growth_kind_name((enum growth_kind)kind), growth_suspects(g, (enum growth_kind)kind));
+    counter(m, "heapd_suspects_raised", "Suspects there ever were.", g->raised);
 }
 
 static void write_bytes(struct metrics *m, const struct heap_stats *s)
@@ -244,13 +220,22 @@ static void write_pools(struct metrics *m, const struct heap *h)
     }
 }
 
-/* ---- requests and the process ---- */
+/* ---- requests ---- */
+
+static const char *const codes[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+static bool has_answers(const uint64_t answers[])
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 1; i < ARRAY_LEN(codes); i++)
+        sum += answers[i];
+    return sum > 0;
+}
 
 static void write_answers(struct metrics *m, const uint64_t answers[], const char *method,
                           const char *pattern)
 {
-    static const char *const codes[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
-
     for (size_t i = 1; i < ARRAY_LEN(codes); i++) {
         if (answers[i] == 0)
             continue;
@@ -260,6 +245,22 @@ static void write_answers(struct metrics *m, const uint64_t answers[], const cha
         label(m, ',', "code", codes[i]);
         buf_add_byte(m->buf, '}');
         number(m, answers[i]);
+    }
+}
+
+static void write_durations(struct metrics *m, const struct api_counters *c)
+{
+    static const char name[] = "heapd_http_request_duration_seconds";
+    char route[128];
+    const struct route *r;
+
+    family(m, HISTOGRAM, name,
+           "From when its first bytes were seen until it was answered; what is as short as the turns of the loop is rounded up to one.");
+    for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
+        if (!has_answers(c->answers[i]))
+            continue;
+        CHECK(snprintf(route, sizeof route, "method=\"%s\",route=\"%s\"", method_name(r->method), r->pattern) < (int)sizeof route);
+        histogram_of_times(m, name, route, &c->took[i]);
     }
 }
 
@@ -273,6 +274,7 @@ static void write_requests(struct metrics *m, const struct api *api)
     for (size_t i = 0; (r = route_at(i)) != NULL; i++)
         write_answers(m, c->answers[i], method_name(r->method), r->pattern);
     write_answers(m, c->answers[ROUTES_MAX], "", "");
+    write_durations(m, c);
     counter(m, "heapd_batch_ops", "Operations of batches done.", c->batch_ops);
     idem_stats(api->idempotency, &kept);
     gauge(m, "heapd_idempotency_keys", "Answers kept for retries.", kept.kept);
@@ -281,11 +283,21 @@ static void write_requests(struct metrics *m, const struct api *api)
     gauge(m, "heapd_http_requests_open", "Requests not yet answered.", c->tasks_open);
 }
 
-static void real(struct metrics *m, enum family_type type, const char *name, const char *help, double value)
+/* ---- what is kept ---- */
+
+static void write_store(struct metrics *m, const struct api_meters *told)
 {
-    family(m, type, name, help);
-    buf_printf(m->buf, "%s%s %.3f\n", name, type == COUNTER ? "_total" : "", value);
+    if (!told->keeps)
+        return;
+    family(m, HISTOGRAM, "heapd_log_fsync_seconds",
+           "Commits that were waited for, from when they were handed over until they were on disk.");
+    histogram_of_times(m, "heapd_log_fsync_seconds", NULL, &told->fsync);
+    counter(m, "heapd_log_frames", "Commits, each of all that changed meanwhile.", told->commits);
+    counter(m, "heapd_log_appended_bytes", "Changes that went into commits.", told->commit_bytes);
+    gauge(m, "heapd_log_unfolded_bytes", "Changes that are kept as they came.", told->unfolded_bytes);
 }
+
+/* ---- the process ---- */
 
 static void write_process(struct metrics *m, const struct api *api)
 {
@@ -297,6 +309,7 @@ static void write_process(struct metrics *m, const struct api *api)
     real(m, GAUGE, "process_start_time_seconds", "Start, in Unix time.", p.start_time_seconds);
     gauge(m, "process_resident_memory_bytes", "Memory in RAM.", api->world.rss_bytes(api->world.ctx));
     gauge(m, "heapd_memory_limit_bytes", "What heapd may allocate; 0: no limit.", api->settings->memory_bytes_max);
+    counter(m, "heapd_allocations", "Times that memory was asked for.", api->mem->request_count);
     counter(m, "heapd_memory_refusals", "Times that memory was refused because of the limit.", api->mem->refused_count);
     gauge(m, "process_virtual_memory_bytes", "Address space.", p.virtual_bytes);
     gauge(m, "process_open_fds", "Open file descriptors.", p.open_fds);
@@ -311,18 +324,23 @@ static void write_all(struct metrics *m, const struct api *api)
 {
     struct heap_stats heap;
     struct gc_state gc;
+    struct api_meters told;
 
     heap_stats(api->heap, &heap);
     gc_get_state(api->gc, &gc);
-    write_collections(m, &gc);
+    api->world.meters(api->world.ctx, &told);
+    write_collections(m, api, &gc, &told);
+    write_collection_times(m, &told);
     write_tuning(m, &gc);
     write_pauses(m, api);
     write_objects(m, &gc, &heap);
     write_life(m, &heap);
     write_counts(m, api, &heap);
+    write_suspects(m, &api->growth);
     write_bytes(m, &heap);
     write_pools(m, api->heap);
     write_requests(m, api);
+    write_store(m, &told);
     write_process(m, api);
     if (m->open_metrics)
         buf_add_text(m->buf, "# EOF\n");

@@ -25,6 +25,9 @@
 #define ROW(member, unit, fallback, min, max, about) \
     {#member, unit, about, offsetof(struct settings, member), fallback, min, max, SETTING_LIVE, SETTING_NUMBER}
 
+#define FLAG(member, fallback, about) \
+    {#member, "flag", about, offsetof(struct settings, member), fallback, 0, 1, SETTING_LIVE, SETTING_FLAG}
+
 static const struct setting table[] = {
     ROW(json_body_bytes_max, "bytes", WIRE_JSON_BODY_BYTES_MAX, 1 * KIB, 1 * GIB,
         "A JSON body is refused over this length."),
@@ -107,6 +110,15 @@ static const struct setting table[] = {
     ROW(pack_used_pct, "count", 25, 0, 90,
         "Pools of which less than this percentage is used are packed together; 0: none."),
 
+    FLAG(metrics_python_names, false,
+        "/metrics has the families of Python's own collector too (python_gc_...), for dashboards made for those."),
+    FLAG(suspects_enabled, true,
+        "What grows is watched, and what only grows is told by /v1/heap/suspects."),
+    ROW(suspects_window_ms, "ms", 60000, 1000, DAY_MS,
+        "Of windows of this length the floors are compared; the first verdict takes 16 of them. Changing it begins anew."),
+    ROW(suspects_bytes_min, "bytes", 16 * KIB, 1, INT64_MAX,
+        "What has grown by less in 16 windows is no suspect."),
+
     {"durability", "mode", "With --data: commit (no answer before what it shows is on disk), interval:MS, or off.",
      offsetof(struct settings, durability), DURABILITY_COMMIT, 0, INT64_MAX, SETTING_LIVE, SETTING_DURABILITY},
 };
@@ -152,6 +164,8 @@ const char *setting_text(const struct setting *which, uint64_t value, char *out)
 {
     if (which->kind == SETTING_NUMBER)
         snprintf(out, SETTING_TEXT_MAX, "%" PRIu64, value);
+    else if (which->kind == SETTING_FLAG)
+        snprintf(out, SETTING_TEXT_MAX, "%s", value != 0 ? "true" : "false");
     else if (value == DURABILITY_COMMIT || value == DURABILITY_OFF)
         snprintf(out, SETTING_TEXT_MAX, "\"%s\"", value == DURABILITY_OFF ? "off" : "commit");
     else
@@ -184,6 +198,12 @@ static enum err read_value(const struct setting *which, const json_t *value, uin
     }
     if (which->kind == SETTING_DURABILITY)
         return read_durability(value, ret, why);
+    if (which->kind == SETTING_FLAG) {
+        if (!json_is_boolean(value))
+            return why_set(why, ERR_BAD_VALUE, "%s is true or false", which->name);
+        *ret = json_is_true(value);
+        return ERR_OK;
+    }
     if (!json_is_integer(value) || n < 0 || (uint64_t)n < which->min || (uint64_t)n > which->max)
         return why_set(why, ERR_BAD_VALUE, "%s is an integer from %" PRIu64 " to %" PRIu64 " (%s)",
                        which->name, which->min, which->max, which->unit);

@@ -56,6 +56,11 @@ struct settings {
     uint64_t default_bytes_max;        /* 0: no limit */
     uint64_t purge_decay_ms;           /* 10 s until free pages go back to the system */
     uint64_t pack_used_pct;            /* 25: pools less full are packed */
+    /* what is told */
+    uint64_t metrics_python_names;     /* false */
+    uint64_t suspects_enabled;         /* true: what grows is watched */
+    uint64_t suspects_window_ms;       /* 60 s */
+    uint64_t suspects_bytes_min;       /* 16 KiB: growth that matters */
     /* what survives, with --data */
     uint64_t durability;               /* DURABILITY_COMMIT, _OFF, or every so many ms */
 };
@@ -68,7 +73,7 @@ struct settings {
 void settings_defaults(struct settings *s);
 
 enum setting_live { SETTING_LIVE, SETTING_AT_START };
-enum setting_kind { SETTING_NUMBER, SETTING_DURABILITY /* "commit", "interval:MS", "off" */ };
+enum setting_kind { SETTING_NUMBER, SETTING_FLAG /* true, false */, SETTING_DURABILITY /* "commit", "interval:MS", "off" */ };
 
 struct setting {
     const char *name;

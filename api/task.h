@@ -57,6 +57,7 @@ struct task {
     size_t query_count;
     struct task_headers headers;
     enum access access; /* what whoever asks may do */
+    uint64_t began_us;  /* as api_tell_time() */
     session_id session; /* in which the request runs */
     bool session_begun;
 

@@ -19,6 +19,7 @@ struct collector {
     uv_timer_t look;  /* the next lease that ends, memory to tidy, or LOOK_MS */
     uint64_t look_at_ms;
     uint64_t slice_number;
+    uint64_t run_number;      /* of the collection that ended last */
     size_t gc_units;          /* that the next step of the collector gets */
     uint64_t cycles_since_ms; /* when possible cycles were first seen; 0: none are */
 };
@@ -52,6 +53,17 @@ static bool keep_house(struct collector *c, struct slice_time *s)
     return true;
 }
 
+/* A step ends where a collection does, so none is missed. */
+static void count_run(struct collector *c)
+{
+    struct gc_run run;
+
+    if (!gc_log(c->world.gc, 0, &run) || run.number == c->run_number)
+        return;
+    c->run_number = run.number;
+    pauses_note_run(c->world.pauses, &run);
+}
+
 static bool collect(struct collector *c, struct slice_time *s)
 {
     struct gc *gc = c->world.gc;
@@ -63,6 +75,7 @@ static bool collect(struct collector *c, struct slice_time *s)
     us = pauses_step(s, (enum pause)gc_step_phase(gc));
     c->gc_units = gc_next_units(c->gc_units, us);
     gc_note_step(gc, us, s->began_unix_ms + (s->at_us - s->began_us) / 1000, c->slice_number);
+    count_run(c);
     return true;
 }
 

@@ -240,10 +240,19 @@ void edge_note_buffers(struct edge *e, struct holding *holding, size_t bytes, bo
 
 /* ---- how long requests take ---- */
 
+/* Requests are timed by the looks at the clock that others need: one more each would cost them a tenth. */
+static uint64_t look_at_clock(struct edge *e)
+{
+    uint64_t now = clock_us();
+
+    api_tell_time(e->world.api, now);
+    return now;
+}
+
 static void stop_turn(struct edge *e)
 {
     if (e->turn_began_us != 0)
-        e->turn_us += clock_us() - e->turn_began_us + 1; /* never nothing */
+        e->turn_us += look_at_clock(e) - e->turn_began_us + 1; /* never nothing */
     e->turn_began_us = 0;
 }
 
@@ -276,7 +285,7 @@ void edge_begin_turn(struct edge *e)
 {
     e->woken |= !e->looking;
     if (e->turn_began_us == 0)
-        e->turn_began_us = clock_us();
+        e->turn_began_us = look_at_clock(e);
     if (e->round_began_us == 0)
         e->round_began_us = e->turn_began_us;
 }
@@ -288,7 +297,7 @@ void edge_breathe(struct edge *e, bool is_short)
     if (is_short && ++e->short_turns < EDGE_SHORT_TURNS)
         return;
     e->short_turns = 0;
-    now = clock_us();
+    now = look_at_clock(e);
     e->late |= now - e->round_began_us >= EDGE_ROUND_US;
     if (e->on_breath != NULL && e->turn_began_us != 0 && e->turn_us + (now - e->turn_began_us) >= EDGE_BREATH_US)
         e->on_breath(e->on_breath_ctx);

@@ -23,6 +23,9 @@ struct keeper {
     enum err trouble;             /* DISK_FULL, NOMEM: it is tried again; STORE: for good */
     struct why why;
     uint64_t began_us, began_ms, took_us, done_us;
+    bool syncs;                   /* the commit under way is waited for until it is on disk */
+    struct times fsync;
+    uint64_t commits, commit_bytes;
     size_t released;              /* connections whose answers the last commit let go */
     uv_prepare_t prepare;         /* the loop is about to sleep */
     uv_idle_t idle;               /* it must not: the next commit is about to begin */
@@ -106,6 +109,18 @@ bool keeper_has(const struct keeper *k, uint64_t commit)
     return commit <= k->durable;
 }
 
+void keeper_count(const struct keeper *k, struct api_meters *ret)
+{
+    struct store_counts store;
+
+    store_count(k->world.store, &store);
+    ret->keeps = true;
+    ret->fsync = k->fsync;
+    ret->commits = k->commits;
+    ret->commit_bytes = k->commit_bytes;
+    ret->unfolded_bytes = store.log_bytes;
+}
+
 enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why)
 {
     size_t mark = redo_mark(&k->open);
@@ -141,7 +156,8 @@ static void hand_over(struct keeper *k)
 {
     k->under_way = true;
     k->began_us = clock_us();
-    store_commit(k->world.store, &k->commit, k->world.settings->durability != DURABILITY_OFF);
+    k->syncs = k->world.settings->durability != DURABILITY_OFF;
+    store_commit(k->world.store, &k->commit, k->syncs);
 }
 
 static struct engine_commit describe(const struct keeper *k, const struct redo *r)
@@ -241,6 +257,10 @@ static void committed(struct keeper *k)
     k->trouble = ERR_OK;
     k->took_us = clock_us() - k->began_us;
     k->done_us = k->began_us + k->took_us;
+    if (k->syncs)
+        times_add(&k->fsync, k->took_us);
+    k->commits++;
+    k->commit_bytes += redo_text_bytes(&k->away) + k->away.payload_bytes;
     redo_fini(&k->away);
     k->durable = k->commit.number;
     k->lossy = k->away_lossy;

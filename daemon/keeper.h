@@ -59,3 +59,5 @@ enum err keeper_note_answers_gone(struct keeper *k, uint64_t number);
 uint64_t keeper_hurry(struct keeper *k);
 bool keeper_has(const struct keeper *k, uint64_t commit);
 bool keeper_is_behind(const struct keeper *k);
+/* The part of what it is asked for that a keeper counts. */
+void keeper_count(const struct keeper *k, struct api_meters *ret);

@@ -44,6 +44,14 @@ void pauses_end(struct pauses *p, const struct slice_time *s)
     }
 }
 
+void pauses_note_run(struct pauses *p, const struct gc_run *run)
+{
+    if (run->dry_run)
+        return;
+    times_add(&p->collections[run->generation], run->us);
+    p->slices[run->generation] += run->slices;
+}
+
 void pauses_tell(const struct pauses *p, enum pause what, enum pause_clock clock, struct api_pauses *ret)
 {
     const struct histogram *h = what == PAUSES ? &p->all[clock] : &p->mostly[what][clock];

@@ -14,6 +14,8 @@ struct pauses {
     struct histogram all[PAUSE_CLOCKS];
     struct histogram mostly[PAUSES][PAUSE_CLOCKS]; /* slices that a phase took most of */
     uint64_t spent_us[PAUSES];                     /* on each phase, in whatever slice */
+    struct times collections[GC_GENERATIONS];      /* that ended */
+    uint64_t slices[GC_GENERATIONS];               /* in which they were worked on */
 };
 
 /* One slice. All zero, then pauses_begin(). */
@@ -27,6 +29,8 @@ struct slice_time {
 void pauses_begin(struct slice_time *s);
 /* A step of phase `what` has ended; returns how long it took. */
 uint64_t pauses_step(struct slice_time *s, enum pause what);
+/* A collection has ended. */
+void pauses_note_run(struct pauses *p, const struct gc_run *run);
 /* The slice has ended with its last step. */
 void pauses_end(struct pauses *p, const struct slice_time *s);
 

@@ -176,6 +176,17 @@ static void process(void *ctx, struct api_process *ret)
     };
 }
 
+static void meters(void *ctx, struct api_meters *ret)
+{
+    const struct world *w = world_of(ctx);
+
+    *ret = (struct api_meters){0};
+    memcpy(ret->collections, w->pauses.collections, sizeof(ret->collections));
+    memcpy(ret->slices, w->pauses.slices, sizeof(ret->slices));
+    if (w->keeper != NULL)
+        keeper_count(w->keeper, ret);
+}
+
 static enum err admits(void *ctx, bool changes, struct why *why)
 {
     struct world *w = world_of(ctx);
@@ -283,6 +294,7 @@ struct api_world world_for_api(struct world *w)
         .settings_changed = settings_changed,
         .ready = ready,
         .process = process,
+        .meters = meters,
         .run_aside = run_aside,
         .admits = admits,
         .behind = behind,

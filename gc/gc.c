@@ -570,6 +570,11 @@ void gc_get_state(const struct gc *gc, struct gc_state *ret)
     }
 }
 
+uint64_t gc_collections(const struct gc *gc, int generation)
+{
+    return gc->generations[generation].collections;
+}
+
 enum err gc_set_tuning(struct gc *gc, const struct gc_tuning *t, struct why *why)
 {
     const uint32_t known = GC_DEBUG_STATS | GC_DEBUG_COLLECTABLE | GC_DEBUG_UNCOLLECTABLE | GC_DEBUG_SAVEALL;

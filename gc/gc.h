@@ -108,6 +108,8 @@ void gc_get_state(const struct gc *gc, struct gc_state *ret);   /* reading chang
 /* What its tables may come to, beyond what is on the account, while it looks through the heap as it is. Nobody is asked for
  * that: whoever divides memory sets it aside. O(1). */
 size_t gc_table_bytes_to_come(const struct gc *gc);
+/* Of that, how many collections of a generation have ended: for whoever asks often. O(1). */
+uint64_t gc_collections(const struct gc *gc, int generation);
 /* Checked whole: ERR_BAD_VALUE changes nothing. */
 enum err gc_set_tuning(struct gc *gc, const struct gc_tuning *t, struct why *why);
 

@@ -5,7 +5,7 @@
  * names to the next. Whoever makes many records of the same label and names, or sets the same field of many,
  * makes a form once and pays for none of that again.
  *
- * A form is a user of its shape, as an object is. So while it lives its class is in use: heap_next_class()
+ * A form is a user of its shape, as an object is. So while it lives its class is in use: heap_next_tally()
  * shows it, without objects too. Destroy a form that is not needed any more, at the latest before the heap.
  *
  * Nothing shows outside of whether a record was made by its form or by name. A class that has all the shapes it

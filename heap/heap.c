@@ -354,6 +354,8 @@ void heap_stats(const struct heap *h, struct heap_stats *ret)
     *ret = h->stats;
     ret->roots = names_count(h->roots);
     ret->weak_names = names_count(h->weak_names);
+    ret->classes = h->classes.count;
+    ret->sites = h->sites.count;
     ret->pool_free_bytes = pools_free_bytes(&h->pools);
     for (uint32_t words = 0; words <= CELL_WORDS_MAX; words++)
         ret->packed_pools += h->pools.class[POOL_OBJECTS][words].packed + h->pools.class[POOL_DATA][words].packed;

@@ -179,7 +179,7 @@ struct heap_stats {
     uint64_t tracked;        /* of them records and lists */
     uint64_t links;          /* strong links stored in objects whose memory has not returned */
     uint64_t weak_links;
-    uint64_t roots, weak_names, classes, shapes, strings;
+    uint64_t roots, weak_names, classes, sites, shapes, strings;
     uint64_t created;        /* since the start */
     uint64_t freed_by_refcount; /* objects whose count reached zero, since the start */
     uint64_t freed_by_collector;
@@ -201,15 +201,24 @@ struct heap_stats {
 
 void heap_stats(const struct heap *h, struct heap_stats *ret);
 
-struct class_info {
-    struct slice name;
-    uint64_t objects;
-    uint64_t bytes;
+/* What lives is counted by class, and by site. */
+enum heap_tally { HEAP_CLASSES, HEAP_SITES };
+
+struct tally_info {
+    struct slice name;       /* the heap's, good until its next change; NULL: what has no site */
+    uint32_t row, serial;    /* no other class, or site, has or had both */
     uint64_t shapes;
+    uint64_t objects, bytes;
+    uint64_t peak_bytes;
+    uint64_t marked_objects, marked_bytes; /* by heap_mark_tally(), 0 before */
 };
 
-/* The next class in use, at or above *cursor (zero it to begin); false at the end. O(gap). */
-bool heap_next_class(const struct heap *h, uint32_t *cursor, struct class_info *ret);
+/* The next in use, at or above *cursor (zero it to begin); false at the end. O(gap). */
+bool heap_next_tally(const struct heap *h, enum heap_tally which, uint32_t *cursor, struct tally_info *ret);
+/* The one that was met as this row; false: it is gone. */
+bool heap_tally(const struct heap *h, enum heap_tally which, uint32_t row, uint32_t serial, struct tally_info *ret);
+/* What row `row` has now is what it is to be compared with from now on. */
+void heap_mark_tally(struct heap *h, enum heap_tally which, uint32_t row);
 
 /* One size class of pools. */
 struct pool_class_info {

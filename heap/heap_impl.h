@@ -10,6 +10,7 @@
 #include "heap/pool.h"
 #include "heap/slotset.h"
 #include "heap/staging_impl.h"
+#include "heap/tally.h"
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
@@ -17,7 +18,6 @@
 
 struct keys;
 struct shape;
-struct class;
 struct name_table;
 struct payers;
 
@@ -51,10 +51,7 @@ struct heap {
     uint32_t idle_head, idle_tail, idle_count; /* shapes without users, oldest first */
     uint32_t recent_base;     /* only a guess */
     struct map *shape_by_parts; /* hash of (class, site, keys) -> shape */
-    struct class *classes;    /* reserved, by number; 0 is none */
-    uint32_t class_end, class_free;
-    uint64_t *classes_used;   /* bit c: class number c is in use */
-    struct map *class_by_name; /* slot of the name -> class */
+    struct tallies classes, sites;
 
     /* keys.c */
     struct keys *keys;        /* reserved, by number; 0 is the empty one */

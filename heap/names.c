@@ -146,6 +146,11 @@ struct name_entry *names_at(const struct name_table *t, uint32_t n)
     return &t->entries[n];
 }
 
+bool names_has(const struct name_table *t, uint32_t number)
+{
+    return number > 0 && number < t->end && bits_has(t->used, number);
+}
+
 uint32_t names_next(const struct name_table *t, uint32_t from)
 {
     uint32_t n = bits_next(t->used, from > 0 ? from : 1, t->end);

@@ -31,6 +31,7 @@ void names_remove(struct name_table *t, uint32_t number);
 struct name_entry names_take_out(struct name_table *t, uint32_t number);
 void names_put_back(struct name_table *t, uint32_t number, const struct name_entry *was);
 void names_forget(struct name_table *t, const struct name_entry *was);
+bool names_has(const struct name_table *t, uint32_t number);
 struct name_entry *names_at(const struct name_table *t, uint32_t number);
 /* First number in use at or above `from` (1 to begin); 0: none. */
 uint32_t names_next(const struct name_table *t, uint32_t from);

@@ -143,6 +143,15 @@ enum err root_delete(struct heap *h, struct slice name, struct why *why)
     return ERR_OK;
 }
 
+bool root_at(const struct heap *h, uint32_t number, struct slice *ret_name, obj_id *ret_id)
+{
+    if (!names_has(h->roots, number))
+        return false;
+    *ret_name = string_slice(h, names_at(h->roots, number)->name);
+    *ret_id = heap_id(h, names_at(h->roots, number)->target);
+    return true;
+}
+
 bool root_next(const struct heap *h, uint32_t *cursor, struct slice *ret_name, obj_id *ret_id)
 {
     uint32_t n = names_next(h->roots, *cursor);
@@ -150,7 +159,5 @@ bool root_next(const struct heap *h, uint32_t *cursor, struct slice *ret_name, o
     if (n == 0)
         return false;
     *cursor = n + 1;
-    *ret_name = string_slice(h, names_at(h->roots, n)->name);
-    *ret_id = heap_id(h, names_at(h->roots, n)->target);
-    return true;
+    return root_at(h, n, ret_name, ret_id);
 }

@@ -16,3 +16,5 @@ enum err root_delete(struct heap *h, struct slice name, struct why *why);
 /* One root after another: the first numbered *cursor or higher; false at the end, else *cursor is one past
  * it. Roots that stay are met exactly once, whatever happens to others. `name` is the heap's. */
 bool root_next(const struct heap *h, uint32_t *cursor, struct slice *ret_name, obj_id *ret_id);
+/* The root that root_next() met with *cursor one past `number`; false: there is none of that number now. O(1). */
+bool root_at(const struct heap *h, uint32_t number, struct slice *ret_name, obj_id *ret_id);

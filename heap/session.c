@@ -383,6 +383,11 @@ bool session_next(const struct session_set *ss, uint32_t *cursor, struct session
     return true;
 }
 
+uint64_t session_expired_count(const struct session_set *ss)
+{
+    return ss->expired;
+}
+
 uint32_t session_count(const struct session_set *ss)
 {
     return ss->count;
@@ -483,10 +488,12 @@ size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
             s->ends_at_ms = lease_end(s, now_ms);
         else if (s->ends_at_ms <= now_ms && note_end(ss, s->id, NULL) != ERR_OK)
             s->ends_at_ms = now_ms + AGAIN_MS;
-        if (s->ends_at_ms > now_ms)
+        if (s->ends_at_ms > now_ms) {
             deadlines_put_off_first(&ss->leases, s->ends_at_ms);
-        else
-            begin_ending(ss, s);
+            continue;
+        }
+        begin_ending(ss, s);
+        ss->expired++;
     }
     return looked;
 }

@@ -90,6 +90,7 @@ bool session_holds(const struct session_set *ss, session_id session, obj_id id);
 bool session_next(const struct session_set *ss, uint32_t *cursor, struct session_info *ret);
 bool session_next_hold(const struct session_set *ss, session_id session, uint32_t *cursor, obj_id *ret);
 uint32_t session_count(const struct session_set *ss); /* session 0 included */
+uint64_t session_expired_count(const struct session_set *ss); /* leases that were over, since the start */
 /* What sessions take on the account, and how much of that is in pages never written. O(1). */
 uint64_t session_set_bytes(const struct session_set *ss, uint64_t *ret_untouched);
 

@@ -32,6 +32,7 @@ struct session_set {
     uint32_t table_hint;     /* no number below is free */
     uint32_t count;
     session_id last_id;
+    uint64_t expired;        /* leases */
     struct map *by_id;
     struct map *by_token;    /* hash -> number */
     struct deadlines leases;

@@ -1,26 +1,21 @@
 /*
- * shape.c - see shape.h. Shapes and classes are numbered in tables that are reserved once and never move; each
- * number that was used is on the account.
+ * shape.c - see shape.h. Shapes are numbered in a table that is reserved once and never moves; each number that was used
+ * is on the account.
  */
 #include "heap/shape.h"
-#include "heap/base/bits.h"
 #include "heap/base/num.h"
-#include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/keys.h"
 
 #define IDLE_FREED_AT_ONCE 2   /* more than one can become idle, so that refused creations leave nothing behind */
-#define CLASSES_MAX SHAPES_MAX /* a class has at least one shape */
 
 enum err shape_tables_create(struct heap *h)
 {
-    h->shape_end = h->class_end = 1; /* 0 is none */
+    h->shape_end = 1; /* 0 is none */
     h->shapes = mem_reserve(h->mem, SHAPES_MAX * sizeof *h->shapes);
-    h->classes = mem_reserve(h->mem, CLASSES_MAX * sizeof *h->classes);
-    h->classes_used = mem_reserve(h->mem, CLASSES_MAX / 8);
     h->shape_by_parts = map_create(h->mem, h->seed);
-    h->class_by_name = map_create(h->mem, h->seed);
-    if (h->shapes && h->classes && h->classes_used && h->shape_by_parts && h->class_by_name)
+    if (h->shapes != NULL && h->shape_by_parts != NULL && tallies_create(&h->classes, h) == ERR_OK &&
+        tallies_create(&h->sites, h) == ERR_OK)
         return keys_create(h);
     return ERR_NOMEM;
 }
@@ -33,74 +28,11 @@ void shape_tables_destroy(struct heap *h)
         free_oldest_idle(h);
     keys_destroy(h);
     map_destroy(&h->shape_by_parts);
-    map_destroy(&h->class_by_name);
+    tallies_destroy(&h->classes);
+    tallies_destroy(&h->sites);
     if (h->shape_end > 1)
         mem_uncharge(h->mem, (h->shape_end - 1) * sizeof *h->shapes);
-    if (h->class_end > 1)
-        mem_uncharge(h->mem, (h->class_end - 1) * sizeof *h->classes);
     mem_unreserve(h->mem, h->shapes, SHAPES_MAX * sizeof *h->shapes);
-    mem_unreserve(h->mem, h->classes, CLASSES_MAX * sizeof *h->classes);
-    mem_unreserve(h->mem, h->classes_used, CLASSES_MAX / 8);
-}
-
-/* ---- classes ---- */
-
-static uint32_t find_class(const struct heap *h, slot_t name)
-{
-    uint32_t e = map_find(h->class_by_name, name);
-
-    return e == MAP_NONE ? 0 : map_value(h->class_by_name, e);
-}
-
-static uint32_t class_number(struct heap *h)
-{
-    uint32_t c = h->class_free;
-
-    if (c != 0) {
-        h->class_free = h->classes[c].next_free;
-        return c;
-    }
-    if (h->class_end == CLASSES_MAX || !mem_charge(h->mem, sizeof *h->classes))
-        return 0;
-    return h->class_end++;
-}
-
-/* The class of that name (taking over the caller's reference on it), made if need be; 0: no memory. */
-static uint32_t take_class(struct heap *h, slot_t name)
-{
-    uint32_t c = find_class(h, name);
-
-    if (c != 0) {
-        string_release(h, name);
-        return c;
-    }
-    c = class_number(h);
-    if (c == 0)
-        return 0;
-    if (!map_add(h->class_by_name, name, c)) {
-        h->classes[c] = (struct class){.next_free = h->class_free};
-        h->class_free = c;
-        return 0;
-    }
-    h->classes[c] = (struct class){.name = name};
-    bits_add(h->classes_used, c);
-    h->stats.classes++;
-    return c;
-}
-
-static void drop_class_without_shapes(struct heap *h, uint32_t c)
-{
-    struct class *class = &h->classes[c];
-
-    if (class->shapes > 0)
-        return;
-    CHECK(class->objects == 0 && class->bytes == 0);
-    map_remove(h->class_by_name, map_find(h->class_by_name, class->name));
-    string_release(h, class->name);
-    *class = (struct class){.next_free = h->class_free};
-    bits_remove(h->classes_used, c);
-    h->class_free = c;
-    h->stats.classes--;
 }
 
 /* ---- numbers, and the idle ---- */
@@ -170,6 +102,16 @@ void shape_unuse(struct heap *h, uint32_t s)
 
 /* ---- finding one by its parts ---- */
 
+static slot_t class_name_of(const struct heap *h, const struct shape *s)
+{
+    return h->classes.rows[s->class].name;
+}
+
+static slot_t site_name(const struct heap *h, const struct shape *s)
+{
+    return h->sites.rows[s->site].name;
+}
+
 static uint32_t parts_hash(const struct heap *h, slot_t class_name, slot_t site, uint32_t keys)
 {
     return (uint32_t)hash_u64(hash_u64(h->seed, keys), (uint64_t)class_name << 32 | site);
@@ -182,7 +124,7 @@ static uint32_t find_entry(const struct heap *h, slot_t class_name, slot_t site,
     for (; e != MAP_NONE; e = map_next(h->shape_by_parts, e)) {
         const struct shape *s = &h->shapes[map_value(h->shape_by_parts, e)];
 
-        if (s->site == site && s->keys == keys && h->classes[s->class].name == class_name)
+        if (s->keys == keys && site_name(h, s) == site && class_name_of(h, s) == class_name)
             break;
     }
     return e;
@@ -203,43 +145,50 @@ static void free_oldest_idle(struct heap *h)
     struct shape shape = h->shapes[s];
 
     shape_wake(h, s);
-    map_remove(h->shape_by_parts, find_entry(h, h->classes[shape.class].name, shape.site, shape.keys));
-    if (shape.site != 0)
-        string_release(h, shape.site);
+    map_remove(h->shape_by_parts, find_entry(h, class_name_of(h, &shape), site_name(h, &shape), shape.keys));
     keys_unuse(h, shape.keys);
     h->stats.shapes--;
-    h->classes[shape.class].shapes--;
-    drop_class_without_shapes(h, shape.class);
+    tally_drop(h, &h->classes, shape.class);
+    tally_drop(h, &h->sites, shape.site);
     return_shape_number(h, s);
 }
 
-/* Take over one reference on each string (site 0: none), whatever comes of it. 0: no memory, or no number. */
+/* Take over one reference on each string (site 0: none), whatever comes of it. False: no memory. */
+static bool take_tallies(struct heap *h, slot_t class_name, slot_t site, struct shape *ret)
+{
+    bool has_class = tally_take(h, &h->classes, class_name, &ret->class);
+    bool has_site = tally_take(h, &h->sites, site, &ret->site);
+
+    if (has_class && has_site)
+        return true;
+    if (has_class)
+        tally_drop(h, &h->classes, ret->class);
+    if (has_site)
+        tally_drop(h, &h->sites, ret->site);
+    return false;
+}
+
+/* The same. 0: no memory, or no number. */
 static uint32_t new_shape(struct heap *h, slot_t class_name, slot_t site, uint32_t keys)
 {
-    uint32_t hash = parts_hash(h, class_name, site, keys), number = shape_number(h), class;
+    struct shape shape = {.keys = keys, .field_count = keys_count(h, keys), .names = keys_names(h, keys)};
+    uint32_t hash = parts_hash(h, class_name, site, keys), number;
 
-    if (number != 0 && map_add(h->shape_by_parts, hash, number)) {
-        if ((class = take_class(h, class_name)) != 0) {
-            h->shapes[number] = (struct shape){.class = class, .site = site, .keys = keys,
-                                               .field_count = keys_count(h, keys), .names = keys_names(h, keys)};
-            keys_use(h, keys);
-            h->classes[class].shapes++;
-            h->stats.shapes++;
-            idle_add(h, number);
-            return number;
-        }
-        uint32_t e = map_find(h->shape_by_parts, hash);
-
-        while (map_value(h->shape_by_parts, e) != number)
-            e = map_next(h->shape_by_parts, e);
-        map_remove(h->shape_by_parts, e);
+    if (!take_tallies(h, class_name, site, &shape))
+        return 0;
+    number = shape_number(h);
+    if (number == 0 || !map_add(h->shape_by_parts, hash, number)) {
+        if (number != 0)
+            return_shape_number(h, number);
+        tally_drop(h, &h->classes, shape.class);
+        tally_drop(h, &h->sites, shape.site);
+        return 0;
     }
-    if (number != 0)
-        return_shape_number(h, number);
-    string_release(h, class_name);
-    if (site != 0)
-        string_release(h, site);
-    return 0;
+    h->shapes[number] = shape;
+    keys_use(h, keys);
+    h->stats.shapes++;
+    idle_add(h, number);
+    return number;
 }
 
 static bool shapes_are_full(const struct heap *h)
@@ -336,23 +285,23 @@ static bool is_shape_of(const struct heap *h, uint32_t s, const struct shape *li
 static uint32_t find_or_make(struct heap *h, uint32_t like, const slot_t *names, uint32_t count, enum err *ret_err)
 {
     struct shape s = h->shapes[like];
-    slot_t class_name = h->classes[s.class].name;
+    slot_t class_name = class_name_of(h, &s), site = site_name(h, &s);
     uint32_t keys = keys_for(h, &s, names, count), shape;
 
     if (count > 0 && keys == 0) {
         *ret_err = ERR_NOMEM;
         return 0;
     }
-    if ((shape = find_shape(h, class_name, s.site, keys)) != 0)
+    if ((shape = find_shape(h, class_name, site, keys)) != 0)
         return shape;
-    if (count > 0 && (h->classes[s.class].shapes >= CLASS_SHAPES_MAX || shapes_are_full(h))) {
+    if (count > 0 && (h->classes.rows[s.class].shapes >= CLASS_SHAPES_MAX || shapes_are_full(h))) {
         keys_trim(h, keys);
         return 0;
     }
     string_hold(h, class_name);
-    if (s.site != 0)
-        string_hold(h, s.site);
-    if ((shape = new_shape(h, class_name, s.site, keys)) == 0) {
+    if (site != 0)
+        string_hold(h, site);
+    if ((shape = new_shape(h, class_name, site, keys)) == 0) {
         keys_trim(h, keys);
         *ret_err = ERR_NOMEM;
     }
@@ -386,49 +335,36 @@ int shape_place(const struct heap *h, uint32_t s, slot_t name)
 
 void shape_lose_objects(struct heap *h, uint32_t s, uint64_t count, uint64_t bytes)
 {
-    struct class *class = &h->classes[h->shapes[s].class];
+    struct tally *class = &h->classes.rows[h->shapes[s].class];
 
     CHECK(class->objects >= count && class->bytes >= bytes);
-    class->objects -= count;
-    class->bytes -= bytes;
+    tally_lose(class, count, bytes);
+    tally_lose(&h->sites.rows[h->shapes[s].site], count, bytes);
     unuse_times(h, s, (uint32_t)count);
 }
 
 void shape_resize_object(struct heap *h, uint32_t s, int64_t delta)
 {
-    struct class *class = &h->classes[h->shapes[s].class];
-
-    class->bytes += (uint64_t)delta;
+    tally_resize(&h->classes.rows[h->shapes[s].class], delta);
+    tally_resize(&h->sites.rows[h->shapes[s].site], delta);
 }
 
 struct slice shape_class_name(const struct heap *h, uint32_t s)
 {
-    return string_slice(h, h->classes[h->shapes[s].class].name);
+    return string_slice(h, class_name_of(h, &h->shapes[s]));
 }
 
 struct slice shape_site(const struct heap *h, uint32_t s)
 {
-    return h->shapes[s].site != 0 ? string_slice(h, h->shapes[s].site) : (struct slice){NULL, 0};
-}
+    slot_t name = site_name(h, &h->shapes[s]);
 
-bool heap_next_class(const struct heap *h, uint32_t *cursor, struct class_info *ret)
-{
-    uint32_t c = bits_next(h->classes_used, *cursor == 0 ? 1 : *cursor, h->class_end);
-
-    *cursor = c + 1;
-    if (c >= h->class_end)
-        return false;
-
-    const struct class *class = &h->classes[c];
-
-    *ret = (struct class_info){string_slice(h, class->name), class->objects, class->bytes, class->shapes};
-    return true;
+    return name != 0 ? string_slice(h, name) : (struct slice){NULL, 0};
 }
 
 uint64_t shape_side_bytes(const struct heap *h)
 {
-    return (h->shape_end - 1) * sizeof *h->shapes + (h->class_end - 1) * sizeof *h->classes +
-           map_bytes(h->shape_by_parts) + map_bytes(h->class_by_name) + keys_side_bytes(h);
+    return (h->shape_end - 1) * sizeof *h->shapes + map_bytes(h->shape_by_parts) + tallies_side_bytes(&h->classes) +
+           tallies_side_bytes(&h->sites) + keys_side_bytes(h);
 }
 
 /* ---- proof: the tables row by row, and at last the sums of one moment ---- */
@@ -439,14 +375,27 @@ static size_t validate_shapes(const struct heap *h, struct proof *p, size_t unit
         const struct shape *s = &h->shapes[p->at];
 
         if (p->at > 0 && s->class != 0)
-            p->broken += find_shape(h, h->classes[s->class].name, s->site, s->keys) != p->at;
+            p->broken += find_shape(h, class_name_of(h, s), site_name(h, s), s->keys) != p->at;
     }
     return units;
 }
 
+static struct tally sum_of(const struct tallies *t)
+{
+    struct tally sum = {0};
+
+    for (uint32_t n = 0; n < t->end; n++) {
+        sum.shapes += t->rows[n].shapes;
+        sum.objects += t->rows[n].objects;
+        sum.bytes += t->rows[n].bytes;
+    }
+    return sum;
+}
+
 static size_t validate_sums(const struct heap *h)
 {
-    uint64_t shapes = 0, with_keys = 0, of_classes = 0, objects = 0, users = 0, idle = 0;
+    struct tally classes = sum_of(&h->classes), sites = sum_of(&h->sites);
+    uint64_t shapes = 0, with_keys = 0, users = 0, idle = 0;
 
     for (uint32_t s = 1; s < h->shape_end; s++) {
         const struct shape *shape = &h->shapes[s];
@@ -458,18 +407,14 @@ static size_t validate_sums(const struct heap *h)
         users += shape->users;
         idle += shape->users == 0;
     }
-    for (uint32_t c = 1; c < h->class_end; c++) {
-        of_classes += h->classes[c].shapes;
-        objects += h->classes[c].objects;
-    }
-    return (size_t)(shapes != h->stats.shapes || of_classes != shapes || idle != h->idle_count) +
-           (objects != h->stats.objects + h->unreleased || users != objects + h->form_count) +
-           keys_validate_sums(h, with_keys);
+    return (size_t)(shapes != h->stats.shapes || classes.shapes != shapes || sites.shapes != shapes || idle != h->idle_count) +
+           (classes.objects != h->stats.objects + h->unreleased || users != classes.objects + h->form_count) +
+           (sites.objects != classes.objects || sites.bytes != classes.bytes) + keys_validate_sums(h, with_keys);
 }
 
 static size_t validate_part(const struct heap *h, struct proof *p, size_t units)
 {
-    const struct map *maps[] = {h->shape_by_parts, h->class_by_name, h->keys_by_step};
+    const struct map *maps[] = {h->shape_by_parts, h->classes.by_name, h->sites.by_name, h->keys_by_step};
 
     if (p->part < ARRAY_LEN(maps))
         return map_validate_step(maps[p->part], p, units);
@@ -483,7 +428,7 @@ static size_t validate_part(const struct heap *h, struct proof *p, size_t units)
 
 size_t shape_validate_step(const struct heap *h, struct proof *p, size_t units)
 {
-    while (units > 0 && p->part < 6) {
+    while (units > 0 && p->part < 7) {
         units = validate_part(h, p, units);
         if (units > 0)
             proof_next(p);

@@ -15,22 +15,14 @@
 #define SHAPES_IDLE_MAX 256
 
 struct shape {
-    uint32_t class;        /* number; 0: this shape number is free */
-    slot_t site;           /* string; 0: none */
+    uint32_t class;        /* row of heap->classes; 0: this shape number is free */
+    uint32_t site;         /* row of heap->sites; 0: none */
     uint32_t keys;
     uint32_t users;        /* objects, and forms */
     uint32_t older, newer; /* among the idle; `newer` also links free numbers */
     uint32_t field_count;  /* of keys */
     uint32_t recent;       /* the shape last made or found from this one: only a guess; see shape_of_fields() */
     const slot_t *names;   /* of keys */
-};
-
-struct class {
-    slot_t name;           /* string; 0: this class number is free */
-    uint32_t shapes;
-    uint32_t next_free;
-    uint64_t objects;
-    uint64_t bytes;
 };
 
 enum err shape_tables_create(struct heap *h);
@@ -77,9 +69,7 @@ static inline void shape_use(struct heap *h, uint32_t s)
 
 static inline void shape_gain_object(struct heap *h, uint32_t s, uint64_t bytes)
 {
-    struct class *class = &h->classes[h->shapes[s].class];
-
     shape_use(h, s);
-    class->objects++;
-    class->bytes += bytes;
+    tally_gain(&h->classes.rows[h->shapes[s].class], bytes);
+    tally_gain(&h->sites.rows[h->shapes[s].site], bytes);
 }

@@ -58,6 +58,12 @@ static inline bool fake_ready(void *ctx, struct slice *ret_why_not)
     return true;
 }
 
+static inline void fake_meters(void *ctx, struct api_meters *ret)
+{
+    (void)ctx;
+    *ret = (struct api_meters){0};
+}
+
 static inline void fake_process(void *ctx, struct api_process *ret)
 {
     (void)ctx;
@@ -85,6 +91,7 @@ static inline struct api_world fake_world_begin(struct fake_world *fake, const u
         .settings_changed = fake_settings_changed,
         .ready = fake_ready,
         .process = fake_process,
+        .meters = fake_meters,
         .run_aside = fake_run_aside,
     };
 }

@@ -23,7 +23,8 @@ PEOPLE = f"# who may do what\n\nann read {READ}\nbob\twrite\t{WRITE}\neve admin 
 SCOPES = {
     "open": "GET /livez, GET /readyz",
     "read": "GET /, GET /metrics, GET /openapi.json, GET /problems/{name}, GET /v1/config, GET /v1/gc, GET /v1/gc/garbage, "
-            "GET /v1/gc/log, GET /v1/heap, GET /v1/heap/classes, GET /v1/heap/pools, GET /v1/objects, GET /v1/objects/{id}, "
+            "GET /v1/gc/log, GET /v1/heap, GET /v1/heap/classes, GET /v1/heap/pools, GET /v1/heap/sites, GET /v1/heap/suspects, "
+            "GET /v1/objects, GET /v1/objects/{id}, "
             "GET /v1/objects/{id}/bytes, GET /v1/objects/{id}/fields, GET /v1/objects/{id}/fields/{name}, "
             "GET /v1/objects/{id}/items, GET /v1/objects/{id}/items/{index}, GET /v1/objects/{id}/referents, "
             "GET /v1/objects/{id}/referrers, GET /v1/objects/{id}/retained, GET /v1/objects/{id}/why, GET /v1/roots, GET /v1/roots/{name}, GET /v1/sessions, "

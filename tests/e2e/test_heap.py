@@ -85,6 +85,44 @@ class Sums(Heap):
         sizes = [r["bytes"] for r in self.pages("/v1/heap/classes?sort=bytes")]
         self.assertEqual(sizes, sorted(sizes, reverse=True))
 
+    def made_at(self, site, n, kind="Node"):
+        return [self.ok(self.c.post("/v1/objects", {"class": kind, "fields": {"n": i}}, {"Heapd-Site": site}), 201)["id"]
+                for i in range(n)]
+
+    def sites(self, query=""):
+        return {r["site"]: r for r in self.pages("/v1/heap/sites" + query)}
+
+    def test_sites_are_counted(self):
+        """Whatever bytes a header may have: the label comes back as it was."""
+        odd = 'caf\u00e9 "\\ <b> 100%'
+        ids = self.made_at("app.py:1", 3) + self.made_at("x" * 255, 2) + self.made_at(odd.encode().decode("latin-1"), 1)
+        plain = self.new()
+        rows = self.sites()
+        self.assertEqual({s: r["count"] for s, r in rows.items() if r["count"]}, {"app.py:1": 3, "x" * 255: 2, odd: 1, None: 1})
+        self.assertEqual(sum(r["bytes"] for r in rows.values()), sum(d["bytes"] for d in self.pages("/v1/objects")))
+        self.assertEqual({r["peak"] - r["bytes"] for r in rows.values()}, {0})
+        for i in ids[1:] + [plain]:
+            self.drop(i)
+        row = self.sites("?sort=bytes")["app.py:1"]
+        self.assertEqual((row["count"], row["peak"]), (1, 3 * row["bytes"]))
+        self.assertEqual([d["id"] for d in self.pages("/v1/objects?site=app.py%3A1")], [ids[0]])
+        self.drop(ids[0])
+
+    def test_sites_are_sorted_as_asked(self):
+        ids = self.made_at("b", 1) + self.made_at("a", 3) + self.made_at("c", 2)
+        for sort, want in (("bytes", ["a", "c", "b"]), ("count", ["a", "c", "b"]), ("growth", ["a", "c", "b"]), ("name", ["a", "b", "c"])):
+            said = [r["site"] for r in self.pages(f"/v1/heap/sites?sort={sort}") if r["count"]]
+            self.assertEqual(said, want, sort)
+        self.assertEqual(len(self.ok(self.c.get("/v1/heap/sites?sort=peak&limit=2"))["items"]), 2)
+        for path in ("/v1/heap/sites?sort=abc", "/v1/heap/classes?sort=abc", "/v1/heap/sites?limit=0", "/v1/heap/sites?sort="):
+            self.problem(self.c.get(path), 422, "bad-value")
+        for i in ids:
+            self.drop(i)
+
+    def test_a_site_that_is_no_name_is_refused(self):
+        for site in ("x" * 256, b"\xff\xfe".decode("latin-1")):
+            self.problem(self.c.post("/v1/objects", {"class": "A"}, {"Heapd-Site": site}), 422, "bad-value")
+
     def test_pools_tell_used_and_free(self):
         self.fill()
         said = self.c.get("/v1/heap/pools")

@@ -178,6 +178,9 @@ class Verbs(HeapctlTest):
         self.assertIn("Rare", self.ctl("classes"))
         self.assertEqual([x["class"] for x in self.ctl_json("classes")["items"]], ["Rare"])
         self.assertIn("arenas", self.ctl("pools"))
+        self.assertEqual([(x["site"], x["count"]) for x in self.ctl_json("sites", "--sort", "count")["items"]], [(None, 1)])
+        self.assertIn("peak", self.ctl("sites").lower())
+        self.refused(1, "sites", "--sort", "abc", says="sort is")
         self.assertIn("arenas", self.ctl_json("pools"))
 
     def test_a_batch_is_streamed_from_a_file_and_from_stdin(self):

@@ -419,6 +419,18 @@ static void make_cast(struct world *w, struct script *s)
         s->ids[i] = create(w, f("{\"items\":[%d,[],{\"$ref\":" ID "}]}", i, s->ids[0]));
 }
 
+/* All but the peaks: what was taken back was there. */
+static void read_classes(struct world *w)
+{
+    json_t *class;
+    size_t i;
+
+    must_say(w, "GET /v1/heap/classes", "", 200, NULL);
+    json_array_foreach(json_object_get(w->json, "items"), i, class) {
+        json_object_del(class, "peak");
+    }
+}
+
 /* One world does it plainly, one as a whole after having failed at it, now and then for want of memory. */
 START_TEST(any_atomic_batch_is_a_plain_one_or_none)
 {
@@ -446,9 +458,9 @@ START_TEST(any_atomic_batch_is_a_plain_one_or_none)
         must_say(w, "POST /v1/gc/collect", "", 200, NULL);
         must_say(plain, "POST /v1/gc/collect", "", 200, NULL);
     }
-    must_say(plain, "GET /v1/heap/classes", "", 200, NULL);
-    must_say(w, "GET /v1/heap/classes", "", 200, NULL);
-    ck_assert_str_eq(w->body, plain->body);
+    read_classes(plain);
+    read_classes(w);
+    ck_assert_msg(json_equal(w->json, plain->json), "%s, not %s", w->body, plain->body);
     free(s);
     world_free(plain);
     world_free(w);

@@ -100,12 +100,12 @@ static void break_shape_users(struct all *x)
 
 static void break_class_objects(struct all *x)
 {
-    x->w.heap->classes[x->w.heap->shapes[cell_of(x, x->record)->shape].class].objects ^= 1 << 9;
+    x->w.heap->classes.rows[x->w.heap->shapes[cell_of(x, x->record)->shape].class].objects ^= 1 << 9;
 }
 
 static void break_class_shapes(struct all *x)
 {
-    x->w.heap->classes[x->w.heap->shapes[cell_of(x, x->record)->shape].class].shapes ^= 1 << 9;
+    x->w.heap->classes.rows[x->w.heap->shapes[cell_of(x, x->record)->shape].class].shapes ^= 1 << 9;
 }
 
 static void break_string_hash(struct all *x)

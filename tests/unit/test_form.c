@@ -49,9 +49,9 @@ static uint32_t shape_of(struct world *w, obj_id id)
 
 static bool class_is_listed(struct world *w, const char *name)
 {
-    struct class_info class;
+    struct tally_info class;
 
-    for (uint32_t cursor = 0; heap_next_class(w->heap, &cursor, &class);)
+    for (uint32_t cursor = 0; heap_next_tally(w->heap, HEAP_CLASSES, &cursor, &class);)
         if (slice_is(class.name, name))
             return true;
     return false;

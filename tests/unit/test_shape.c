@@ -4,18 +4,31 @@
 #include "heap/heap_impl.h"
 #include "tests/unit/world.h"
 
-static bool find_class(struct world *w, const char *name, struct class_info *ret)
+static bool find_tally(struct world *w, enum heap_tally which, const char *name, struct tally_info *ret)
 {
-    for (uint32_t cursor = 0; heap_next_class(w->heap, &cursor, ret);)
+    for (uint32_t cursor = 0; heap_next_tally(w->heap, which, &cursor, ret);)
         if (slice_is(ret->name, name))
             return true;
     return false;
 }
 
+static bool find_class(struct world *w, const char *name, struct tally_info *ret)
+{
+    return find_tally(w, HEAP_CLASSES, name, ret);
+}
+
+static struct tally_info site(struct world *w, const char *name)
+{
+    struct tally_info ret = {.row = 0};
+
+    ck_assert(find_tally(w, HEAP_SITES, name, &ret));
+    return ret;
+}
+
 START_TEST(a_class_counts_its_objects_and_their_bytes)
 {
     struct world w = world_new();
-    struct class_info class;
+    struct tally_info class;
     obj_id ids[10];
     uint64_t bytes = 0;
 
@@ -37,6 +50,105 @@ START_TEST(a_class_counts_its_objects_and_their_bytes)
         let_go(&w, ids[i]);
     ck_assert(find_class(&w, "Counted", &class)); /* kept for a while: the next object has it at once */
     ck_assert(class.objects == 0 && class.bytes == 0);
+    world_free(&w);
+}
+END_TEST
+
+static obj_id made_at(struct world *w, const char *class, const char *at)
+{
+    obj_id id = 0;
+
+    OK(heap_new_record(w->heap, (struct label){slice_of(class), slice_of(at)}, NULL, 0, &id, &why));
+    owns(w, id, 1);
+    return id;
+}
+
+/* Whatever their classes are; and what has no site is a row too. */
+START_TEST(a_site_counts_what_was_made_there)
+{
+    struct world w = world_new();
+    obj_id a = made_at(&w, "A", "x.c:1"), b = made_at(&w, "B", "x.c:1"), c = made_at(&w, "A", "y.c:2"), d = made_at(&w, "A", "");
+
+    set(&w, a, "f", value_int(1));
+    ck_assert_uint_eq(site(&w, "x.c:1").objects, 2);
+    ck_assert_uint_eq(site(&w, "x.c:1").bytes, info(&w, a).bytes + info(&w, b).bytes);
+    ck_assert_uint_eq(site(&w, "y.c:2").objects, 1);
+    ck_assert_uint_eq(site(&w, "").objects, 1);
+    ck_assert_uint_eq(world_stats(&w).sites, 2);
+    let_go(&w, b);
+    let_go(&w, d);
+    ck_assert_uint_eq(site(&w, "x.c:1").objects, 1);
+    ck_assert(!find_tally(&w, HEAP_SITES, "", &(struct tally_info){.row = 0}));
+    let_go(&w, a);
+    let_go(&w, c);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_site_knows_the_most_that_it_ever_had)
+{
+    struct world w = world_new();
+    obj_id a = made_at(&w, "A", "x"), b = made_at(&w, "A", "x");
+    uint64_t most = info(&w, a).bytes + info(&w, b).bytes;
+
+    ck_assert_uint_eq(site(&w, "x").peak_bytes, most);
+    let_go(&w, b);
+    ck_assert_uint_eq(site(&w, "x").peak_bytes, most);
+    ck_assert_uint_lt(site(&w, "x").bytes, most);
+    for (int i = 0; i < 32; i++) { /* it grows where it is */
+        char name[16];
+
+        snprintf(name, sizeof name, "f%d", i);
+        set(&w, a, name, value_int(i));
+    }
+    most = info(&w, a).bytes;
+    ck_assert_uint_eq(site(&w, "x").peak_bytes, most);
+    for (int i = 0; i < 32; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "f%d", i);
+        OK(heap_unset_field(w.heap, a, slice_of(name), &why));
+    }
+    ck_assert_uint_eq(site(&w, "x").peak_bytes, most);
+    let_go(&w, a);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(a_marked_site_tells_what_came_since)
+{
+    struct world w = world_new();
+    obj_id a = made_at(&w, "A", "x"), b;
+    struct tally_info marked;
+
+    heap_mark_tally(w.heap, HEAP_SITES, site(&w, "x").row);
+    b = made_at(&w, "A", "x");
+    marked = site(&w, "x");
+    ck_assert(marked.marked_objects == 1 && marked.marked_bytes == info(&w, a).bytes);
+    ck_assert(marked.objects == 2 && site(&w, "x").serial == marked.serial);
+    let_go(&w, a);
+    let_go(&w, b);
+    world_free(&w);
+}
+END_TEST
+
+/* Clients that say something new each time cost the table no more than what lives, and some. */
+START_TEST(sites_that_come_and_go_leave_little)
+{
+    struct world w = world_new();
+    obj_id last = 0;
+
+    for (int i = 0; i < 100000; i++) {
+        char at[24];
+
+        snprintf(at, sizeof at, "request %d", i);
+        if (last != 0)
+            let_go(&w, last);
+        last = made_at(&w, "A", at);
+    }
+    ck_assert_uint_le(world_stats(&w).sites, SHAPES_IDLE_MAX + 1);
+    ck_assert_uint_le(w.heap->sites.end, SHAPES_IDLE_MAX + 4);
+    let_go(&w, last);
     world_free(&w);
 }
 END_TEST
@@ -88,7 +200,7 @@ END_TEST
 START_TEST(a_class_past_its_shapes_makes_dictionaries)
 {
     struct world w = world_new();
-    struct class_info class;
+    struct tally_info class;
     obj_id last = 0;
     static obj_id ids[CLASS_SHAPES_MAX + 100];
 
@@ -232,6 +344,10 @@ int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(a_class_counts_its_objects_and_their_bytes),
+        TEST(a_site_counts_what_was_made_there),
+        TEST(a_site_knows_the_most_that_it_ever_had),
+        TEST(a_marked_site_tells_what_came_since),
+        TEST(sites_that_come_and_go_leave_little),
         TEST(an_object_knows_its_class_and_site),
         TEST(a_bad_label_is_refused),
         TEST(a_class_past_its_shapes_makes_dictionaries),

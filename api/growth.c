@@ -1,0 +1,352 @@
+/* growth.c - see growth.h: the windows, and what is done in each. */
+#include "api/growth.h"
+#include "api/growth_table.h"
+#include "api/settings.h"
+#include "heap/base/check.h"
+#include "heap/heap_gc.h"
+#include <string.h>
+
+#define SAMPLES_PER_WINDOW 4  /* besides those after collections */
+#define LOOKS_PER_WINDOW 64   /* whether a collection has ended, and at what is set ... */
+#define LOOK_MS_MAX 1000      /* ... and at least so often */
+#define OVERDUE_TIMES 2       /* as long as it ought to take, then garbage may be in a floor */
+#define JUDGE_UNITS 32        /* 6 us: two medians and a slope of 120 pairs */
+#define HIGH_WINDOWS 4        /* for so many it was that high, or higher */
+
+void growth_init(struct growth *g, const struct growth_world *world)
+{
+    *g = (struct growth){.world = *world};
+}
+
+void growth_fini(struct growth *g)
+{
+    for (size_t kind = 0; kind < GROWTH_KINDS; kind++)
+        growers_clear(g, (enum growth_kind)kind);
+    g->window_ms = g->windows = 0;
+    g->state = GROWTH_RESTS;
+}
+
+static void begin_anew(struct growth *g, uint64_t now_ms)
+{
+    growth_fini(g);
+    g->window_ms = g->world.settings->suspects_window_ms;
+    g->window_began_ms = g->sampled_ms = now_ms;
+    g->collections = gc_collections(g->world.gc, GC_GENERATIONS - 1);
+    g->has_floor = true; /* there is nothing to have one of */
+}
+
+const struct grower *growth_at(const struct growth *g, enum growth_kind kind, uint32_t i)
+{
+    return i < g->of[kind].count ? &g->of[kind].rows[i] : NULL;
+}
+
+bool grower_is_suspect(const struct growth *g, const struct grower *r)
+{
+    return r->suspect_until > g->windows;
+}
+
+size_t growth_suspects(const struct growth *g, enum growth_kind kind)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < g->of[kind].count; i++)
+        count += grower_is_suspect(g, &g->of[kind].rows[i]);
+    return count;
+}
+
+const struct series *grower_series(const struct grower *r)
+{
+    return r->is_slow ? &r->slow : &r->recent;
+}
+
+uint64_t grower_over_ms(const struct growth *g, const struct grower *r)
+{
+    const uint64_t *ended_ms = r->is_slow ? g->slow_ended_ms : g->ended_ms;
+
+    return ended_ms[TREND_POINTS - 1] - ended_ms[0];
+}
+
+/* ---- a sample ---- */
+
+/* No full collection has come, and who tuned the collector does not want one: what there is counts. */
+static bool is_overdue(const struct growth *g, const struct gc_tuning *t)
+{
+    uint64_t age_ms = (uint64_t)t->full_age_s * 1000;
+
+    return g->now_ms - g->window_began_ms >= OVERDUE_TIMES * (age_ms > g->window_ms ? age_ms : g->window_ms);
+}
+
+/* Is what will be seen all that the collector leaves? */
+static bool is_clean(const struct growth *g)
+{
+    struct gc_state gc;
+
+    gc_get_state(g->world.gc, &gc);
+    return gc.generations[GC_GENERATIONS - 1].collections != g->collections || !gc.cycles_possible || !gc.tuning.enabled ||
+           is_overdue(g, &gc.tuning);
+}
+
+static void begin_sample(struct growth *g, uint64_t now_ms)
+{
+    g->state = GROWTH_SAMPLES;
+    g->kind = g->at = 0;
+    g->now_ms = now_ms;
+    g->clean = is_clean(g);
+    g->collections = gc_collections(g->world.gc, GC_GENERATIONS - 1);
+    g->sampled_ms = now_ms;
+}
+
+static void note(struct grower *r, uint64_t value, uint64_t count, bool clean)
+{
+    r->last = value;
+    if (!clean || value >= r->floor)
+        return;
+    r->floor = value;
+    r->count = count;
+}
+
+static void end_sample(struct growth *g)
+{
+    g->has_floor |= g->clean;
+    g->state = g->has_floor && g->now_ms - g->window_began_ms >= g->window_ms ? GROWTH_CLOSES : GROWTH_RESTS;
+    g->kind = g->at = 0;
+}
+
+/* The next of the things that are watched; NULL: it is through. */
+static struct grower *next_row(struct growth *g)
+{
+    while (g->kind < GROWTH_KINDS && g->at == g->of[g->kind].count) {
+        g->kind++;
+        g->at = 0;
+    }
+    return g->kind < GROWTH_KINDS ? &g->of[g->kind].rows[g->at] : NULL;
+}
+
+static size_t sample(struct growth *g, size_t units)
+{
+    struct grower *r = NULL;
+    uint64_t value, count;
+
+    for (; units > 0 && (r = next_row(g)) != NULL; units--) {
+        if (!growers_look(g, (enum growth_kind)g->kind, r, &value, &count)) {
+            growers_remove(g, (enum growth_kind)g->kind, g->at);
+            continue;
+        }
+        note(r, value, count, g->clean);
+        g->at++;
+    }
+    if (units > 0)
+        end_sample(g);
+    return units;
+}
+
+/* ---- the end of a window ---- */
+
+/* Make room for the newest of some. */
+static void age(uint64_t ages[TREND_POINTS])
+{
+    memmove(ages + 1, ages, (TREND_POINTS - 1) * sizeof ages[0]);
+}
+
+static void push(struct series *s, uint64_t floor, uint64_t count)
+{
+    if (s->n == TREND_POINTS) {
+        memmove(s->floor, s->floor + 1, (TREND_POINTS - 1) * sizeof s->floor[0]);
+        memmove(s->count, s->count + 1, (TREND_POINTS - 1) * sizeof s->count[0]);
+        s->n--;
+    }
+    s->floor[s->n] = floor;
+    s->count[s->n++] = count;
+}
+
+static size_t least(const struct series *s)
+{
+    size_t least = 0;
+
+    for (size_t i = 1; i < s->n; i++)
+        if (s->floor[i] < s->floor[least])
+            least = i;
+    return least;
+}
+
+/* What HIGH_WINDOWS of them were not below. */
+static uint64_t high_of(const uint64_t floors[TREND_POINTS])
+{
+    uint64_t high[HIGH_WINDOWS] = {0}; /* the highest, falling */
+
+    for (size_t i = 0; i < TREND_POINTS; i++) {
+        uint64_t floor = floors[i];
+
+        for (size_t k = 0; k < HIGH_WINDOWS; k++) {
+            uint64_t other = high[k];
+
+            if (floor <= other)
+                continue;
+            high[k] = floor;
+            floor = other;
+        }
+    }
+    return high[HIGH_WINDOWS - 1];
+}
+
+/* The floors of the last windows become one on the slow scale. */
+static void push_slow(struct grower *r)
+{
+    size_t i = least(&r->recent);
+
+    push(&r->slow, r->recent.floor[i], r->recent.count[i]);
+    age(r->high);
+    r->high[0] = high_of(r->recent.floor);
+}
+
+/* Before the windows that are looked at now; the newest of the slow scale shares some with them. */
+static uint64_t highest_before(const struct grower *r)
+{
+    uint64_t highest = high_of(r->before);
+
+    for (size_t i = 1; i < TREND_POINTS; i++)
+        if (r->high[i] > highest)
+            highest = r->high[i];
+    return highest;
+}
+
+/* Growth that is worth somebody's time: of bytes, a thousandth of all that lives at least. */
+static uint64_t matters(const struct growth *g, enum growth_kind kind)
+{
+    uint64_t bytes = g->world.settings->suspects_bytes_min;
+
+    if (kind != GROWTH_SITE && kind != GROWTH_CLASS)
+        return GROWTH_COUNT_MATTERS;
+    return bytes > g->live_bytes / 1000 ? bytes : g->live_bytes / 1000;
+}
+
+static void suspect(struct growth *g, struct grower *r, bool is_slow, const struct trend *t)
+{
+    if (!grower_is_suspect(g, r)) {
+        r->suspect_since_ms = g->now_ms;
+        g->raised++;
+    }
+    r->suspect_until = g->windows + 1 + (is_slow ? TREND_POINTS : GROWTH_DOUBT);
+    r->is_slow = is_slow;
+    r->trend = *t;
+}
+
+static void judge(struct growth *g, struct grower *r, bool slow_too)
+{
+    uint64_t least_growth = matters(g, (enum growth_kind)g->kind);
+    struct trend t;
+
+    if (r->recent.n == TREND_POINTS) {
+        t = trend_of(r->recent.floor, highest_before(r), least_growth);
+        if (t.grows)
+            suspect(g, r, false, &t);
+    }
+    if (slow_too && r->slow.n == TREND_POINTS) {
+        t = trend_of(r->slow.floor, 0, least_growth);
+        if (t.grows)
+            suspect(g, r, true, &t);
+    }
+}
+
+/* The window that ends is the last of one on the slow scale. */
+static bool ends_slow(const struct growth *g)
+{
+    return (g->windows + 1) % TREND_POINTS == 0;
+}
+
+static void close_row(struct growth *g, struct grower *r)
+{
+    bool slow_too;
+
+    if (r->floor == UINT64_MAX)
+        return; /* it came while the window closed */
+    if (r->recent.n == TREND_POINTS) {
+        age(r->before);
+        r->before[0] = r->recent.floor[0];
+    }
+    push(&r->recent, r->floor, r->count);
+    r->floor = UINT64_MAX;
+    slow_too = ends_slow(g) && r->recent.n == TREND_POINTS;
+    if (slow_too)
+        push_slow(r);
+    judge(g, r, slow_too);
+}
+
+static void note_end(uint64_t ended_ms[TREND_POINTS], uint64_t now_ms)
+{
+    memmove(ended_ms, ended_ms + 1, (TREND_POINTS - 1) * sizeof ended_ms[0]);
+    ended_ms[TREND_POINTS - 1] = now_ms;
+}
+
+static size_t close_window(struct growth *g, size_t units)
+{
+    struct grower *r = NULL;
+
+    for (; units > 0 && (r = next_row(g)) != NULL; units = units_less(units, JUDGE_UNITS), g->at++)
+        close_row(g, r);
+    if (units == 0)
+        return 0;
+    note_end(g->ended_ms, g->now_ms);
+    if (ends_slow(g))
+        note_end(g->slow_ended_ms, g->now_ms);
+    g->windows++;
+    g->state = GROWTH_ADMITS;
+    g->kind = g->at = 0;
+    return units;
+}
+
+static size_t admit(struct growth *g, size_t units)
+{
+    units = growers_admit(g, units);
+    if (units == 0)
+        return 0;
+    g->live_bytes = heap_counters(g->world.heap)->live_bytes;
+    g->window_began_ms = g->now_ms;
+    g->has_floor = false;
+    g->state = GROWTH_RESTS;
+    return units;
+}
+
+/* ---- steps ---- */
+
+static bool is_due(const struct growth *g, uint64_t now_ms)
+{
+    return now_ms - g->sampled_ms >= g->window_ms / SAMPLES_PER_WINDOW ||
+           gc_collections(g->world.gc, GC_GENERATIONS - 1) != g->collections;
+}
+
+static size_t work(struct growth *g, uint64_t now_ms, size_t units)
+{
+    if (g->state == GROWTH_RESTS && is_due(g, now_ms))
+        begin_sample(g, now_ms);
+    if (g->state == GROWTH_SAMPLES)
+        units = sample(g, units);
+    if (g->state == GROWTH_CLOSES && units > 0)
+        units = close_window(g, units);
+    if (g->state == GROWTH_ADMITS && units > 0)
+        units = admit(g, units);
+    return units;
+}
+
+static uint64_t next_look_ms(const struct growth *g, uint64_t now_ms)
+{
+    uint64_t ms = g->window_ms / LOOKS_PER_WINDOW;
+
+    return g->state != GROWTH_RESTS ? 0 : now_ms + (ms > 0 && ms < LOOK_MS_MAX ? ms : LOOK_MS_MAX);
+}
+
+size_t growth_step(struct growth *g, uint64_t now_ms, size_t units)
+{
+    const struct settings *s = g->world.settings;
+
+    if (!growth_has_work(g, now_ms) || units == 0)
+        return units;
+    if (!s->suspects_enabled)
+        growth_fini(g);
+    else if (g->window_ms != s->suspects_window_ms)
+        begin_anew(g, now_ms);
+    else
+        units = work(g, now_ms, units);
+    g->next_ms = next_look_ms(g, now_ms);
+    return units;
+}

@@ -1,0 +1,66 @@
+/*
+ * suspects.c - heapctl suspects: what only grows.
+ */
+#include "client/cli/args.h"
+#include "client/cli/fetch.h"
+#include "client/cli/say.h"
+#include <stdio.h>
+
+static void print_line(const char *before, json_t *string)
+{
+    struct text line = {0};
+
+    say_safely(&line, json_string_value(string), json_string_length(string));
+    printf("%s%s\n", before, text_string(&line));
+    text_fini(&line);
+}
+
+/* Why there is nothing to tell. */
+static void print_none(json_t *answer)
+{
+    json_int_t windows = json_integer_value(json_object_get(answer, "windows"));
+    json_int_t needed = json_integer_value(json_object_get(answer, "windows_needed"));
+    double window_s = json_number_value(json_object_get(answer, "window_s"));
+
+    if (!json_is_true(json_object_get(answer, "watching")))
+        puts("Nobody watches: suspects_enabled is false.");
+    else if (windows < needed)
+        printf("Too early to tell: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " windows of %g s have passed.\n", windows,
+               needed, window_s);
+    else
+        puts("Nothing only grows.");
+}
+
+static int show(const struct cli *cli, json_t *answer)
+{
+    json_t *items = json_object_get(answer, "items"), *item, *line;
+    size_t i, k;
+
+    (void)cli;
+    if (json_array_size(items) == 0)
+        print_none(answer);
+    json_array_foreach(items, i, item) {
+        if (i > 0)
+            putchar('\n');
+        print_line("", json_object_get(item, "sentence"));
+        json_array_foreach(json_object_get(item, "more"), k, line)
+            print_line("    ", line);
+    }
+    return CLI_OK;
+}
+
+static int run(struct cli *cli, struct args *args)
+{
+    const char *wrong = args_take_flags(args, NULL, 0);
+
+    if (wrong != NULL || args->count > 0)
+        return say_usage(cli, "%s", wrong != NULL ? wrong : "suspects wants no words");
+    return fetch_and_show_new(cli, "GET", "/v1/heap/suspects", NULL, show);
+}
+
+const struct verb verb_suspects = {
+    .name = "suspects",
+    .usage = "",
+    .about = "tell what only grows, with the calls that show more",
+    .run = run,
+};

@@ -1,0 +1,210 @@
+"""test_metrics.py - /metrics: what is in it, in both dialects, judged by the programs that read such pages.
+
+promtool, prometheus and Debian's python3-prometheus-client come with deploy/packages test.
+"""
+import http.client
+import json
+import re
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from urllib.parse import quote
+
+from heapd_test import WAIT, HeapdTest, eventually
+
+OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+# The strict parser, in the interpreter that Debian installs it for.
+STRICT = """
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+for f in text_string_to_metric_families(sys.stdin.read()):
+    print(f.type, f.name)
+"""
+PYTHON_NAMES = {"python_gc_objects_collected", "python_gc_objects_uncollectable", "python_gc_collections"}
+FAMILIES = PYTHON_NAMES | {f"heapd_{name}" for name in """
+    gc_objects_collected gc_objects_uncollectable gc_collections gc_slices gc_pause_seconds gc_collection_seconds gc_threshold
+    gc_progress gc_enabled objects objects_created objects_freed links weak_links roots weak_names sessions sessions_opened
+    leases_expired sites heap_bytes pool_bytes allocations log_appended_bytes log_frames log_fsync_seconds http_requests
+    http_request_duration_seconds build_info connections""".split()} | {f"process_{name}" for name in """
+    cpu_seconds resident_memory_bytes virtual_memory_bytes open_fds max_fds start_time_seconds""".split()}
+
+
+def samples(text):
+    """{(name, labels): value} of a page."""
+    found = {}
+    for line in text.splitlines():
+        if m := re.fullmatch(r"(\w+)(\{.*\})? (\S+)", line):
+            found[m[1], m[2] or ""] = float(m[3])
+    return found
+
+
+class Metrics(HeapdTest):
+    fresh = True
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "data").mkdir()
+        self.options = ("--data", str(self.folder / "data"))
+        super().setUp()
+        self.assertTrue(eventually(lambda: self.c.get("/readyz").status == 200))
+        self.live_a_little()
+
+    def live_a_little(self):
+        """Something of everything, with labels that a page could trip over."""
+        self.ok(self.c.patch("/v1/config", {"metrics_python_names": True}))
+        i = self.new({"a": 1}, kind='odd "class" \\ \n')
+        self.root('root "x" \n', i)
+        self.ok(self.c.put("/v1/weak/w", {"$ref": i}))
+        self.c.post("/v1/objects", {"class": "A"}, {"Heapd-Site": 'site "\\'})
+        a = self.new({})
+        self.ok(self.c.patch(f"/v1/objects/{a}", {"me": {"$ref": a}}))
+        self.drop(a)
+        self.ok(self.c.post("/v1/gc/collect"))
+        self.c.get("/nonsense")
+        self.c.get(f"/v1/objects/{i}?depth=x")
+        self.ok(self.c.get(f"/v1/objects/{i}"))
+
+    def page(self, headers=None):
+        said = self.c.get("/metrics", headers)
+        self.assertEqual(said.status, 200)
+        return said.raw.decode()
+
+    def test_promtool_has_nothing_to_say(self):
+        ran = subprocess.run(["promtool", "check", "metrics"], input=self.page(), capture_output=True, text=True, timeout=WAIT)
+        self.assertEqual((ran.returncode, ran.stdout + ran.stderr), (0, ""))
+
+    def test_a_strict_parser_reads_openmetrics(self):
+        ran = subprocess.run(["/usr/bin/python3", "-c", STRICT], input=self.page(OPEN_METRICS), capture_output=True, text=True,
+                             timeout=WAIT)
+        self.assertEqual(ran.returncode, 0, ran.stderr[-800:])
+        kinds = dict(reversed(line.split()) for line in ran.stdout.splitlines())
+        self.assertEqual(FAMILIES - set(kinds), set())
+        self.assertEqual({kinds[n] for n in PYTHON_NAMES | {"heapd_http_requests"}}, {"counter"})
+        self.assertEqual({n for n, kind in kinds.items() if kind == "histogram"},
+                         {"heapd_gc_pause_seconds", "heapd_gc_pause_cpu_seconds", "heapd_gc_collection_seconds",
+                          "heapd_http_request_duration_seconds", "heapd_log_fsync_seconds"})
+
+    def test_the_names_of_python_are_there_if_asked_for(self):
+        self.assertEqual(samples(self.page())["python_gc_objects_collected_total", '{generation="2"}'], 1)
+        self.ok(self.c.patch("/v1/config", {"metrics_python_names": False}))
+        self.assertNotIn("python_gc", self.page())
+        for wrong in (1, "true", []):
+            self.problem(self.c.patch("/v1/config", {"metrics_python_names": wrong}), 422, "bad-value")
+
+    def test_what_clients_name_is_no_label(self):
+        """Neither ids nor names: a time series each would bury whoever keeps them."""
+        for i in range(20):
+            self.root(f"name-{i}", self.new({}, kind=f"Kind{i}"))
+            self.ok(self.c.get(f"/v1/roots/name-{i}"))
+        page = self.page()
+        self.assertNotRegex(page, r"name-\d|Kind\d|odd|site \\|/objects/\d|nonsense")
+        labels = {m for line in page.splitlines() if line[:1] != "#" for m in re.findall(r'[{,](\w+)="', line)}
+        self.assertEqual(labels, {"generation", "phase", "le", "by", "kind", "cell_bytes", "state", "method", "route", "code",
+                                  "version"})
+
+    def test_requests_are_timed_by_route(self):
+        before, body = samples(self.page()), json.dumps({"generation": 2})
+        for _ in range(50):
+            self.ok(self.c.post("/v1/gc/collect", body))
+        self.c.post("/v1/gc/collect", "{")
+        after = samples(self.page())
+
+        def grown(name, more=""):
+            key = (name, '{method="POST",route="/v1/gc/collect"' + more + "}")
+            return after[key] - before.get(key, 0)
+        took = "heapd_http_request_duration_seconds_"
+        self.assertEqual((grown(took + "count"), grown(took + "bucket", ',le="+Inf"')), (51, 51))
+        self.assertEqual(grown("heapd_http_requests_total", ',code="2xx"'), 50)
+        self.assertGreater(grown(took + "sum"), 0)
+        buckets = [v for (name, labels), v in after.items() if name == took + "bucket" and "/v1/gc/collect" in labels]
+        self.assertEqual(buckets, sorted(buckets))
+
+    def test_a_request_that_waits_is_told_to_have_waited(self):
+        s = self.stream()
+        s.op("new", "Node", {})
+        time.sleep(0.3)
+        s.end()
+        self.assertTrue(eventually(lambda: samples(self.page()).get(
+            ("heapd_http_request_duration_seconds_sum", '{method="POST",route="/v1/batch"}'), 0) >= 0.3))
+
+    def test_commits_are_timed(self):
+        before = samples(self.page())
+        for i in range(10):
+            self.new({"i": i})
+        after = samples(self.page())
+        for name in ("heapd_log_fsync_seconds_count", "heapd_log_frames_total"):
+            self.assertGreaterEqual(after[name, ""] - before[name, ""], 9, name)
+        self.assertGreater(after["heapd_log_appended_bytes_total", ""], before["heapd_log_appended_bytes_total", ""])
+        self.assertGreater(after["heapd_log_fsync_seconds_sum", ""], 0)
+
+    def test_leases_that_are_over_are_counted(self):
+        self.session(ttl=1)
+        self.assertTrue(eventually(lambda: samples(self.page())["heapd_leases_expired_total", ""] == 1))
+        self.assertEqual(samples(self.page())["heapd_sessions_opened_total", ""], 1)
+
+
+class Prometheus(HeapdTest):
+    """The real one, on loopback, with a folder of its own; it ends with the test."""
+    fresh = True
+
+    def start(self, folder):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        (folder / "prometheus.yml").write_text(f"""
+global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
+scrape_configs:
+- job_name: heapd
+  static_configs: [{{targets: ["{self.daemon.host}:{self.daemon.port}"]}}]
+""")
+        log = open(folder / "log", "wb")
+        self.addCleanup(log.close)
+        self.process = subprocess.Popen(
+            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
+             f"--web.listen-address=127.0.0.1:{self.port}", "--storage.tsdb.retention.size=64MB"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(self.stop)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(WAIT)
+
+    def ask(self, query):
+        """What an instant query finds: [(labels, value)]; [] while there is nobody to answer."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        try:
+            c.request("GET", f"/api/v1/query?query={quote(query)}")
+            said = json.loads(c.getresponse().read())
+            return [(r["metric"], float(r["value"][1])) for r in said["data"]["result"]]
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            return []
+        finally:
+            c.close()
+
+    def test_a_real_one_scrapes_heapd(self):
+        for _ in range(3):
+            self.new({}, kind="Watched")
+        self.ok(self.c.post("/v1/gc/collect"))
+        with tempfile.TemporaryDirectory() as folder:
+            self.start(Path(folder))
+            self.assertTrue(eventually(lambda: [v for _, v in self.ask("up")] == [1.0]), (Path(folder) / "log").read_text()[-2000:])
+            self.assertTrue(eventually(lambda: [v for _, v in self.ask("heapd_objects_created_total")] == [3.0]))
+            self.assertTrue(eventually(lambda: [v >= 1 for _, v in self.ask('heapd_gc_collections_total{generation="2"}')] == [True]))
+            asked = eventually(lambda: self.ask(
+                'histogram_quantile(0.99, heapd_http_request_duration_seconds_bucket{route="/v1/gc/collect"})'))
+            self.assertEqual([m["route"] for m, _ in asked], ["/v1/gc/collect"])
+            self.assertTrue(0 < asked[0][1] < WAIT)
+            self.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
