@@ -13,7 +13,6 @@
 #include "api/task.h"
 #include "api/validate.h"
 #include "heap/base/check.h"
-#include "heap/weak.h"
 #include <sodium.h>
 
 #define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken, if no line is longer */
@@ -52,6 +51,11 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
         mem_free(mem, api, sizeof *api);
         return ERR_NOMEM;
     }
+    if (news_init(api) != ERR_OK) {
+        idem_destroy(&api->idempotency);
+        mem_free(mem, api, sizeof *api);
+        return ERR_NOMEM;
+    }
     router_init(&api->router);
     buf_init(&api->openapi, mem, SIZE_MAX);
     api_apply_settings(api);
@@ -71,6 +75,7 @@ void api_destroy(struct api **papi)
         api_step(api, 1000);
     task_drain_free(api);
     idem_destroy(&api->idempotency);
+    news_fini(api);
     buf_fini(&api->openapi);
     api->magic = 0;
     mem_free(api->mem, api, sizeof *api);
@@ -485,23 +490,13 @@ static size_t close_scopes(struct api *api, size_t units)
     return units;
 }
 
-/* Nobody listens to deaths yet; a notice not taken would stay for ever. */
-static size_t forget_notices(struct api *api, size_t units)
-{
-    struct weak_notice notice;
-
-    while (units > 0 && weak_take_notice(api->heap, &notice))
-        units--;
-    return units;
-}
-
 size_t api_step(struct api *api, size_t units)
 {
     uint64_t now_ms = api_now_ms(api);
 
     CHECK_IS(api, API_MAGIC);
     units = close_scopes(api, units);
-    units = forget_notices(api, units);
+    units = news_step(api, units);
     units -= idem_expire(api->idempotency, now_ms, units);
     units = validations_end(api, units);
     if (units > 0)
@@ -513,6 +508,6 @@ bool api_has_work(const struct api *api)
 {
     uint64_t now_ms = api_now_ms(api);
 
-    return api->ending != NULL || api->validations_over != NULL || weak_notice_waits(api->heap) ||
+    return api->ending != NULL || api->validations_over != NULL || news_waits(api) ||
            idem_has_work(api->idempotency, now_ms) || session_has_work(api->sessions, now_ms);
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "api/api.h"
 #include "api/idempotency.h"
+#include "api/news.h"
 #include "api/route.h"
 #include "heap/scope.h"
 
@@ -57,6 +58,7 @@ struct api {
     struct validation *validations_over; /* ... whose memory returns */
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
+    struct news news;         /* what is told to those who listen */
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

@@ -58,6 +58,7 @@ void api_apply_settings(struct api *api)
     idem_set_limits(api->idempotency, (struct idem_limits){.keys_max = (uint32_t)s->idempotency_keys_max,
                                                            .keep_ms = s->idempotency_keep_ms,
                                                            .answer_bytes_max = (size_t)s->idempotency_answer_bytes_max});
+    events_set_limits(api->news.events, s->events_kept_max, s->events_kept_bytes_max);
     session_set_limits(api->sessions, &(struct session_limits){.sessions_max = (uint32_t)s->sessions_max,
                                                                .holds_max = (uint32_t)s->holds_per_session_max,
                                                                .default_holds_max = (uint32_t)s->default_holds_max,

@@ -173,6 +173,7 @@ static const struct wanted wanted[] = {
     WANTED("Content-Type", content_type),
     WANTED("Content-Encoding", content_encoding),
     WANTED(WIRE_HEADER_IDEMPOTENCY_KEY, idempotency_key),
+    WANTED(WIRE_HEADER_LAST_EVENT, last_event),
 };
 
 static struct slice *wanted_header(struct task_headers *headers, struct slice name)

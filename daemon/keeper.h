@@ -53,5 +53,7 @@ enum err keeper_admits(const struct keeper *k, struct why *why);
 enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why);
 /* All that has changed so far shall be on disk soon, whatever is promised: the commit that it is in; 0: it is there. */
 uint64_t keeper_hurry(struct keeper *k);
+/* The commit that what shows the heap as it is now has to wait for; 0: it is on disk, or that is not promised. */
+uint64_t keeper_wanted(const struct keeper *k);
 bool keeper_has(const struct keeper *k, uint64_t commit);
 bool keeper_is_behind(const struct keeper *k);

@@ -34,6 +34,7 @@ struct open_task {
     struct slice body; /* not fed yet */
     bool fed;
     bool reads; /* may do no more */
+    int heard;  /* rounds of events */
 };
 
 struct world {
@@ -53,6 +54,11 @@ struct world {
 static uint64_t fake_now(void *ctx)
 {
     return ((struct world *)ctx)->now_ms;
+}
+
+static uint64_t fake_unix(void *ctx)
+{
+    return 1000000000000 + 1000 * fake_now(ctx);
 }
 
 static void fake_random(void *ctx, void *out, size_t n)
@@ -113,6 +119,7 @@ static void open_world(struct world *w)
     struct api_world fake = {
         .ctx = w,
         .now_ms = fake_now,
+        .unix_us = fake_unix,
         .random_bytes = fake_random,
         .rss_bytes = fake_rss,
         .memory = fake_memory,
@@ -208,6 +215,12 @@ static bool turn(struct world *w, struct open_task *o)
         check_reply(w, o->task, o->reads);
         end(o);
         return true;
+    case TASK_LISTEN: /* nobody reads what it is told, and it hears two rounds */
+        (void)task_listening(o->task);
+        if (++o->heard > 1)
+            task_hang_up(o->task);
+        buf_clear(&task_reply(o->task)->body);
+        break;
     case TASK_ROOM:
         buf_clear(&task_reply(o->task)->body);
         break;

@@ -41,6 +41,11 @@ static inline uint64_t fake_now(void *ctx)
     return ((struct world *)ctx)->now_ms;
 }
 
+static inline uint64_t fake_unix(void *ctx)
+{
+    return 1000000000000 + 1000 * fake_now(ctx);
+}
+
 static inline void fake_random(void *ctx, void *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -131,6 +136,7 @@ static inline struct world *world_new(void)
     struct api_world fake = {
         .ctx = w,
         .now_ms = fake_now,
+        .unix_us = fake_unix,
         .random_bytes = fake_random,
         .rss_bytes = fake_rss,
         .memory = fake_memory,
@@ -250,6 +256,9 @@ static inline void run(struct world *w, struct task *t, struct slice body)
             break;
         case TASK_ROOM:
             take_body(w, task_reply(t));
+            break;
+        case TASK_LISTEN:
+            task_hang_up(t); /* what there is to tell it has been told */
             break;
         case TASK_WAIT:
         case TASK_MORE:

@@ -1,0 +1,128 @@
+/* news.c - see news.h. */
+#include "api/news.h"
+#include "api/api_impl.h"
+#include "api/gc_runs.h"
+#include "heap/base/check.h"
+#include "heap/weak.h"
+
+/* ---- one event ---- */
+
+struct out *news_begin(struct api *api, enum event_type type)
+{
+    return events_begin(api->news.events, type, api->world.unix_us(api->world.ctx) / 1000);
+}
+
+/* What it shows has happened, so the commit that has the heap as it is now has it too. */
+void news_end(struct api *api)
+{
+    const struct api_world *w = &api->world;
+
+    events_end(api->news.events, w->commit_wanted != NULL ? w->commit_wanted(w->ctx) : 0);
+}
+
+/* ---- collections ---- */
+
+/* {"phase":"start","generation":2,"collected":0,"uncollectable":0} as in CPython, and more */
+static void tell_start(struct api *api, const struct gc_run *run)
+{
+    struct out *o = news_begin(api, EVENT_GC);
+
+    out_member_text(o, "phase", "start");
+    out_member_u64(o, "run", run->begun);
+    out_member_text(o, "reason", gc_reason_name(run->reason));
+    out_member_i64(o, "generation", run->generation);
+    out_member_u64(o, "collected", 0);
+    out_member_u64(o, "uncollectable", 0);
+    out_member_bool(o, "dry_run", run->dry_run);
+    news_end(api);
+}
+
+static void tell_stop(struct api *api, const struct gc_run *run)
+{
+    struct out *o = news_begin(api, EVENT_GC);
+
+    out_member_text(o, "phase", "stop");
+    out_member_u64(o, "run", run->begun);
+    out_member_text(o, "reason", gc_reason_name(run->reason));
+    gc_write_run(o, run);
+    out_member_u64(o, "freed_bytes", run->freed_bytes);
+    out_member_bool(o, "dry_run", run->dry_run);
+    if (run->dry_run)
+        out_member_u64(o, "would_collect", run->collected);
+    news_end(api);
+}
+
+/* A short one has begun and ended within a step, and a full one may have begun before it and go on. */
+static void tell_starts(struct api *api, uint64_t until)
+{
+    struct news *n = &api->news;
+    struct gc_run run;
+
+    while (n->gc_begun < until)
+        if (gc_run_begun(api->gc, ++n->gc_begun, &run))
+            tell_start(api, &run);
+}
+
+/* At most one ends in a step, so there are few of them; of those that the log has forgotten nothing is known. */
+static size_t tell_collections(struct api *api, size_t units)
+{
+    struct news *n = &api->news;
+    struct gc_run run;
+
+    for (; n->gc_ended < gc_ended(api->gc) && units > 0; units--) {
+        if (gc_log(api->gc, (size_t)(gc_ended(api->gc) - ++n->gc_ended), &run)) {
+            tell_starts(api, run.begun);
+            tell_stop(api, &run);
+        }
+    }
+    if (units > 0)
+        tell_starts(api, gc_begun(api->gc));
+    return units;
+}
+
+/* ---- deaths ---- */
+
+static size_t tell_deaths(struct api *api, size_t units)
+{
+    struct weak_notice notice;
+
+    for (; units > 0 && weak_take_notice(api->heap, &notice); units--) {
+        struct out *o = news_begin(api, EVENT_DEATH);
+
+        out_member_string(o, "name", notice.name);
+        out_member_u64(o, "object", notice.id);
+        news_end(api);
+    }
+    return units;
+}
+
+/* ---- all of it ---- */
+
+size_t news_step(struct api *api, size_t units)
+{
+    return tell_deaths(api, tell_collections(api, units));
+}
+
+bool news_waits(const struct api *api)
+{
+    const struct news *n = &api->news;
+
+    return n->gc_begun < gc_begun(api->gc) || n->gc_ended < gc_ended(api->gc) || weak_notice_waits(api->heap);
+}
+
+uint64_t api_news(struct api *api)
+{
+    return events_ready(api->news.events, api->world.commit_is_kept, api->world.ctx);
+}
+
+enum err news_init(struct api *api)
+{
+    api->news = (struct news){.events = events_create(api->mem, api->world.unix_us(api->world.ctx))};
+    return api->news.events != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+void news_fini(struct api *api)
+{
+    CHECK(api->news.listeners == 0);
+    events_destroy(&api->news.events);
+}
