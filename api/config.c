@@ -113,6 +113,32 @@ enum err get_config(struct api *api, struct task *task, struct why *why)
     return reply_end(task, why);
 }
 
+/* Each that was named, as it was and as it is. */
+static void tell_changes(struct task *task, const struct settings *was, json_t *body)
+{
+    struct api *api = task->api;
+    struct out *o = news_begin_config(api, "config", task->label);
+    const char *name;
+    json_t *value;
+
+    out_member_bool(o, "persist", query_is_true(task, "persist"));
+    out_key(o, "changed");
+    out_open_object(o);
+    json_object_foreach(body, name, value) {
+        const struct setting *s = setting_named(slice_of(name));
+
+        out_key(o, s->name);
+        out_open_object(o);
+        out_key(o, "from");
+        write_value(o, s, setting_get(was, s));
+        out_key(o, "to");
+        write_value(o, s, setting_get(api->settings, s));
+        out_close_object(o);
+    }
+    out_close_object(o);
+    news_end(api);
+}
+
 static enum err apply_members(struct settings *s, json_t *body, struct why *why)
 {
     const char *name;
@@ -131,7 +157,7 @@ static enum err apply_members(struct settings *s, json_t *body, struct why *why)
 enum err patch_config(struct api *api, struct task *task, struct why *why)
 {
     json_auto_t *body = NULL;
-    struct settings next = *api->settings;
+    struct settings was = *api->settings, next = was;
     enum err e;
 
     if ((e = patch_body(task, &body, why)) || (e = apply_members(&next, body, why)) ||
@@ -139,6 +165,7 @@ enum err patch_config(struct api *api, struct task *task, struct why *why)
         return e;
     *api->settings = next;
     api_apply_settings(api);
+    tell_changes(task, &was, body);
     api->world.settings_changed(api->world.ctx);
     return get_config(api, task, why);
 }

@@ -14,6 +14,7 @@
 struct gc_wait {
     uint64_t ticket;
     int generation; /* of a collection */
+    bool freezes;   /* or thaws */
     bool dry_run;
 };
 
@@ -154,6 +155,9 @@ static enum err await_freeze(struct task *task, void *ctx, size_t units, enum ta
     }
     *turn = TASK_DONE;
     gc_get_state(task->api->gc, &state);
+    o = news_begin_config(task->api, wait->freezes ? "freeze" : "unfreeze", task->label);
+    out_member_u64(o, "frozen", state.frozen);
+    news_end(task->api);
     o = reply_json(task, 200);
     out_open_object(o);
     out_member_u64(o, "frozen", state.frozen);
@@ -170,6 +174,7 @@ static enum err freeze(struct api *api, struct task *task, bool on, struct why *
 
     if (e)
         return e;
+    wait->freezes = on;
     wait->ticket = gc_freeze(api->gc, on);
     task_work(task, &freeze_work, wait);
     return ERR_OK;

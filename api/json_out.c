@@ -7,6 +7,7 @@
 #include "api/json_out.h"
 #include "heap/base/eight.h"
 #include "heap/base/num.h"
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -298,6 +299,14 @@ void out_plain_i64(struct out *o, struct slice key, int64_t v)
 }
 
 /* ---- times ---- */
+
+void out_seconds(struct out *o, double v)
+{
+    if (v == floor(v))
+        out_i64(o, (int64_t)v);
+    else
+        out_real(o, v);
+}
 
 void out_time(struct out *o, uint64_t unix_ms)
 {

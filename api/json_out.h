@@ -35,6 +35,7 @@ void out_name(struct out *o, struct slice name);
 void out_u64(struct out *o, uint64_t v);
 void out_i64(struct out *o, int64_t v);
 void out_real(struct out *o, double v); /* finite */
+void out_seconds(struct out *o, double v); /* 30, not 30.0: most are whole */
 void out_bool(struct out *o, bool v);
 void out_null(struct out *o);
 void out_string(struct out *o, struct slice text); /* UTF-8 */
@@ -80,6 +81,12 @@ OUT_INLINE void out_member_real(struct out *o, const char *key, double v)
 {
     out_key(o, key);
     out_real(o, v);
+}
+
+OUT_INLINE void out_member_seconds(struct out *o, const char *key, double v)
+{
+    out_key(o, key);
+    out_seconds(o, v);
 }
 
 OUT_INLINE void out_member_bool(struct out *o, const char *key, bool v)

@@ -3,6 +3,7 @@
 #include "api/api_impl.h"
 #include "api/gc_runs.h"
 #include "heap/base/check.h"
+#include "heap/heap_gc.h"
 #include "heap/weak.h"
 
 /* ---- one event ---- */
@@ -82,18 +83,112 @@ static size_t tell_collections(struct api *api, size_t units)
 
 /* ---- deaths ---- */
 
+static void tell_death(struct api *api, const struct weak_notice *n)
+{
+    struct out *o = news_begin(api, EVENT_DEATH);
+
+    out_member_string(o, "name", n->name);
+    out_member_u64(o, "object", n->id);
+    news_end(api);
+}
+
 static size_t tell_deaths(struct api *api, size_t units)
 {
     struct weak_notice notice;
 
-    for (; units > 0 && weak_take_notice(api->heap, &notice); units--) {
-        struct out *o = news_begin(api, EVENT_DEATH);
-
-        out_member_string(o, "name", notice.name);
-        out_member_u64(o, "object", notice.id);
-        news_end(api);
-    }
+    for (; units > 0 && weak_take_notice(api->heap, &notice); units--)
+        tell_death(api, &notice);
     return units;
+}
+
+void news_flush_name(struct api *api, struct slice name)
+{
+    struct weak_notice notice;
+
+    if (weak_take_notice_of(api->heap, name, &notice))
+        tell_death(api, &notice);
+}
+
+/* ---- leases ---- */
+
+static struct api *api_of(void *ctx)
+{
+    struct api *api = ctx;
+
+    CHECK_IS(api, API_MAGIC);
+    return api;
+}
+
+static struct out *begin_lease(struct api *api, const char *what, session_id id, struct slice label)
+{
+    struct out *o = news_begin(api, EVENT_LEASE);
+
+    out_member_text(o, "what", what);
+    out_member_u64(o, "session", id);
+    out_member_string(o, "label", label);
+    return o;
+}
+
+static void on_opened(void *ctx, const struct session_info *info)
+{
+    struct api *api = api_of(ctx);
+    struct out *o = begin_lease(api, "created", info->id, info->label);
+
+    out_member_seconds(o, "ttl", info->ttl_s);
+    news_end(api);
+}
+
+static void write_held(struct api *api, struct out *o, const struct session_parting *p)
+{
+    out_key(o, "held");
+    out_open_array(o);
+    for (size_t i = 0; i < p->named; i++) {
+        out_open_object(o);
+        out_member_u64(o, "id", p->held[i]);
+        out_member_string(o, "class", heap_class_of(api->heap, heap_slot(api->heap, p->held[i])));
+        out_close_object(o);
+    }
+    out_close_array(o);
+    if (p->named < p->info.holds)
+        out_member_bool(o, "more", true);
+}
+
+static void on_parting(void *ctx, const struct session_parting *p)
+{
+    static const char *const names[] = {
+        [SESSION_ENDED] = "ended", [SESSION_EXPIRED] = "expired", [SESSION_EMPTIED] = "emptied"};
+    struct api *api = api_of(ctx);
+    struct out *o = begin_lease(api, names[p->how], p->info.id, p->info.label);
+
+    out_member_u64(o, "holds", p->info.holds);
+    write_held(api, o, p);
+    news_end(api);
+}
+
+static void on_let_go(void *ctx, const struct session_toll *t)
+{
+    struct api *api = api_of(ctx);
+    struct out *o = begin_lease(api, "released", t->id, t->label);
+
+    out_member_u64(o, "holds", t->holds);
+    out_member_u64(o, "objects", t->objects);
+    out_member_u64(o, "bytes", t->bytes);
+    out_member_bool(o, "whole", t->whole);
+    news_end(api);
+}
+
+/* ---- changes of settings ---- */
+
+struct out *news_begin_config(struct api *api, const char *what, struct slice by)
+{
+    struct out *o = news_begin(api, EVENT_CONFIG);
+
+    out_member_text(o, "what", what);
+    if (by.len > 0)
+        out_member_string(o, "by", by);
+    else
+        out_member_null(o, "by");
+    return o;
 }
 
 /* ---- all of it ---- */
@@ -117,12 +212,17 @@ uint64_t api_news(struct api *api)
 
 enum err news_init(struct api *api)
 {
-    api->news = (struct news){.events = events_create(api->mem, api->world.unix_us(api->world.ctx))};
-    return api->news.events != NULL ? ERR_OK : ERR_NOMEM;
+    api->news = (struct news){.events = events_create(api->mem, api->world.unix_us(api->world.ctx)),
+                              .sessions = {.ctx = api, .opened = on_opened, .parting = on_parting, .let_go = on_let_go}};
+    if (api->news.events == NULL)
+        return ERR_NOMEM;
+    session_tell(api->sessions, &api->news.sessions);
+    return ERR_OK;
 }
 
 void news_fini(struct api *api)
 {
     CHECK(api->news.listeners == 0);
+    session_tell(api->sessions, NULL);
     events_destroy(&api->news.events);
 }

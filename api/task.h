@@ -57,6 +57,7 @@ struct task {
     size_t query_count;
     struct task_headers headers;
     enum access access; /* what whoever asks may do */
+    struct slice label; /* who that is, as the token says; empty: there are no tokens */
     session_id session; /* in which the request runs */
     bool session_begun;
     bool hung_up; /* it shall end, whatever there were to say */
