@@ -221,7 +221,7 @@ void events_set_limits(struct events *ev, uint64_t count_max, uint64_t bytes_max
 
 size_t events_memory(const struct events *ev)
 {
-    return sizeof *ev + ev->text.cap + (size_t)(ev->room * sizeof *ev->ring + ev->bytes);
+    return sizeof *ev + ev->text.cap + (ev->text.data != NULL) + (size_t)(ev->room * sizeof *ev->ring + ev->bytes);
 }
 
 /* ---- writing one ---- */
