@@ -122,6 +122,17 @@ struct curl_slist *transport_headers(const struct heapd *h, const char *media_ty
     return all;
 }
 
+struct curl_slist *transport_headers_for(const struct heapd *h, const char *accept)
+{
+    struct curl_slist *all = transport_headers(h, NULL);
+
+    if (all != NULL && !add_header(&all, "Accept", accept)) {
+        curl_slist_free_all(all);
+        all = NULL;
+    }
+    return all;
+}
+
 enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path,
                                     struct heapd_problem *p)
 {

@@ -518,6 +518,8 @@ class Kept(EventsTest, StoreTest):
 
 @unittest.skipUnless("HEAPCTL_BIN" in os.environ, "no heapctl")
 class Heapctl(EventsTest):
+    fresh = True
+
     def start(self, *words):
         p = subprocess.Popen([os.environ["HEAPCTL_BIN"], "--url", f"http://{self.daemon.host}:{self.daemon.port}", "events", *words],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -526,6 +528,61 @@ class Heapctl(EventsTest):
         self.addCleanup(p.stdout.close)
         self.addCleanup(p.stderr.close)
         return p
+
+    def test_lines_for_people_and_for_programs(self):
+        people, program = self.start("--types", "death,config"), self.start("--json", "--types", "config")
+        self.heard(people, program)
+        i = self.new()
+        self.ok(self.c.put("/v1/weak/a%1b%5b31m%0ab", {"$ref": i}), 200, 201)
+        self.drop(i)
+        self.set(pipeline_max=9)
+        self.assertRegex(people.stdout.readline(), rf"^[\d:.]+Z +death +name=a\\x1b\[31m\\nb  object={i}\n$")
+        self.assertRegex(people.stdout.readline(), r"^[\d:.]+Z +config +what=config  by=null  persist=false  changed=.*pipeline_max.*9")
+        self.assertEqual(json.loads(program.stdout.readline())["changed"]["pipeline_max"]["to"], 9)
+        for p in (people, program):
+            p.send_signal(signal.SIGINT)
+            self.assertEqual((p.wait(WAIT), p.stdout.read(), p.stderr.read()), (0, "", ""))
+
+    def heard(self, *listeners):
+        """Until all of them listen."""
+        self.set(events_listeners_max=len(listeners))
+        self.assertTrue(eventually(self.is_full))
+
+    def is_full(self):
+        """One more is too many."""
+        w = self.wire()
+        status = w.ask("GET", "/v1/events").response().status
+        w.close()
+        return status == 429
+
+    def test_it_goes_on_when_heapd_comes_back(self):
+        place = f"127.0.0.1:{self.daemon.port}"
+        p = self.start("--json", "--types", "config")
+        self.heard(p)
+        self.set(pipeline_max=9)
+        self.assertEqual(json.loads(p.stdout.readline())["changed"]["pipeline_max"]["to"], 9)
+        self.c.close()
+        self.daemon.terminate()
+        self.assertEqual(self.daemon.finish(), 0)
+        again = Daemon("--listen", place)
+        try:
+            self.assertEqual(json.loads(p.stdout.readline())["type"], "gap")
+            c = Client(again)
+            self.assertEqual(c.patch("/v1/config", {"pipeline_max": 10}).status, 200)
+            c.close()
+            self.assertEqual(json.loads(p.stdout.readline())["changed"]["pipeline_max"]["to"], 10)
+            p.send_signal(signal.SIGTERM)
+            self.assertEqual(p.wait(WAIT), 0)
+            self.assertIn("gone", p.stderr.read())
+        finally:
+            again.terminate()
+            self.assertEqual(again.finish(), 0)
+
+    def test_what_makes_no_sense(self):
+        for words, status in (("--types", "nonsense"), 1), (("--since", "x"), 2), (("more",), 2):
+            p = self.start(*words)
+            self.assertEqual(p.wait(WAIT), status, words)
+            self.assertNotEqual(p.stderr.read(), "")
 
 
 if __name__ == "__main__":
