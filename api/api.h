@@ -149,9 +149,9 @@ struct reply *task_reply(struct task *t);
 
 /* Of a task that listens: how it stands. O(1). */
 enum listening {
-    LISTENING_QUIET,  /* it has been told everything */
+    LISTENING_QUIET,  /* it has been told everything that is for it */
+    LISTENING_PING,   /* ... and has been silent for so long that it had better be stepped */
     LISTENING_NEWS,   /* there is something for it */
-    LISTENING_PING,   /* it has been silent for so long that it had better be stepped */
     LISTENING_BEHIND, /* so much waits for it that, if it is its reader who is slow, it is to be cut */
 };
 enum listening task_listening(struct task *t);

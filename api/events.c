@@ -24,6 +24,8 @@ struct events {
     uint64_t room;      /* a power of two */
     uint64_t first;     /* of this life */
     uint64_t oldest, newest, ready;
+    uint64_t last_of[EVENT_TYPES]; /* the last of each type that may leave; 0: there has been none */
+    uint64_t gone_of[EVENT_TYPES]; /* ... that is not kept any more */
     uint64_t bytes;     /* of text, kept */
     uint64_t bytes_ever;
     uint64_t count_max, bytes_max;
@@ -91,15 +93,22 @@ static uint64_t count(const struct events *ev)
     return ev->newest + 1 - ev->oldest;
 }
 
+/* The next may leave, or be said to be missing. */
+static void let_leave(struct events *ev, enum event_type type, uint64_t id)
+{
+    ev->ready = id;
+    ev->last_of[type] = id;
+}
+
 static void forget_oldest(struct events *ev)
 {
     struct event *e = at(ev, ev->oldest);
 
+    if (ev->ready < ev->oldest)
+        let_leave(ev, e->type, ev->oldest);
+    ev->gone_of[e->type] = ev->oldest++;
     ev->bytes -= e->len;
     mem_free(ev->mem, e->text, e->len);
-    ev->oldest++;
-    if (ev->ready < ev->oldest - 1)
-        ev->ready = ev->oldest - 1;
 }
 
 /* Those over the limits, with one more of `len` bytes to come. */
@@ -170,9 +179,9 @@ static void lose(struct events *ev)
 {
     while (count(ev) > 0)
         forget_oldest(ev);
-    ev->newest++;
+    let_leave(ev, ev->type, ++ev->newest);
+    ev->gone_of[ev->type] = ev->newest;
     ev->oldest = ev->newest + 1;
-    ev->ready = ev->newest;
 }
 
 /* ---- life ---- */
@@ -280,7 +289,7 @@ uint64_t events_ready(struct events *ev, bool (*is_kept)(void *ctx, uint64_t com
 
         if (commit != 0 && is_kept != NULL && !is_kept(ctx, commit))
             break;
-        ev->ready++;
+        let_leave(ev, at(ev, ev->ready + 1)->type, ev->ready + 1);
     }
     return ev->ready;
 }
@@ -292,15 +301,38 @@ uint64_t events_bytes_after(const struct events *ev, uint64_t after)
     return after < ev->oldest ? ev->bytes : ev->bytes_ever - at(ev, after)->end_bytes;
 }
 
+/* True if one of its types has an id behind its place. */
+static bool any_behind(const struct event_cursor *c, const uint64_t last[EVENT_TYPES])
+{
+    for (size_t i = 0; i < EVENT_TYPES; i++)
+        if ((c->types & 1u << i) != 0 && last[i] > c->after)
+            return true;
+    return false;
+}
+
+static bool is_of_this_life(const struct events *ev, uint64_t id)
+{
+    return id + 1 >= ev->first && id <= ev->newest;
+}
+
 bool events_missed(const struct events *ev, const struct event_cursor *c)
 {
-    return c->after + 1 < ev->oldest || c->after > ev->newest;
+    return !is_of_this_life(ev, c->after) || any_behind(c, ev->gone_of);
+}
+
+bool events_pass_over(const struct events *ev, struct event_cursor *c)
+{
+    if (events_missed(ev, c) || any_behind(c, ev->last_of))
+        return false;
+    if (c->after < ev->ready)
+        c->after = ev->ready;
+    return true;
 }
 
 /* An id from before this life, or from nowhere, says nothing of how many there were between. */
 static void write_missed(const struct events *ev, const struct event_cursor *c, struct out *o)
 {
-    if (c->after + 1 >= ev->first && c->after <= ev->newest)
+    if (is_of_this_life(ev, c->after))
         out_member_u64(o, "missed", ev->oldest - 1 - c->after);
     else
         out_member_null(o, "missed");
@@ -330,18 +362,19 @@ static struct slice text_of(const struct event *e, enum event_form form)
     return (struct slice){e->text + e->line_at, e->len - e->line_at - 1};
 }
 
-bool events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to)
+void events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to)
 {
     size_t end = to->len + bytes_max;
 
     CHECK(!events_missed(ev, c) && until <= ev->newest);
+    if (c->after + 1 < ev->oldest) /* what has gone was of other types */
+        c->after = ev->oldest - 1;
     for (; c->after < until && to->len < end; c->after++) {
         const struct event *e = at(ev, c->after + 1);
 
         if ((c->types & 1u << e->type) != 0)
             buf_add_slice(to, text_of(e, c->form));
     }
-    return c->after < until;
 }
 
 void events_write_greeting(const struct event_cursor *c, struct buf *to)

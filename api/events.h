@@ -66,13 +66,14 @@ struct event_cursor {
     enum event_form form;
 };
 
-/* True if some of what comes next is not kept any more, or never was in this life. */
+/* True if some of what comes next for it is not kept any more, or never was in this life. */
 bool events_missed(const struct events *ev, const struct event_cursor *c);
-/* Say so, and go on with the oldest that is kept. */
+/* True if there is nothing for it: it goes on behind what is of other types. O(1). */
+bool events_pass_over(const struct events *ev, struct event_cursor *c);
+/* Say so (with the number of all that are missing, of whatever type), and go on with the oldest that is kept. */
 void events_write_gap(const struct events *ev, struct event_cursor *c, struct buf *to);
-/* Add what comes next, up to event `until`, no more than about `bytes_max` of it. True if there may be more. It is of no use
- * to call it when to->failed. */
-bool events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to);
+/* Add what comes next, up to event `until`, no more than about `bytes_max` of it. */
+void events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to);
 /* Begin an answer: how soon to come again, and from where on. */
 void events_write_greeting(const struct event_cursor *c, struct buf *to);
 /* Something to say when there is nothing to say. */

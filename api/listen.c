@@ -17,7 +17,8 @@ struct listener {
     uint64_t said_ms; /* when it was told something last */
 };
 
-static void say(struct task *t, struct listener *l, enum task_turn *turn)
+/* What does not fit waits for the next time: others want to hear something too. */
+static void say(struct task *t, struct listener *l)
 {
     struct events *ev = t->api->news.events;
     struct buf *to = &t->reply.body;
@@ -29,7 +30,7 @@ static void say(struct task *t, struct listener *l, enum task_turn *turn)
     if (!l->greeted)
         events_write_greeting(&l->cursor, to);
     l->greeted = true;
-    *turn = events_write(ev, &l->cursor, ready, HAND_BYTES, to) ? TASK_MORE : TASK_LISTEN;
+    events_write(ev, &l->cursor, ready, HAND_BYTES, to);
     if (to->len == before && now_ms - l->said_ms >= t->api->settings->events_ping_ms)
         events_write_ping(&l->cursor, to);
     if (to->len > before)
@@ -45,9 +46,8 @@ static enum err step(struct task *t, void *ctx, size_t units, enum task_turn *tu
     (void)why;
     t->reply.streaming = true;
     if (!t->hung_up)
-        say(t, l, turn);
-    if (t->hung_up || t->reply.body.failed)
-        *turn = TASK_DONE;
+        say(t, l);
+    *turn = t->hung_up || t->reply.body.failed ? TASK_DONE : TASK_LISTEN;
     if (t->reply.body.failed)
         buf_clear(&t->reply.body);
     return ERR_OK;
@@ -65,15 +65,16 @@ enum listening task_listening(struct task *t)
 {
     const struct events *ev = t->api->news.events;
     const struct settings *s = t->api->settings;
-    const struct listener *l = t->work_ctx;
+    struct listener *l = t->work_ctx;
 
     if (t->work != &listen_work)
         return LISTENING_QUIET;
+    (void)api_news(t->api);
+    if (events_pass_over(ev, &l->cursor))
+        return api_now_ms(t->api) - l->said_ms >= s->events_ping_ms ? LISTENING_PING : LISTENING_QUIET;
     if (events_missed(ev, &l->cursor) || events_bytes_after(ev, l->cursor.after) > s->events_backlog_bytes_max)
         return LISTENING_BEHIND;
-    if (l->cursor.after < api_news(t->api))
-        return LISTENING_NEWS;
-    return api_now_ms(t->api) - l->said_ms >= s->events_ping_ms ? LISTENING_PING : LISTENING_QUIET;
+    return LISTENING_NEWS;
 }
 
 void task_hang_up(struct task *t)

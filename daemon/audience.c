@@ -46,6 +46,20 @@ static bool begin_round(struct audience *a, uint64_t newest)
     return true;
 }
 
+/* The first of the line is told, if there is something for it. */
+static bool tell_first(struct audience *a)
+{
+    struct conn *c = conn_of_queue(a->line.next);
+
+    list_remove(&c->queue);
+    if (!conn_has_news(c)) {
+        list_push(&a->waiting, &c->queue);
+        return false;
+    }
+    conn_tell(c);
+    return true;
+}
+
 bool audience_step(struct audience *a, struct api *api)
 {
     uint64_t began;
@@ -53,8 +67,8 @@ bool audience_step(struct audience *a, struct api *api)
     if (list_empty(&a->line) && !begin_round(a, api_news(api)))
         return false;
     began = clock_us();
-    for (int i = 0; i < AUDIENCE_TURN_MAX && !list_empty(&a->line); i++)
-        conn_tell(conn_of_queue(a->line.next));
+    for (int looked = 0, told = 0; looked < AUDIENCE_LOOK_MAX && told < AUDIENCE_TURN_MAX && !list_empty(&a->line); looked++)
+        told += tell_first(a);
     a->spent_us += clock_us() - began;
     if (!list_empty(&a->line))
         return true;

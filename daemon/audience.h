@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #define AUDIENCE_TURN_MAX 16
+#define AUDIENCE_LOOK_MAX 1024 /* for some for whom there is news */
 #define AUDIENCE_REST     16
 
 struct api;

@@ -424,7 +424,7 @@ static void linger(struct conn *c)
 static void wait_for_news(struct conn *c)
 {
     if (c->out.bytes == 0)
-        audience_wait(&c->edge->audience, &c->queue, task_listening(c->task) >= LISTENING_NEWS);
+        audience_wait(&c->edge->audience, &c->queue, conn_has_news(c));
 }
 
 static void settle(struct conn *c, enum progress p)
@@ -510,6 +510,11 @@ void conn_go_on(struct conn *c)
         advance_later(c);
     else
         conn_advance(c);
+}
+
+bool conn_has_news(const struct conn *c)
+{
+    return task_listening(c->task) >= LISTENING_NEWS;
 }
 
 void conn_tell(struct conn *c)

@@ -116,7 +116,8 @@ void conn_look(struct conn *c, uint64_t now_ms);
 void conn_drain(struct conn *c);
 /* heapd ends: whoever listens has heard the last of it. */
 void conn_end_listening(struct conn *c);
-/* It listens, and may be told what there is: its turn, for audience.c. */
+/* It listens: is there news for it, and its turn to be told; for audience.c. */
+bool conn_has_news(const struct conn *c);
 void conn_tell(struct conn *c);
 void conn_close(struct conn *c);
 /* Nothing goes on before its peer sends or reads. */

@@ -36,7 +36,7 @@ static const char *hear(struct ear *e)
     do {
         e->turn = task_step(e->task, STEP_UNITS);
         take_body(w, task_reply(e->task));
-    } while (e->turn == TASK_MORE);
+    } while (e->turn == TASK_LISTEN && task_listening(e->task) >= LISTENING_NEWS);
     return w->body;
 }
 
