@@ -8,7 +8,7 @@
  */
 #include "heap/session_impl.h"
 
-#define WAIT_STEPS_MAX 1000 /* for what the dead held; those that end next wait too */
+#define WAIT_STEPS_MAX 1000 /* for what the dead held, once others die too: there may always be some */
 
 void session_tell(struct session_set *ss, const struct session_watch *w)
 {
@@ -113,10 +113,10 @@ void session_toll_end(struct session_set *ss)
     see(ss, s);
 }
 
-/* Others that have ended, and a heap in which there is always something dying, are not held up. */
+/* As long as nobody else's objects die, the dead become fewer with each step. Others that have ended are not held up. */
 size_t session_toll_wait(struct session_set *ss, struct session *s, size_t units)
 {
-    bool waits = ss->told != NULL && s->next == NULL && s->toll.waited++ < WAIT_STEPS_MAX;
+    bool waits = ss->told != NULL && s->next == NULL && (s->toll.whole || s->toll.waited++ < WAIT_STEPS_MAX);
 
     if (ss->heap->stats.doomed > 0 && waits)
         units = heap_reap(ss->heap, units);

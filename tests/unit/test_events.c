@@ -234,6 +234,38 @@ START_TEST(what_goes_before_its_commit_was_kept_holds_up_nobody)
 }
 END_TEST
 
+/* However many there are, and whatever becomes of them. */
+START_TEST(what_is_of_other_types_is_passed_over)
+{
+    struct world w;
+    struct event_cursor c = cursor_at(FIRST - 1, EVENT_LINES);
+
+    world_begin(&w);
+    c.types = 1u << EVENT_DEATH;
+    events_set_limits(w.ev, 3, 1 << 20);
+    tell_some(&w, 2);
+    ck_assert(events_pass_over(w.ev, &c));
+    ck_assert_uint_eq(c.after, FIRST - 1); /* they may not leave yet */
+    (void)ready(&w);
+    ck_assert(events_pass_over(w.ev, &c));
+    ck_assert_uint_eq(c.after, FIRST + 1);
+    tell_some(&w, 10);
+    ck_assert(!events_missed(w.ev, &c));
+    tell(&w, EVENT_DEATH, SLICE("a"), 0);
+    ck_assert(events_pass_over(w.ev, &c));
+    (void)ready(&w);
+    ck_assert(!events_pass_over(w.ev, &c));
+    ck_assert_ptr_nonnull(strstr(read_all(&w, &c), "\"type\":\"death\""));
+    ck_assert_ptr_null(strstr(w.said.data, "gap"));
+    ck_assert_uint_eq(c.after, FIRST + 12);
+    tell(&w, EVENT_DEATH, SLICE("b"), 0);
+    tell_some(&w, 3);
+    ck_assert(events_missed(w.ev, &c));
+    ck_assert(!events_pass_over(w.ev, &c));
+    world_end(&w);
+}
+END_TEST
+
 /* A listener and what it should have heard. */
 struct listener {
     struct event_cursor cursor;
@@ -331,6 +363,7 @@ int main(int argc, char **argv)
         TEST(types_are_named_or_refused),
         TEST(none_leaves_before_its_commit_nor_before_one_before_it),
         TEST(what_goes_before_its_commit_was_kept_holds_up_nobody),
+        TEST(what_is_of_other_types_is_passed_over),
         TEST(everybody_hears_all_or_of_a_gap, .rounds = 8),
         TEST(a_ping_and_a_greeting_say_where_to_go_on),
     };
