@@ -50,6 +50,28 @@ enum err json_bool(const char *key, const json_t *value, bool *ret, struct why *
     return ERR_OK;
 }
 
+void tell_changes(struct task *task, const char *what, json_t *body, member_writer *write, const void *was, const void *is)
+{
+    struct out *o = news_begin_config(task->api, what, task->label);
+    const char *name;
+    json_t *value;
+
+    out_member_bool(o, "persist", query_is_true(task, "persist"));
+    out_key(o, "changed");
+    out_open_object(o);
+    json_object_foreach(body, name, value) {
+        out_key_slice(o, slice_of(name));
+        out_open_object(o);
+        out_key(o, "from");
+        write(o, name, was);
+        out_key(o, "to");
+        write(o, name, is);
+        out_close_object(o);
+    }
+    out_close_object(o);
+    news_end(task->api);
+}
+
 void api_apply_settings(struct api *api)
 {
     const struct settings *s = api->settings;
@@ -113,30 +135,11 @@ enum err get_config(struct api *api, struct task *task, struct why *why)
     return reply_end(task, why);
 }
 
-/* Each that was named, as it was and as it is. */
-static void tell_changes(struct task *task, const struct settings *was, json_t *body)
+static void write_setting(struct out *o, const char *name, const void *from)
 {
-    struct api *api = task->api;
-    struct out *o = news_begin_config(api, "config", task->label);
-    const char *name;
-    json_t *value;
+    const struct setting *s = setting_named(slice_of(name));
 
-    out_member_bool(o, "persist", query_is_true(task, "persist"));
-    out_key(o, "changed");
-    out_open_object(o);
-    json_object_foreach(body, name, value) {
-        const struct setting *s = setting_named(slice_of(name));
-
-        out_key(o, s->name);
-        out_open_object(o);
-        out_key(o, "from");
-        write_value(o, s, setting_get(was, s));
-        out_key(o, "to");
-        write_value(o, s, setting_get(api->settings, s));
-        out_close_object(o);
-    }
-    out_close_object(o);
-    news_end(api);
+    write_value(o, s, setting_get(from, s));
 }
 
 static enum err apply_members(struct settings *s, json_t *body, struct why *why)
@@ -165,7 +168,7 @@ enum err patch_config(struct api *api, struct task *task, struct why *why)
         return e;
     *api->settings = next;
     api_apply_settings(api);
-    tell_changes(task, &was, body);
+    tell_changes(task, "config", body, write_setting, &was, api->settings);
     api->world.settings_changed(api->world.ctx);
     return get_config(api, task, why);
 }

@@ -207,10 +207,15 @@ static const struct member *member_named(const char *name)
     return NULL;
 }
 
+static void write_member(struct out *o, const char *name, const void *patch)
+{
+    member_named(name)->write(o, patch);
+}
+
 static void write_tuned(struct out *o, const char *name, const struct patch *p)
 {
     out_key(o, name);
-    member_named(name)->write(o, p);
+    write_member(o, name, p);
 }
 
 /* GET /v1/gc  ->  200 {"enabled": true, "phase": "idle", "thresholds": [2000, 10, 10], ...} */
@@ -301,31 +306,6 @@ enum err gc_put_back(struct gc *gc, const char *name, const json_t *value, struc
     return why_set(why, ERR_BAD_VALUE, "there is no setting \"%s\"", name);
 }
 
-/* Each that was named, as it was and as it is. */
-static void tell_changes(struct task *task, const struct patch *was, const struct patch *is, json_t *body)
-{
-    struct out *o = news_begin_config(task->api, "gc", task->label);
-    const char *name;
-    json_t *value;
-
-    out_member_bool(o, "persist", query_is_true(task, "persist"));
-    out_key(o, "changed");
-    out_open_object(o);
-    json_object_foreach(body, name, value) {
-        const struct member *m = member_named(name);
-
-        out_key(o, m->name);
-        out_open_object(o);
-        out_key(o, "from");
-        m->write(o, was);
-        out_key(o, "to");
-        m->write(o, is);
-        out_close_object(o);
-    }
-    out_close_object(o);
-    news_end(task->api);
-}
-
 /* PATCH /v1/gc {"thresholds": [700], "debug": ["saveall"]}  ->  200, the whole document */
 enum err patch_gc(struct api *api, struct task *task, struct why *why)
 {
@@ -344,7 +324,7 @@ enum err patch_gc(struct api *api, struct task *task, struct why *why)
         return e;
     }
     api->settings->pause_budget_us = patch.pause_budget_us;
-    tell_changes(task, &was, &patch, body);
+    tell_changes(task, "gc", body, write_member, &was, &patch);
     api->world.settings_changed(api->world.ctx);
     return get_gc(api, task, why);
 }

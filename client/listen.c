@@ -18,20 +18,12 @@ struct listening {
     struct text problem; /* the body of a refusal */
 };
 
-static long status_of(CURL *easy)
-{
-    long status = 0;
-
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    return status;
-}
-
 static size_t on_bytes(char *data, size_t one, size_t length, void *arg)
 {
     struct listening *l = arg;
 
     (void)one; /* always 1 */
-    if (status_of(l->easy) >= 400) {
+    if (transport_status(l->easy) >= 400) {
         text_add(&l->problem, data, length);
         return l->problem.failed ? 0 : length;
     }
@@ -80,8 +72,8 @@ static enum heapd_result listen_on(struct heapd *h, CURLM *multi, struct listeni
         return problem_no_memory(p);
     if (code != CURLE_OK)
         return transport_failed(h, code, p);
-    if (status_of(l->easy) >= 400)
-        return problem_of_answer(p, (int)status_of(l->easy), text_string(&l->problem), l->problem.length);
+    if (transport_status(l->easy) >= 400)
+        return problem_of_answer(p, (int)transport_status(l->easy), text_string(&l->problem), l->problem.length);
     return HEAPD_OK;
 }
 

@@ -25,5 +25,8 @@ struct curl_slist *transport_headers(const struct heapd *h, const char *media_ty
 /* The same, for an answer of that type. */
 struct curl_slist *transport_headers_for(const struct heapd *h, const char *accept);
 
+/* The status of the answer that comes, or has come. */
+long transport_status(CURL *easy);
+
 /* What a failed transfer says. */
 enum heapd_result transport_failed(const struct heapd *h, CURLcode code, struct heapd_problem *p);

@@ -72,7 +72,8 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-class Tokens(Files, HeapdTest):
+class TokenTest(Files, HeapdTest):
+    """A heapd with tokens, and its admin."""
     fresh = True
 
     def begin(self):
@@ -86,6 +87,8 @@ class Tokens(Files, HeapdTest):
         self.daemon.terminate()
         self.assertEqual(self.daemon.finish(), 0, self.daemon.last_words)
 
+
+class Tokens(TokenTest):
     def status(self, method, path, token, body=None, **headers):
         c = self.client()
         said = c.request(method, path, body, {**bearer(token), **headers})

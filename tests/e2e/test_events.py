@@ -13,10 +13,11 @@ import time
 import unittest
 from contextlib import suppress
 
+import test_doors
 import test_store_faults
 from heapd_test import STRESSED, WAIT, Client, Daemon, HeapdTest, Wire, eventually, request
 from store_test import StoreTest
-from test_doors import ADMIN, READ, WRITE, Files, bearer
+from test_doors import ADMIN, READ, WRITE
 
 LINES = "Accept: application/x-ndjson"
 
@@ -416,20 +417,7 @@ class Events(EventsTest):
         self.ok(self.c.get("/v1/gc"))
 
 
-class Scopes(Files, EventsTest):
-    fresh = True
-
-    def begin(self):
-        self.options = ("--token-file", self.tokens)
-        super().begin()
-        self.c.close()
-        self.c = Client(self.daemon, **bearer(ADMIN))
-
-    def end(self):
-        self.c.close()
-        self.daemon.terminate()
-        self.assertEqual(self.daemon.finish(), 0, self.daemon.last_words)
-
+class Scopes(EventsTest, test_doors.TokenTest):
     def test_whoever_may_read_may_listen_until_the_token_is_taken_back(self):
         nobody = Client(self.daemon)
         self.problem(nobody.get("/v1/events"), 401)
