@@ -82,6 +82,12 @@ void api_destroy(struct api **papi)
     *papi = NULL;
 }
 
+struct idempotency *api_put_back_answers(struct api *api)
+{
+    idem_set_limits(api->idempotency, idem_no_limits);
+    return api->idempotency;
+}
+
 /* ---- may it come in? ---- */
 
 /* The answer is known; the rest of the body is read and thrown away, or, if it may be long, the connection
@@ -279,7 +285,7 @@ static enum task_turn work(struct task *t, size_t units)
 
     why_init(&why);
     t->state = TASK_WORK;
-    if ((e = t->work->step(t, t->work_ctx, units, &turn, &why)))
+    if ((e = keyed_prepare(t, &why)) || (e = t->work->step(t, t->work_ctx, units, &turn, &why)))
         return fail(t, e, &why);
     if (turn != TASK_DONE)
         return turn;
@@ -330,7 +336,7 @@ static enum task_turn run(struct task *t, size_t units)
         return fail(t, e, &why);
     if (t->long_json != NULL && !body_json_is_ready(t->long_json))
         return body_json_step(t->long_json, units) ? TASK_MORE : TASK_WAIT;
-    if ((e = task_check_store(t, &why)) == ERR_OK)
+    if ((e = task_check_store(t, &why)) == ERR_OK && (e = keyed_prepare(t, &why)) == ERR_OK)
         e = handle(t, &why);
     body_json_end(&t->long_json); /* whoever needs it on has taken it */
     if (e)
@@ -490,6 +496,33 @@ static size_t close_scopes(struct api *api, size_t units)
     return units;
 }
 
+/* That answers are gone is told of many at once. */
+static bool has_much_to_tell(const struct api *api)
+{
+    uint64_t number;
+
+    return api->world.answers.gone != NULL && idem_untold(api->idempotency, &number) >= API_UNTOLD_MAX;
+}
+
+static void tell_gone(struct api *api)
+{
+    const struct api_answers *keeper = &api->world.answers;
+    uint64_t number;
+
+    if (keeper->gone != NULL && idem_untold(api->idempotency, &number) > 0 && keeper->gone(keeper->ctx, number) == ERR_OK)
+        idem_note_told(api->idempotency, number);
+}
+
+/* At most `max`; returns how many. */
+static size_t expire_answers(struct api *api, uint64_t now_ms, size_t max)
+{
+    size_t count = idem_expire(api->idempotency, now_ms, max);
+
+    if (count > 0 || has_much_to_tell(api))
+        tell_gone(api);
+    return count;
+}
+
 size_t api_step(struct api *api, size_t units)
 {
     uint64_t now_ms = api_now_ms(api);
@@ -497,7 +530,7 @@ size_t api_step(struct api *api, size_t units)
     CHECK_IS(api, API_MAGIC);
     units = close_scopes(api, units);
     units = news_step(api, units);
-    units -= idem_expire(api->idempotency, now_ms, units);
+    units -= expire_answers(api, now_ms, units);
     units = validations_end(api, units);
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);
@@ -509,5 +542,5 @@ bool api_has_work(const struct api *api)
     uint64_t now_ms = api_now_ms(api);
 
     return api->ending != NULL || api->validations_over != NULL || news_waits(api) ||
-           idem_has_work(api->idempotency, now_ms) || session_has_work(api->sessions, now_ms);
+           idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) || session_has_work(api->sessions, now_ms);
 }

@@ -9,6 +9,7 @@
  * than a bounded piece of work.
  */
 #pragma once
+#include "api/idempotency.h"
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/settings.h"
@@ -82,6 +83,17 @@ struct api_kept {
     struct slice json; /* null: kept no longer */
 };
 
+/* What retries are answered outlives the process too. */
+struct api_answers {
+    void *ctx;
+    /* A request with a key is about to do something: what is then said of it must not be refused. ERR_NOMEM. */
+    enum err (*prepare)(void *ctx, struct why *why);
+    /* It has: kept with what has changed in the same step, both or none. */
+    void (*keep)(void *ctx, const struct idem_record *record);
+    /* Those up to this number are gone. ERR_NOMEM: they are, but this has to be said again. */
+    enum err (*gone)(void *ctx, uint64_t number);
+};
+
 /* A copy of what is kept, made by the world. */
 struct api_backup;
 struct api_backups {
@@ -116,6 +128,7 @@ struct api_world {
     /* Keep these settings: all of them or, ERR_NOMEM, none. The answer waits for the disk as one to a change of the heap
      * does. NULL: nothing outlives the process. */
     enum err (*keep)(void *ctx, const struct api_kept *kept, size_t count, struct why *why);
+    struct api_answers answers; /* the same */
     struct api_backups backups; /* functions NULL: nothing is kept */
     /* The commit that will have the heap as it is now, which what shows it has to wait for, 0: none; and is it on disk?
      * Ever higher. NULL: nothing is kept. */
@@ -128,6 +141,8 @@ struct api_world {
 enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct session_set *sessions,
                     struct settings *settings, struct api_world world, const char *instance, struct api **ret);
 void api_destroy(struct api **api);
+/* What retries are answered: for whoever puts it back. Until api_apply_settings() it is without limits. */
+struct idempotency *api_put_back_answers(struct api *api);
 
 /* Begin a task for a request whose headers are whole. NULL only when memory is refused: answer 507, close. */
 struct task *api_begin(struct api *api, const struct request *request);

@@ -10,6 +10,7 @@
 
 #define API_MAGIC          0xa9100001u
 #define API_INSTANCE_MAX   64
+#define API_UNTOLD_MAX     64  /* answers that are gone before whoever keeps them is told, if nothing else is to do */
 #define API_FREE_TASKS_MAX 256 /* ended tasks kept, with their small buffers, for the requests to come */
 
 /* How far beyond memory_bytes_max what is asked for may go, for mem_reach(). */

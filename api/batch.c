@@ -8,7 +8,7 @@
  * A batch is a scope: what it makes is held under the number of its op until the end, so "@n" always means a
  * live object. It yields when it has had its turn, when a collection becomes due, when nobody reads its
  * answers, and where it waits. A batch that is cut off keeps what its ops have done, and if it came with a key, also
- * what it would have answered had it ended there.
+ * what it would have answered had it ended there: that is told at the end of each turn, for the process may end, too.
  *
  * One that is atomic is read whole before it runs, and runs in one turn: nobody sees it half done. Its first op that
  * fails is the answer, and the heap takes back what those before it did (heap/undo.h).
@@ -261,7 +261,8 @@ static enum task_turn close_scope(struct batch *b, size_t *units)
 {
     if (!end_scope(b, units))
         return TASK_MORE;
-    write_summary(b);
+    if (!b->atomic)
+        write_summary(b);
     b->state = BATCH_DRAIN;
     return TASK_MORE;
 }
@@ -330,9 +331,47 @@ static enum task_turn run_atomic(struct batch *b, size_t *units)
         return TASK_MORE;
     }
     undo_commit(api->heap);
+    write_summary(b);
+    if (b->task->keyed != NULL)
+        keyed_keep(b->task); /* done, though what was made is still to be let go of */
     *units = left;
     b->state = BATCH_CLOSE;
     return TASK_MORE;
+}
+
+static void cut_off(struct batch *b)
+{
+    why_set(&b->why, ERR_BAD_REQUEST, "the request was cut off before this line");
+    why_complete(b->task->api, &b->why);
+    b->failed = true;
+}
+
+/* What it would be answered had it ended here. Its one line of answer is not there before the end. */
+static void tell_cut_off(struct batch *b)
+{
+    struct task *t = b->task;
+    bool was_failed = b->failed;
+
+    CHECK(t->reply.body.len == 0 && b->summary_only);
+    if (b->state != BATCH_CLOSE)
+        cut_off(b);
+    write_summary(b);
+    keyed_tell(t);
+    buf_clear(&t->reply.body);
+    t->out = out_into(&t->reply.body);
+    t->reply.close = false;
+    if (!was_failed)
+        why_init(&b->why);
+    b->failed = was_failed;
+}
+
+static void tell_progress(struct batch *b)
+{
+    if (b->state == BATCH_DRAIN)
+        keyed_tell(b->task);
+    else
+        tell_cut_off(b);
+    b->told = b->op;
 }
 
 static enum err batch_step(struct task *t, void *ctx, size_t units, enum task_turn *turn, struct why *why)
@@ -354,6 +393,8 @@ static enum err batch_step(struct task *t, void *ctx, size_t units, enum task_tu
         before = b->state;
         *turn = part_of[before](b, &units);
     } while (b->state != before && units > 0);
+    if (t->keyed != NULL && !b->atomic && b->op > b->told && *turn != TASK_DONE)
+        tell_progress(b);
     if (*turn != TASK_DONE && (b->op > 0 || b->failed) && t->keyed == NULL)
         t->reply.streaming = true; /* what may be asked for again stays together */
     return ERR_OK;
@@ -362,11 +403,9 @@ static enum err batch_step(struct task *t, void *ctx, size_t units, enum task_tu
 /* What was done under a key stays done: a retry is told of it, wherever the batch stands when it ends. */
 static void keep_answer(struct batch *b)
 {
-    if (b->state == BATCH_OPS || b->state == BATCH_COLLECT) {
-        why_set(&b->why, ERR_BAD_REQUEST, "the request was cut off before this line");
-        fail_op(b, b->task->reply.body.len);
-    }
-    if (b->state == BATCH_CLOSE)
+    if (b->state == BATCH_OPS || b->state == BATCH_COLLECT)
+        cut_off(b);
+    if (b->state != BATCH_DRAIN)
         write_summary(b);
     keyed_keep(b->task);
 }

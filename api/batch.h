@@ -21,6 +21,7 @@ struct batch {
     struct scope_end *made; /* what it holds, by number of op; NULL while it has made nothing */
     struct batch_forms forms;
     uint32_t op;            /* the number of the op that runs, or will run next */
+    uint32_t told;          /* so many ops were done when it was last told what a retry gets (keyed.h) */
     bool atomic;
     bool summary_only;
     bool failed;

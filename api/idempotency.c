@@ -22,7 +22,13 @@ struct idem_entry {
     struct idem_answer answer; /* its location and body lie in `text` */
     char *text;
     uint64_t since_ms; /* it is kept; before the clock began: below 0, and wrapped */
-    struct idem_entry *newer;
+    uint64_t told;     /* the number; 0: it was not */
+    struct idem_entry *older, *newer; /* in the line where it stands */
+};
+
+/* By the order in which they came to it. */
+struct line {
+    struct idem_entry *oldest, *newest;
 };
 
 union number {
@@ -40,7 +46,10 @@ struct idempotency {
     uint32_t table_end; /* numbers below it have been used */
     uint32_t free;      /* one of them, or NO_NUMBER */
     uint32_t kept, running;
-    struct idem_entry *oldest, *newest; /* the line of those that are kept */
+    struct line line;    /* of those that are kept */
+    struct line in_work; /* ... and of those that run and were told */
+    uint64_t last_told;  /* number */
+    uint64_t gone_told;  /* so many of the first are gone, and it has been told */
     uint64_t evicted;
     size_t text_bytes; /* of all */
 };
@@ -66,6 +75,8 @@ struct idempotency *idem_create(struct mem *mem, uint64_t seed)
 
 static void drop_oldest(struct idempotency *t);
 
+const struct idem_limits idem_no_limits = {.keys_max = IDEM_KEYS_MAX, .keep_ms = INT64_MAX, .answer_bytes_max = SIZE_MAX};
+
 void idem_destroy(struct idempotency **at)
 {
     struct idempotency *t = *at;
@@ -75,7 +86,7 @@ void idem_destroy(struct idempotency **at)
         return;
     CHECK_IS(t, IDEM_MAGIC);
     CHECK(t->running == 0);
-    while (t->oldest != NULL)
+    while (t->line.oldest != NULL)
         drop_oldest(t);
     map_destroy(&t->by_name);
     if (t->table_end > 0)
@@ -159,6 +170,22 @@ const struct idem_answer *idem_answer(const struct idem_entry *e)
     return &e->answer;
 }
 
+/* ---- lines ---- */
+
+static void stand_in(struct line *l, struct idem_entry *e)
+{
+    e->older = l->newest;
+    e->newer = NULL;
+    *(l->newest != NULL ? &l->newest->newer : &l->oldest) = e;
+    l->newest = e;
+}
+
+static void leave(struct line *l, struct idem_entry *e)
+{
+    *(e->older != NULL ? &e->older->newer : &l->oldest) = e->newer;
+    *(e->newer != NULL ? &e->newer->older : &l->newest) = e->older;
+}
+
 /* ---- life of an entry ---- */
 
 struct idem_entry *idem_begin(struct idempotency *t, const struct idem_hash *name)
@@ -201,22 +228,23 @@ void idem_forget(struct idempotency *t, struct idem_entry **at)
     struct idem_entry *e = *at;
 
     *at = NULL;
-    CHECK(!e->kept && t->running > 0);
+    CHECK(!e->kept && t->running > 0 && e->told == 0); /* what was told was done */
     t->running--;
+    remove_entry(t, e);
+}
+
+static void drop(struct idempotency *t, struct idem_entry *e)
+{
+    CHECK(e->kept && t->kept > 0);
+    leave(&t->line, e);
+    t->kept--;
     remove_entry(t, e);
 }
 
 static void drop_oldest(struct idempotency *t)
 {
-    struct idem_entry *e = t->oldest;
-
-    CHECK(e->kept && t->kept > 0);
     t->evicted += t->kept > t->limits.keys_max;
-    t->oldest = e->newer;
-    if (t->oldest == NULL)
-        t->newest = NULL;
-    t->kept--;
-    remove_entry(t, e);
+    drop(t, t->line.oldest);
 }
 
 static void lose(struct idem_answer *a)
@@ -246,16 +274,6 @@ static void keep_texts(struct idempotency *t, struct idem_entry *e)
     t->text_bytes += text_bytes(e);
 }
 
-static void stand_in_line(struct idempotency *t, struct idem_entry *e)
-{
-    if (t->newest != NULL)
-        t->newest->newer = e;
-    else
-        t->oldest = e;
-    t->newest = e;
-    t->kept++;
-}
-
 void idem_finish(struct idempotency *t, struct idem_entry *e, const struct idem_print *print,
                  const struct idem_answer *answer, uint64_t now_ms)
 {
@@ -267,19 +285,85 @@ void idem_finish(struct idempotency *t, struct idem_entry *e, const struct idem_
     e->since_ms = now_ms;
     e->kept = true;
     t->running--;
-    stand_in_line(t, e);
+    t->kept++;
+    if (e->told != 0)
+        leave(&t->in_work, e);
+    stand_in(&t->line, e);
     if (t->kept > t->limits.keys_max)
         drop_oldest(t);
 }
 
-enum err idem_restore(struct idempotency *t, const struct idem_hash *name, const struct idem_print *print,
-                      const struct idem_answer *answer, uint64_t age_ms, uint64_t now_ms)
-{
-    struct idem_entry *e = idem_begin(t, name);
+/* ---- what is told ---- */
 
-    if (e == NULL)
+uint64_t idem_tell(struct idempotency *t, struct idem_entry *e)
+{
+    CHECK_IS(t, IDEM_MAGIC);
+    CHECK(!e->kept || e == t->line.newest); /* else the line would not be by numbers */
+    if (!e->kept && e->told != 0)
+        leave(&t->in_work, e);
+    if (!e->kept)
+        stand_in(&t->in_work, e);
+    return e->told = ++t->last_told;
+}
+
+/* The first that is not gone; none: one that will come. */
+static uint64_t first_told(const struct idempotency *t)
+{
+    uint64_t first = t->last_told + 1;
+
+    if (t->line.oldest != NULL && t->line.oldest->told < first)
+        first = t->line.oldest->told;
+    if (t->in_work.oldest != NULL && t->in_work.oldest->told < first)
+        first = t->in_work.oldest->told;
+    return first;
+}
+
+uint64_t idem_untold(const struct idempotency *t, uint64_t *ret_number)
+{
+    uint64_t first = first_told(t);
+
+    *ret_number = first > 0 ? first - 1 : 0;
+    return *ret_number > t->gone_told ? *ret_number - t->gone_told : 0;
+}
+
+void idem_note_told(struct idempotency *t, uint64_t number)
+{
+    CHECK(number >= t->gone_told && number <= t->last_told);
+    t->gone_told = number;
+}
+
+/* ---- put back ---- */
+
+enum err idem_restore(struct idempotency *t, const struct idem_record *r, uint64_t age_ms, uint64_t now_ms)
+{
+    struct idem_entry *e = idem_find(t, r->name);
+    uint64_t since_ms = now_ms - age_ms;
+
+    CHECK_IS(t, IDEM_MAGIC);
+    CHECK(t->running == 0);
+    if (r->number <= t->last_told || r->number > IDEM_NUMBER_MAX)
+        return ERR_BAD_VALUE;
+    if (e != NULL)
+        drop(t, e);
+    if ((e = idem_begin(t, r->name)) == NULL)
         return ERR_NOMEM;
-    idem_finish(t, e, print, answer, now_ms - age_ms);
+    if (t->line.newest != NULL && (int64_t)(since_ms - t->line.newest->since_ms) < 0)
+        since_ms = t->line.newest->since_ms;
+    if (t->line.newest == NULL)
+        t->gone_told = r->number - 1;
+    t->last_told = r->number - 1;
+    idem_finish(t, e, r->print, r->answer, since_ms);
+    (void)idem_tell(t, e);
+    return ERR_OK;
+}
+
+enum err idem_restore_gone(struct idempotency *t, uint64_t number)
+{
+    if (number > t->last_told)
+        return ERR_BAD_VALUE;
+    while (t->line.oldest != NULL && t->line.oldest->told <= number)
+        drop(t, t->line.oldest);
+    t->gone_told = number > t->gone_told ? number : t->gone_told;
     return ERR_OK;
 }
 
@@ -287,8 +371,8 @@ enum err idem_restore(struct idempotency *t, const struct idem_hash *name, const
 
 bool idem_has_work(const struct idempotency *t, uint64_t now_ms)
 {
-    return t->oldest != NULL &&
-           (t->kept > t->limits.keys_max || now_ms - t->oldest->since_ms >= t->limits.keep_ms);
+    return t->line.oldest != NULL &&
+           (t->kept > t->limits.keys_max || now_ms - t->line.oldest->since_ms >= t->limits.keep_ms);
 }
 
 size_t idem_expire(struct idempotency *t, uint64_t now_ms, size_t max)
@@ -311,17 +395,26 @@ void idem_stats(const struct idempotency *t, struct idem_stats *ret)
     ret->untouched_bytes = map_untouched_bytes(t->by_name);
 }
 
+static bool is_in_order(const struct idempotency *t, const struct idem_entry *e)
+{
+    return e->told <= t->last_told && (e->told == 0 || e->newer == NULL || e->newer->told > e->told) &&
+           (e->newer == NULL || e->newer->older == e);
+}
+
 size_t idem_validate(const struct idempotency *t)
 {
     size_t bad = map_validate(t->by_name), bytes = 0;
     uint32_t kept = 0;
 
-    for (const struct idem_entry *e = t->oldest; e != NULL; e = e->newer) {
+    for (const struct idem_entry *e = t->line.oldest; e != NULL; e = e->newer) {
         bad += !e->kept || idem_find(t, &e->name) != e;
-        bad += e->newer == NULL ? e != t->newest : (int64_t)(e->newer->since_ms - e->since_ms) < 0;
+        bad += e->newer == NULL ? e != t->line.newest : (int64_t)(e->newer->since_ms - e->since_ms) < 0;
+        bad += !is_in_order(t, e);
         bytes += text_bytes(e);
         kept++;
     }
+    for (const struct idem_entry *e = t->in_work.oldest; e != NULL; e = e->newer)
+        bad += e->kept || e->told == 0 || idem_find(t, &e->name) != e || !is_in_order(t, e);
     bad += kept != t->kept || bytes != t->text_bytes;
     bad += map_count(t->by_name) != (uint64_t)t->kept + t->running;
     return bad;

@@ -60,6 +60,15 @@ static struct idem_hash hash_end(struct keyed *k)
     return h;
 }
 
+/* ... of what has come so far: more may follow. */
+static struct idem_hash hash_so_far(struct keyed *k)
+{
+    struct keyed copy;
+
+    memcpy(state_of(&copy), state_of(k), sizeof(crypto_generichash_state)); /* each where it is aligned */
+    return hash_end(&copy);
+}
+
 /* Whose key, and which. People are known by the label of their token: it stays when the token is replaced. */
 static void hash_name(struct task *t, struct slice label)
 {
@@ -197,24 +206,65 @@ void keyed_forget(struct task *t)
     end(t);
 }
 
-void keyed_keep(struct task *t)
+static struct idem_answer answer_of(const struct reply *r)
 {
-    struct keyed *k = t->keyed;
-    const struct reply *r = &t->reply;
-    struct idem_print print = {.body_bytes = t->body_whole ? IDEM_WHOLE : t->body_seen};
-    struct idem_answer answer = {
+    CHECK(r->payload == NULL && !r->streaming); /* else a part of it is not in the body */
+    return (struct idem_answer){
         .status = r->status,
         .content_type = r->content_type,
         .has_etag = r->has_etag,
         .etag = r->etag,
         .lost = r->body.failed,
         .location = slice_of(r->location),
-        .body = buf_slice(&r->body),
+        .body = r->body.failed ? SLICE("") : buf_slice(&r->body),
     };
+}
 
-    CHECK(r->payload == NULL && !r->streaming); /* else a part of it is not in the body */
-    print.hash = hash_end(k);
+static struct idem_print print_of(const struct task *t, struct idem_hash hash)
+{
+    return (struct idem_print){hash, t->body_whole ? IDEM_WHOLE : t->body_seen};
+}
+
+/* Whoever keeps answers shall keep this one. */
+static void hand_over(struct task *t, const struct idem_print *print, const struct idem_answer *answer)
+{
+    const struct api_answers *keeper = &t->api->world.answers;
+    struct keyed *k = t->keyed;
+
+    if (keeper->keep == NULL)
+        return;
+    struct idem_record r = {idem_tell(t->api->idempotency, k->entry), &k->name, print, answer};
+
+    keeper->keep(keeper->ctx, &r);
+}
+
+enum err keyed_prepare(struct task *t, struct why *why)
+{
+    const struct api_answers *keeper = &t->api->world.answers;
+
+    return t->keyed == NULL || keeper->prepare == NULL ? ERR_OK : keeper->prepare(keeper->ctx, why);
+}
+
+void keyed_tell(struct task *t)
+{
+    struct idem_print print = print_of(t, hash_so_far(t->keyed));
+    struct idem_answer answer = answer_of(&t->reply);
+
+    if (answer.body.len > t->api->settings->idempotency_answer_bytes_max) {
+        answer.body = SLICE("");
+        answer.lost = true;
+    }
+    hand_over(t, &print, &answer);
+}
+
+void keyed_keep(struct task *t)
+{
+    struct keyed *k = t->keyed;
+    struct idem_print print = print_of(t, hash_end(k));
+    struct idem_answer answer = answer_of(&t->reply);
+
     idem_finish(t->api->idempotency, k->entry, &print, &answer, api_now_ms(t->api));
+    hand_over(t, idem_print(k->entry), idem_answer(k->entry));
     k->entry = NULL;
     end(t);
 }

@@ -16,6 +16,10 @@
  * Kept are answers of requests that were carried out to their end, 2xx and 4xx; not 429 and 5xx, which say that nothing
  * has changed and it may go well later. A request that is cut off before its body is whole has done nothing and leaves
  * nothing, but for a batch, whose first ops are done: a retry with the same lines is told how many.
+ *
+ * With a world that keeps answers (api_answers) each is handed over in the step in which it became true, and a batch, which
+ * takes many, hands over in each what it would be answered had it been cut off there. So when the process ends at any time,
+ * what is kept of a request and what is kept of its answer are of the same step.
  */
 #pragma once
 #include "api/request.h"
@@ -32,6 +36,10 @@ enum err keyed_admit(struct task *t, const struct request *r, struct why *why);
 void keyed_feed(struct task *t, struct slice bytes);
 /* It is about to run. A retry is answered instead: its state is TASK_DISCARD then. ERR_BUSY, ERR_NOMEM. */
 enum err keyed_begin(struct task *t, struct why *why);
+/* It is about to do something, in this step: from now on the answer can be kept, too. ERR_NOMEM. */
+enum err keyed_prepare(struct task *t, struct why *why);
+/* What is in the reply would be the answer if it ended here; something was done, and it goes on. */
+void keyed_tell(struct task *t);
 /* An answer with this status is the last word: it is kept. */
 bool keyed_is_final(int status);
 /* The reply is whole, or will be when a retry's body has proved to be the same: else it is the problem. Ends t->keyed. */

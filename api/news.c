@@ -212,7 +212,9 @@ uint64_t api_news(struct api *api)
 
 enum err news_init(struct api *api)
 {
-    api->news = (struct news){.events = events_create(api->mem, api->world.unix_us(api->world.ctx)),
+    uint64_t now_us = api->world.unix_us(api->world.ctx);
+
+    api->news = (struct news){.events = events_create(api->mem, now_us > 0 ? now_us : 1), /* an unset clock says 1970 */
                               .sessions = {.ctx = api, .opened = on_opened, .parting = on_parting, .let_go = on_let_go}};
     if (api->news.events == NULL)
         return ERR_NOMEM;

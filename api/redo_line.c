@@ -16,7 +16,8 @@ static const struct verb {
     [REDO_PUT] = {"put", 3},       [REDO_CUT] = {"cut", 2},         [REDO_BYTES] = {"bytes", 1}, [REDO_ROOT] = {"root", 2},
     [REDO_UNROOT] = {"unroot", 1}, [REDO_WEAK] = {"weak", 2},       [REDO_UNWEAK] = {"unweak", 1}, [REDO_SESSION] = {"session", 4},
     [REDO_END] = {"end", 1},       [REDO_HOLD] = {"hold", 2},       [REDO_DROP] = {"drop", 2},   [REDO_POOL] = {"pool", 3},
-    [REDO_DEAD] = {"dead", 2},     [REDO_SETTING] = {"setting", 2},
+    [REDO_DEAD] = {"dead", 2},     [REDO_SETTING] = {"setting", 2},    [REDO_ANSWER] = {"answer", 4},
+    [REDO_ANSWERED] = {"answered", 1},
 };
 
 const char *redo_verb_name(enum redo_verb verb)
@@ -181,7 +182,7 @@ bool redo_number(struct slice json, uint64_t max, uint64_t *ret)
     return parse_u64(json, max, ret);
 }
 
-static int hex_digit(char c)
+int redo_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -191,7 +192,7 @@ static int hex_digit(char c)
 static bool read_bits(struct slice hex, uint64_t *ret)
 {
     for (uint32_t i = 0; i < hex.len; i++) {
-        int digit = hex_digit(hex.data[i]);
+        int digit = redo_hex_digit(hex.data[i]);
 
         if (digit < 0)
             return false;

@@ -383,6 +383,28 @@ static enum err do_setting(struct doing *d)
     return e != ERR_OK ? e : redo_put_setting(d->reader, name, d->line->arg[1], d->why);
 }
 
+/* ---- answers ---- */
+
+static enum err do_answer(struct doing *d)
+{
+    uint64_t number, unix_ms;
+    struct slice name;
+    enum err e = text_of(d, d->line->arg[1], &name);
+
+    if (e != ERR_OK)
+        return e;
+    if (!number_at(d, 0, INT64_MAX, &number) || !number_at(d, 2, INT64_MAX, &unix_ms))
+        return rotten(d);
+    return redo_put_answer(d->reader, number, name, unix_ms, d->line->arg[3], d->why);
+}
+
+static enum err do_answered(struct doing *d)
+{
+    uint64_t number;
+
+    return number_at(d, 0, INT64_MAX, &number) && idem_restore_gone(d->reader->answers, number) == ERR_OK ? ERR_OK : rotten(d);
+}
+
 /* ---- a line ---- */
 
 static enum err do_line(struct doing *d)
@@ -392,7 +414,7 @@ static enum err do_line(struct doing *d)
         [REDO_PUT] = do_put,       [REDO_CUT] = do_cut,        [REDO_BYTES] = do_bytes,    [REDO_ROOT] = do_name,
         [REDO_UNROOT] = do_name,   [REDO_WEAK] = do_name,      [REDO_UNWEAK] = do_name,    [REDO_SESSION] = do_session,
         [REDO_END] = do_of_session, [REDO_HOLD] = do_of_session, [REDO_DROP] = do_of_session, [REDO_POOL] = do_pool,
-        [REDO_DEAD] = do_dead,     [REDO_SETTING] = do_setting,
+        [REDO_DEAD] = do_dead,     [REDO_SETTING] = do_setting, [REDO_ANSWER] = do_answer,   [REDO_ANSWERED] = do_answered,
     };
     enum err e = do_of[d->line->verb](d);
 

@@ -20,7 +20,7 @@ void redo_init(struct redo *r, struct heap *heap, struct mem *mem)
     *r = (struct redo){.heap = heap, .mem = mem};
 }
 
-static void drop_chunk(struct redo *r, struct redo_chunk *c)
+void redo_drop_chunk(struct redo *r, struct redo_chunk *c)
 {
     buf_fini(&c->text);
     mem_free(r->mem, c, sizeof *c);
@@ -44,8 +44,10 @@ void redo_fini(struct redo *r)
         struct redo_chunk *c = r->first;
 
         r->first = c->next;
-        drop_chunk(r, c);
+        redo_drop_chunk(r, c);
     }
+    if (r->spare != NULL)
+        redo_drop_chunk(r, r->spare);
     redo_init(r, r->heap, r->mem);
 }
 
@@ -75,7 +77,7 @@ static void drop_chunks_behind(struct redo *r, size_t mark)
         struct redo_chunk *next = c->next;
 
         c->next = next->next;
-        drop_chunk(r, next);
+        redo_drop_chunk(r, next);
     }
     r->last = c;
     r->before_last = before;
@@ -96,20 +98,33 @@ void redo_cut(void *ctx, size_t mark)
 
 /* ---- lines ---- */
 
-/* Where the next line goes. NULL: memory is refused. */
-static struct buf *room_for_line(struct redo *r)
+struct redo_chunk *redo_new_chunk(struct redo *r)
+{
+    struct redo_chunk *c = mem_zalloc(r->mem, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    buf_init(&c->text, r->mem, SIZE_MAX);
+    c->text.lends = true;
+    return c;
+}
+
+void redo_add_chunk(struct redo *r, struct redo_chunk *c)
+{
+    r->before_last = redo_text_bytes(r);
+    *(r->last != NULL ? &r->last->next : &r->first) = c;
+    r->last = c;
+}
+
+struct buf *redo_room_for_line(struct redo *r)
 {
     struct redo_chunk *c;
 
     if (r->last != NULL && r->last->text.len < REDO_CHUNK_BYTES)
         return &r->last->text;
-    if ((c = mem_zalloc(r->mem, sizeof *c)) == NULL)
+    if ((c = redo_new_chunk(r)) == NULL)
         return NULL;
-    buf_init(&c->text, r->mem, SIZE_MAX);
-    c->text.lends = true;
-    r->before_last = redo_text_bytes(r);
-    *(r->last != NULL ? &r->last->next : &r->first) = c;
-    r->last = c;
+    redo_add_chunk(r, c);
     return &c->text;
 }
 
@@ -129,13 +144,13 @@ static bool keep_bytes(struct redo *r, obj_id id, struct payload *p)
     return true;
 }
 
-static void open_line(struct out *o, enum redo_verb verb)
+void redo_open_line(struct out *o, enum redo_verb verb)
 {
     out_open_array(o);
     out_string(o, slice_of(redo_verb_name(verb)));
 }
 
-static void close_line(struct out *o)
+void redo_close_line(struct out *o)
 {
     out_close_array(o);
     out_line_end(o);
@@ -185,12 +200,12 @@ static void write_new(const struct redo *r, struct out *o, const struct change *
     struct object_info info;
 
     CHECK(heap_info(r->heap, c->id, &info, NULL) == ERR_OK);
-    open_line(o, REDO_NEW);
+    redo_open_line(o, REDO_NEW);
     out_u64(o, c->id);
     out_string(o, info.class);
     out_string(o, info.site);
     write_contents(r, o, &info);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_fields(const struct redo *r, struct out *o, const struct change *c)
@@ -199,12 +214,12 @@ static void write_fields(const struct redo *r, struct out *o, const struct chang
     for (size_t i = 0; i < c->field_count; i++) {
         const struct field *f = &c->fields[i];
 
-        open_line(o, f->unset ? REDO_UNSET : REDO_SET);
+        redo_open_line(o, f->unset ? REDO_UNSET : REDO_SET);
         out_u64(o, c->id);
         out_string(o, f->name);
         if (!f->unset)
             value_write(o, &f->value);
-        close_line(o);
+        redo_close_line(o);
     }
 }
 
@@ -213,21 +228,21 @@ static void write_item(const struct redo *r, struct out *o, const struct change 
     static const enum redo_verb verb_of[] = {[CHANGE_PUSH] = REDO_PUSH, [CHANGE_PUT] = REDO_PUT, [CHANGE_CUT] = REDO_CUT};
 
     (void)r;
-    open_line(o, verb_of[c->kind]);
+    redo_open_line(o, verb_of[c->kind]);
     out_u64(o, c->id);
     if (c->kind != CHANGE_PUSH)
         out_u64(o, c->index);
     if (c->value != NULL)
         value_write(o, c->value);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_bytes(const struct redo *r, struct out *o, const struct change *c)
 {
     (void)r;
-    open_line(o, REDO_BYTES);
+    redo_open_line(o, REDO_BYTES);
     out_u64(o, c->id);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_named(const struct redo *r, struct out *o, const struct change *c)
@@ -236,22 +251,22 @@ static void write_named(const struct redo *r, struct out *o, const struct change
         [CHANGE_ROOT] = REDO_ROOT, [CHANGE_UNROOT] = REDO_UNROOT, [CHANGE_WEAK] = REDO_WEAK, [CHANGE_UNWEAK] = REDO_UNWEAK};
 
     (void)r;
-    open_line(o, verb_of[c->kind]);
+    redo_open_line(o, verb_of[c->kind]);
     out_string(o, c->name);
     if (c->id != 0)
         out_u64(o, c->id);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_session(const struct redo *r, struct out *o, const struct change *c)
 {
     (void)r;
-    open_line(o, REDO_SESSION);
+    redo_open_line(o, REDO_SESSION);
     out_u64(o, c->session);
     out_real(o, c->ttl_s);
     out_string(o, c->name);
     out_string(o, c->token);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_of_session(const struct redo *r, struct out *o, const struct change *c)
@@ -260,21 +275,21 @@ static void write_of_session(const struct redo *r, struct out *o, const struct c
         [CHANGE_SESSION_END] = REDO_END, [CHANGE_HOLD] = REDO_HOLD, [CHANGE_DROP] = REDO_DROP};
 
     (void)r;
-    open_line(o, verb_of[c->kind]);
+    redo_open_line(o, verb_of[c->kind]);
     out_u64(o, c->session);
     if (c->id != 0)
         out_u64(o, c->id);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_pool(const struct redo *r, struct out *o, const struct change *c)
 {
     (void)r;
-    open_line(o, REDO_POOL);
+    redo_open_line(o, REDO_POOL);
     out_u64(o, c->pool);
     out_u64(o, c->cell_words);
     out_u64(o, c->turn_base);
-    close_line(o);
+    redo_close_line(o);
 }
 
 static void write_bits(struct out *o, const uint64_t *cells)
@@ -301,19 +316,18 @@ static void write_dead(const struct redo *r, struct out *o, const struct change 
     (void)r;
     for (uint32_t i = 0; i < POOL_WORDS; i++)
         count += (uint32_t)__builtin_popcountll(c->cells[i]);
-    open_line(o, REDO_DEAD);
+    redo_open_line(o, REDO_DEAD);
     out_u64(o, c->pool);
     if (count > PLACES_MAX)
         write_bits(o, c->cells);
     else
         write_places(o, c->cells);
-    close_line(o);
+    redo_close_line(o);
 }
 
 /* ---- a line of its own ---- */
 
-/* What was written from `mark` on is not whole: it goes. */
-static enum err refuse(struct redo *r, struct buf *text, size_t mark, struct why *why)
+enum err redo_refuse(struct redo *r, struct buf *text, size_t mark, struct why *why)
 {
     text->failed = false;
     redo_cut(r, mark);
@@ -322,18 +336,18 @@ static enum err refuse(struct redo *r, struct buf *text, size_t mark, struct why
 
 enum err redo_note_setting(struct redo *r, struct slice name, struct slice json, struct why *why)
 {
-    struct buf *text = room_for_line(r);
+    struct buf *text = redo_room_for_line(r);
     size_t mark = redo_text_bytes(r);
     struct out o;
 
     if (text == NULL)
         return why_set(why, ERR_NOMEM, "no memory to write a change down");
     o = out_into(text);
-    open_line(&o, REDO_SETTING);
+    redo_open_line(&o, REDO_SETTING);
     out_string(&o, name);
     out_raw(&o, json);
-    close_line(&o);
-    return text->failed ? refuse(r, text, mark, why) : ERR_OK;
+    redo_close_line(&o);
+    return text->failed ? redo_refuse(r, text, mark, why) : ERR_OK;
 }
 
 enum err redo_note(void *ctx, const struct change *c, struct why *why)
@@ -349,7 +363,7 @@ enum err redo_note(void *ctx, const struct change *c, struct why *why)
         [CHANGE_DROP] = write_of_session,  [CHANGE_DEAD] = write_dead,
     };
     struct redo *r = ctx;
-    struct buf *text = room_for_line(r);
+    struct buf *text = redo_room_for_line(r);
     size_t mark = redo_text_bytes(r);
     struct out o;
 
@@ -357,5 +371,5 @@ enum err redo_note(void *ctx, const struct change *c, struct why *why)
         return why_set(why, ERR_NOMEM, "no memory to write a change down");
     o = out_into(text);
     write_of[c->kind](r, &o, c);
-    return text->failed ? refuse(r, text, mark, why) : ERR_OK;
+    return text->failed ? redo_refuse(r, text, mark, why) : ERR_OK;
 }

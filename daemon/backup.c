@@ -101,10 +101,19 @@ static void run_aside(struct backup *b, void (*run)(struct aside *))
     asides_add(b->all->asides, &b->aside);
 }
 
-/* The next may begin: whoever has had the last byte may ask again at once. */
+/* The next may begin. */
+static void leave(struct backup *b)
+{
+    if (b->all->one == b)
+        b->all->one = NULL;
+}
+
+/* Whoever has had the last byte may ask again at once. A copy that was not finished still has its name, which the next would
+ * have too. */
 static void spend(struct backup *b)
 {
-    b->all->one = NULL;
+    if (b->fd >= 0)
+        leave(b);
     b->state = BACKUP_SPENT;
     run_aside(b, give_back);
 }
@@ -124,10 +133,12 @@ static void on_done(struct aside *aside)
     struct backup *b = backup_of(aside);
 
     b->under_way = false;
-    if (b->state == BACKUP_SPENT)
+    if (b->state == BACKUP_SPENT) {
+        leave(b);
         destroy(b);
-    else if (b->unwanted)
+    } else if (b->unwanted) {
         spend(b);
+    }
 }
 
 /* While the disk is full it is waited for in vain: that is said instead. */

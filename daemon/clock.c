@@ -45,7 +45,7 @@ uint64_t clock_unix_us(void)
 {
     struct timespec t = read_clock(CLOCK_REALTIME);
 
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 uint64_t clock_unix_ms(void)

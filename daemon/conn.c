@@ -563,41 +563,49 @@ static void let_go_of_peer(struct conn *c)
     conn_advance(c);
 }
 
-static void check_time(struct conn *c, uint64_t now)
+static bool is_out_of_time(struct conn *c, uint64_t now)
 {
     const struct settings *s = settings_of(c);
     uint64_t waited = now - c->since_ms;
 
-    if (c->state == CONN_CLOSING)
-        return;
     switch (c->waits_for) {
     case WAITS_FOR_NOTHING:
-        break;
+        return false;
     case WAITS_FOR_REQUEST:
-        if (waited > s->idle_timeout_ms)
-            conn_close(c);
-        break;
+        return waited > s->idle_timeout_ms;
     case WAITS_FOR_HEAD:
-        if (waited > s->header_timeout_ms)
-            time_out(c, "the headers did not arrive in time");
+        return waited > s->header_timeout_ms;
+    case WAITS_FOR_BODY:
+        return body_is_slow(c, waited);
+    case WAITS_FOR_READER:
+        return waited > s->backlog_timeout_ms;
+    case WAITS_FOR_CLOSE:
+        return waited > linger_ms(c);
+    }
+    UNREACHABLE();
+}
+
+static void lose_patience(struct conn *c)
+{
+    switch (c->waits_for) {
+    case WAITS_FOR_HEAD:
+        time_out(c, "the headers did not arrive in time");
         break;
     case WAITS_FOR_BODY:
-        if (body_is_slow(c, waited))
-            time_out(c, "the body arrives too slowly");
+        time_out(c, "the body arrives too slowly");
         break;
     case WAITS_FOR_READER:
-        if (waited > s->backlog_timeout_ms)
-            let_go_of_peer(c);
+        let_go_of_peer(c);
         break;
-    case WAITS_FOR_CLOSE:
-        if (waited > linger_ms(c))
-            conn_close(c);
+    default:
+        conn_close(c);
         break;
     }
 }
 
-/* Whose token has been taken back hears no more; who does not read what it asked to be told is cut when too much waits. */
-static void look_at_listener(struct conn *c)
+/* Whose token has been taken back hears no more; who does not read what it asked to be told is cut when too much waits. True
+ * if it was one of these, or a ping was due. */
+static bool look_at_listener(struct conn *c)
 {
     enum listening how = task_listening(c->task);
 
@@ -608,22 +616,30 @@ static void look_at_listener(struct conn *c)
         let_go_of_peer(c);
     } else if (c->now.listens && c->out.bytes == 0 && how == LISTENING_PING) {
         conn_tell(c);
+    } else {
+        return false;
     }
+    return true;
 }
 
-void conn_look(struct conn *c, uint64_t now)
+bool conn_look(struct conn *c, uint64_t now)
 {
     holding_look(&c->holding);
     if (c->out.lent > 0)
         note_buffers(c); /* an object may have let go of what is sent */
+    if (c->state == CONN_CLOSING)
+        return false;
     if (c->state == CONN_OPEN && lacks_token(c)) {
         (void)refuse_token(c); /* its client may be silent */
         conn_advance(c);
-    } else {
-        check_time(c, now);
+        return true;
     }
-    if (c->state == CONN_OPEN && c->now.live && c->task != NULL)
-        look_at_listener(c);
+    if (c->state == CONN_OPEN && c->now.live && c->task != NULL && look_at_listener(c))
+        return true;
+    if (!is_out_of_time(c, now))
+        return false;
+    lose_patience(c);
+    return true;
 }
 
 /* ---- room ---- */

@@ -110,8 +110,9 @@ void conn_advance(struct conn *c);
 void conn_go_on(struct conn *c);
 /* Bytes have come, and there is no room for them now: they are read when it is its turn. */
 void conn_read_later(struct conn *c);
-/* Once every EDGE_LOOK_MS: nobody waits longer than the settings say, and what is moved and held is known again. */
-void conn_look(struct conn *c, uint64_t now_ms);
+/* Once every EDGE_LOOK_MS: nobody waits longer than the settings say, and what is moved and held is known again. True: its
+ * time was over, and something was done about that. */
+bool conn_look(struct conn *c, uint64_t now_ms);
 /* End it if no request has begun: a head that is not whole is none. */
 void conn_drain(struct conn *c);
 /* heapd ends: whoever listens has heard the last of it. */

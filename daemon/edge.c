@@ -20,6 +20,7 @@ static void begin_half(struct edge *e)
 {
     e->round_began_us = 0;
     e->late = false;
+    e->accepted = 0;
 }
 
 /* One turn for each that was in line, while there is time; who pushes itself again has its next turn the next time. */
@@ -39,20 +40,54 @@ static void advance_again(struct edge *e)
     list_splice(&e->again, &line);
 }
 
+/* Thousands may have begun together, and so their time is over together. */
+static void look_at_some(struct edge *e)
+{
+    uint64_t now = uv_now(e->world.loop);
+    unsigned ended = 0;
+
+    if (e->looks_due > e->count)
+        e->looks_due = e->count;
+    for (int i = 0; i < EDGE_LOOKS_MAX && e->looks_due > 0 && ended < EDGE_ENDS_MAX; i++) {
+        struct list *first = e->all.next;
+
+        list_remove(first);
+        list_push(&e->all, first);
+        ended += conn_look(conn_of_all(first), now);
+        e->looks_due--;
+    }
+}
+
+static void let_others_in(struct edge *e)
+{
+    if (!e->held_back)
+        return;
+    e->held_back = false;
+    e->world.on_room(e->world.on_room_ctx);
+}
+
 static void on_idle(uv_idle_t *idle)
 {
     struct edge *e = edge_of(idle->data);
 
     begin_half(e);
     advance_again(e);
-    if (list_empty(&e->again))
+    look_at_some(e);
+    let_others_in(e);
+    if (list_empty(&e->again) && e->looks_due == 0 && !e->held_back)
         uv_idle_stop(idle);
+}
+
+/* The next time round the loop comes without a sleep. */
+static void come_again(struct edge *e)
+{
+    uv_idle_start(&e->idle, on_idle);
 }
 
 void edge_push_again(struct edge *e, struct list *queue_link)
 {
     list_push(&e->again, queue_link);
-    uv_idle_start(&e->idle, on_idle);
+    come_again(e);
 }
 
 void edge_push_waiting(struct edge *e, struct list *queue_link)
@@ -277,20 +312,14 @@ const char *edge_date(struct edge *e)
 
 /* ---- coming and going ---- */
 
-/* Look at a part of the connections; every one has been looked at after EDGE_TICK_PARTS ticks. */
+/* Every connection has been looked at after EDGE_TICK_PARTS ticks. */
 static void on_tick(uv_timer_t *tick)
 {
     struct edge *e = edge_of(tick->data);
-    uint64_t now = uv_now(e->world.loop);
-    size_t part = (e->count + EDGE_TICK_PARTS - 1) / EDGE_TICK_PARTS;
 
-    for (size_t i = 0; i < part; i++) {
-        struct list *first = e->all.next;
-
-        list_remove(first);
-        list_push(&e->all, first);
-        conn_look(conn_of_all(first), now);
-    }
+    e->looks_due += (e->count + EDGE_TICK_PARTS - 1) / EDGE_TICK_PARTS;
+    if (e->looks_due > 0)
+        come_again(e);
     if (e->count == 0)
         uv_timer_stop(tick);
     e->world.on_room(e->world.on_room_ctx);
@@ -317,10 +346,21 @@ void edge_leave(struct edge *e, struct list *all_link)
     e->world.on_room(e->world.on_room_ctx);
 }
 
+/* libuv takes whoever waits in the backlog before it goes on, and there may be thousands. */
+static bool hold_back(struct edge *e)
+{
+    e->held_back = true;
+    come_again(e);
+    return false;
+}
+
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket)
 {
     bool room = e->accepts && e->count < e->world.settings->connections_max + EDGE_TURNED_AWAY_MAX;
 
+    if (room && e->accepted == EDGE_ACCEPTS_MAX)
+        return hold_back(e);
+    e->accepted += room;
     if (room && conn_accept(e, listener, unix_socket))
         return true;
     start_ticking(e);

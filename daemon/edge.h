@@ -23,8 +23,11 @@
 
 #define EDGE_READ_BYTES (64u << 10)
 #define EDGE_TICK_MS    250 /* deadlines are noticed up to EDGE_TICK_PARTS ticks late */
-#define EDGE_TICK_PARTS 4   /* a tick looks at this fraction of all connections */
+#define EDGE_TICK_PARTS 4   /* a tick has this fraction of all connections looked at ... */
 #define EDGE_LOOK_MS    (EDGE_TICK_MS * EDGE_TICK_PARTS)
+#define EDGE_LOOKS_MAX  1024 /* ... so many in a time round the loop, 40 us ... */
+#define EDGE_ENDS_MAX   16   /* ... and of those whose time is over so many: each costs as much as a request or two */
+#define EDGE_ACCEPTS_MAX 64  /* connections that come, in half a time round the loop; the others wait in the backlog */
 #define EDGE_ASKING_MAX 64      /* tasks that wait look again, so many in a time round the loop */
 #define EDGE_JUDGED_MAX 64      /* holders of buffers, of whom the slowest is cut */
 #define EDGE_BREATH_US  2000    /* of requests without a pause */
@@ -71,6 +74,9 @@ struct edge {
     bool looking;        /* some of `asking` look again just now */
     bool woken;          /* something has happened since the last of `waiting` looked */
     size_t count;        /* of all */
+    size_t looks_due;    /* of them, those that a tick wants looked at and nobody has yet */
+    unsigned accepted;   /* in this half of a time round the loop */
+    bool held_back;      /* more would have come */
     size_t turned_away;  /* of them, those that were one too many */
     struct peers peers;  /* whose the others are */
     bool draining;
@@ -101,8 +107,8 @@ enum err edge_create(const struct edge_world *world, struct edge **ret);
 void edge_close(struct edge *e);
 void edge_destroy(struct edge **e);
 
-/* Take the connection that waits at `listener`. False: there is no room for it now; on_room() will say when
- * to try again. */
+/* Take the connection that waits at `listener`. False: there is no room for it now, or so many have just come that others
+ * have their turn first; on_room() will say when to try again. */
 bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 
 /* Something besides a request happened that tasks may wait for: each shall look again ... */

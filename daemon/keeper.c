@@ -113,6 +113,23 @@ enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, siz
     return e;
 }
 
+/* ---- answers ---- */
+
+enum err keeper_prepare_answer(struct keeper *k, struct why *why)
+{
+    return redo_prepare_answer(&k->open, why);
+}
+
+void keeper_keep_answer(struct keeper *k, const struct idem_record *record)
+{
+    redo_note_answer(&k->open, record, clock_unix_ms());
+}
+
+enum err keeper_note_answers_gone(struct keeper *k, uint64_t number)
+{
+    return redo_note_answers_gone(&k->open, number, NULL);
+}
+
 /* ---- handing over ---- */
 
 static void hand_over(struct keeper *k)

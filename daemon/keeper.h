@@ -51,6 +51,10 @@ struct edge_durability keeper_durability(struct keeper *k);
 enum err keeper_admits(const struct keeper *k, struct why *why);
 /* These settings are to survive: they are in the next commit, as if they had been changes of the heap. ERR_NOMEM: none is. */
 enum err keeper_keep_settings(struct keeper *k, const struct api_kept *kept, size_t count, struct why *why);
+/* What retries are answered: the same (api_answers). */
+enum err keeper_prepare_answer(struct keeper *k, struct why *why);
+void keeper_keep_answer(struct keeper *k, const struct idem_record *record);
+enum err keeper_note_answers_gone(struct keeper *k, uint64_t number);
 /* All that has changed so far shall be on disk soon, whatever is promised: the commit that it is in; 0: it is there. */
 uint64_t keeper_hurry(struct keeper *k);
 /* The commit that what shows the heap as it is now has to wait for; 0: it is on disk, or that is not promised. */

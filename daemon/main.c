@@ -193,6 +193,14 @@ static enum err take_instance(struct heapd *d, struct why *why)
     return store_set_instance(d->store, d->instance, why);
 }
 
+/* Where there is no room for that, the next start does it. */
+static enum err set_clock(struct heapd *d, struct why *why)
+{
+    enum err e = store_set_clock(d->store, clock_unix_ms(), why);
+
+    return e == ERR_DISK_FULL ? ERR_OK : e;
+}
+
 /* False if it cannot be had; it has been said why. */
 static bool open_store(struct heapd *d)
 {
@@ -200,7 +208,8 @@ static bool open_store(struct heapd *d)
 
     if (d->config.data_dir == NULL)
         return true;
-    if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK && take_instance(d, &why) == ERR_OK)
+    if (store_open(&engine_sqlite, d->config.data_dir, false, &d->store, &why) == ERR_OK && set_clock(d, &why) == ERR_OK &&
+        take_instance(d, &why) == ERR_OK)
         return true;
     log_event(&d->log, LOG_ERROR, "data-refused", "reason=\"%s\"", why.text);
     return false;
@@ -297,6 +306,7 @@ static bool begin_recovery(struct heapd *d)
         .heap = d->heap,
         .gc = d->gc,
         .sessions = d->sessions,
+        .answers = api_put_back_answers(d->api),
         .store = d->store,
         .on_progress = on_progress,
         .on_loaded = on_loaded,

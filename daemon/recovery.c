@@ -141,6 +141,8 @@ static enum err put_item(struct recovery *r, const struct engine_item *i, struct
         return session_hold(r->world.sessions, i->session, i->id, why);
     case ITEM_SETTING:
         return redo_put_setting(&r->reader, i->text, i->value, why);
+    case ITEM_ANSWER:
+        return redo_put_answer(&r->reader, i->number, i->text, i->unix_ms, i->value, why);
     case ITEM_LINES:
         return apply_lines(r, i->text, why);
     case ITEM_END:
@@ -242,7 +244,7 @@ enum err recovery_create(const struct recovery_world *world, struct recovery **r
     r->world = *world;
     r->began_us = r->told_us = clock_us();
     r->reader = (struct redo_reader){.heap = world->heap, .sessions = world->sessions, .mem = world->mem, .now_ms = uv_now(world->loop),
-                                     .get_bytes = get_bytes, .ctx = r};
+                                     .answers = world->answers, .unix_ms = clock_unix_ms(), .get_bytes = get_bytes, .ctx = r};
     CHECK(uv_idle_init(world->loop, &r->idle) == 0);
     r->idle.data = r;
     *ret = r;

@@ -16,6 +16,7 @@ struct recovery_world {
     struct heap *heap;
     struct gc *gc;
     struct session_set *sessions;
+    struct idempotency *answers;
     struct store *store;
     void (*on_progress)(void *ctx);                  /* about once a second */
     void (*on_loaded)(void *ctx);                    /* all that was kept is there: from now on changes have to be kept */

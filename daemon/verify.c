@@ -23,6 +23,7 @@ struct verify {
     struct heap *heap;
     struct gc *gc;
     struct session_set *sessions;
+    struct idempotency *answers;
     struct store *store;
     struct recovery *recovery;
     struct progress progress;
@@ -80,11 +81,12 @@ static bool make_heap(struct verify *v)
 
     world_random(&seed, sizeof seed);
     if (heap_create(&v->mem, seed, &v->heap) != ERR_OK || gc_create(v->heap, &v->gc) != ERR_OK ||
-        session_set_create(v->heap, &v->sessions) != ERR_OK) {
+        session_set_create(v->heap, &v->sessions) != ERR_OK || (v->answers = idem_create(&v->mem, seed)) == NULL) {
         say_broken(v, "there is not enough memory to look at it");
         return false;
     }
     session_set_limits(v->sessions, &session_no_limits);
+    idem_set_limits(v->answers, idem_no_limits);
     return true;
 }
 
@@ -96,6 +98,7 @@ static bool content_is_well(struct verify *v)
         .heap = v->heap,
         .gc = v->gc,
         .sessions = v->sessions,
+        .answers = v->answers,
         .store = v->store,
         .on_progress = on_progress,
         .on_loaded = on_loaded,
@@ -128,12 +131,15 @@ static void recount(struct verify *v)
     settings_defaults(&scratch);
     (void)persist_put_back(&scratch, v->gc, recovery_settings(v->recovery), say_left_out, v);
     (void)gc_validate(v->gc, say_broken, v);
+    if (idem_validate(v->answers) > 0)
+        say_broken(v, "the answers kept for retries are not in order");
 }
 
 /* ---- the end of it ---- */
 
 static void say_result(const struct verify *v)
 {
+    struct idem_stats answers;
     struct heap_stats s;
 
     if (v->broken > 0) {
@@ -141,8 +147,9 @@ static void say_result(const struct verify *v)
         return;
     }
     heap_stats(v->heap, &s);
-    printf("%s: %" PRIu64 " objects, %" PRIu64 " roots, %" PRIu64 " weak names, %u sessions: well\n", v->called, s.objects, s.roots,
-           s.weak_names, session_count(v->sessions));
+    idem_stats(v->answers, &answers);
+    printf("%s: %" PRIu64 " objects, %" PRIu64 " roots, %" PRIu64 " weak names, %u sessions, %u answers: well\n", v->called, s.objects,
+           s.roots, s.weak_names, session_count(v->sessions), answers.kept);
 }
 
 static void end(struct verify *v)
@@ -153,6 +160,7 @@ static void end(struct verify *v)
     CHECK(uv_loop_close(&v->loop) == 0);
     recovery_destroy(&v->recovery);
     store_destroy(&v->store);
+    idem_destroy(&v->answers);
     session_set_destroy(&v->sessions);
     if (v->gc != NULL)
         gc_destroy(&v->gc);

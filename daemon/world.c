@@ -219,6 +219,21 @@ static bool commit_is_kept(void *ctx, uint64_t commit)
     return keeper_has(world_of(ctx)->keeper, commit);
 }
 
+static enum err prepare_answer(void *ctx, struct why *why)
+{
+    return keeper_prepare_answer(world_of(ctx)->keeper, why);
+}
+
+static void keep_answer(void *ctx, const struct idem_record *record)
+{
+    keeper_keep_answer(world_of(ctx)->keeper, record);
+}
+
+static enum err answers_gone(void *ctx, uint64_t number)
+{
+    return keeper_note_answers_gone(world_of(ctx)->keeper, number);
+}
+
 static enum err begin_backup(void *ctx, struct api_backup **ret, struct why *why)
 {
     struct world *w = world_of(ctx);
@@ -273,6 +288,7 @@ static void add_store(struct world *w, struct api_world *api)
     api->keep = keep;
     api->commit_wanted = commit_wanted;
     api->commit_is_kept = commit_is_kept;
+    api->answers = (struct api_answers){.ctx = w, .prepare = prepare_answer, .keep = keep_answer, .gone = answers_gone};
     api->backups = (struct api_backups){.ctx = w, .begin = begin_backup, .step = step_backup, .end = end_backup};
 }
 

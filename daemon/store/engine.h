@@ -43,7 +43,7 @@ struct engine_commit {
 
 /* What is kept, one after another in this order. */
 enum engine_item_kind {
-    ITEM_POOL, ITEM_OBJECT, ITEM_CONTENTS, ITEM_ROOT, ITEM_WEAK, ITEM_SESSION, ITEM_HOLD, ITEM_SETTING,
+    ITEM_POOL, ITEM_OBJECT, ITEM_CONTENTS, ITEM_ROOT, ITEM_WEAK, ITEM_SESSION, ITEM_HOLD, ITEM_SETTING, ITEM_ANSWER,
     ITEM_LINES, /* changes that were not folded: whole lines */
     ITEM_END
 };
@@ -52,7 +52,8 @@ struct engine_item {
     enum engine_item_kind kind;
     obj_id id;                 /* OBJECT, CONTENTS, ROOT, WEAK, HOLD */
     struct slice text;         /* the contents, or some of them; names; LINES; a session's label */
-    struct slice value;        /* SETTING: JSON */
+    struct slice value;        /* SETTING, ANSWER: JSON */
+    uint64_t number, unix_ms;  /* ANSWER */
     struct slice class, site;  /* OBJECT ... */
     char first_of_value;
     struct slice token;        /* SESSION ... */
@@ -77,6 +78,8 @@ struct engine_ops {
 
     enum err (*facts)(struct engine *e, struct engine_facts *ret, struct why *why);
     enum err (*set_instance)(struct engine *e, const char *instance, struct why *why);
+    /* No answer is of a later time than this: a clock that had gone ahead has been set back. */
+    enum err (*set_clock)(struct engine *e, uint64_t unix_ms, struct why *why);
     /* Whether a commit is worth waiting for from now on: not(e): what is answered may be missing after a crash. */
     enum err (*set_lossy)(struct engine *e, bool lossy, struct why *why);
 

@@ -37,6 +37,8 @@ static const char *const upgrades[] = {
     "CREATE TABLE holds (session INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (session, id)) WITHOUT ROWID;",
     /* 2: settings survive */
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
+    /* 3: so does what retries are answered */
+    "CREATE TABLE answers (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since_ms INTEGER NOT NULL, answer TEXT NOT NULL);",
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -77,6 +79,9 @@ static const char *const sql[STATEMENTS] = {
     [SQL_RAISE_POOL] = "UPDATE pools SET turn_end = max(turn_end, ?2) WHERE number = ?1",
     [SQL_PUT_SETTING] = "INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)",
     [SQL_DELETE_SETTING] = "DELETE FROM settings WHERE name = ?1",
+    [SQL_PUT_ANSWER] = "INSERT OR REPLACE INTO answers (number, name, since_ms, answer) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_ANSWERS] = "DELETE FROM answers WHERE number <= ?1",
+    [SQL_CAP_ANSWERS] = "UPDATE answers SET since_ms = ?1 WHERE since_ms > ?1",
     [SQL_UNQUOTE] = "SELECT json_extract(?1, '$')",
     [SQL_ALL_POOLS] = "SELECT number, cell_words, turn_base, turn_end FROM pools ORDER BY number",
     [SQL_ALL_OBJECTS] = "SELECT slot, turn, value, class, site FROM objects ORDER BY slot",
@@ -86,6 +91,7 @@ static const char *const sql[STATEMENTS] = {
     [SQL_ALL_SESSIONS] = "SELECT number, ttl, label, token FROM sessions",
     [SQL_ALL_HOLDS] = "SELECT session, id FROM holds",
     [SQL_ALL_SETTINGS] = "SELECT name, value FROM settings",
+    [SQL_ALL_ANSWERS] = "SELECT number, since_ms, name, answer FROM answers ORDER BY number",
 };
 
 /* ---- statements ---- */
@@ -285,6 +291,16 @@ static enum err set_synced(struct engine *e, bool synced, struct why *why)
         return sql_error(e, "PRAGMA synchronous", why);
     e->synced = synced;
     return ERR_OK;
+}
+
+static enum err set_clock(struct engine *e, uint64_t unix_ms, struct why *why)
+{
+    sqlite3_stmt *s = sql_take(e, SQL_CAP_ANSWERS);
+
+    if (s == NULL)
+        return sql_error(e, sql[SQL_CAP_ANSWERS], why);
+    sqlite3_bind_int64(s, 1, (int64_t)unix_ms);
+    return sql_do(e, s, why);
 }
 
 /* It outlives what it speaks of: commits that are not synced. */
@@ -596,6 +612,7 @@ const struct engine_ops engine_sqlite = {
     .close = close_engine,
     .facts = get_facts,
     .set_instance = set_instance,
+    .set_clock = set_clock,
     .set_lossy = set_lossy,
     .rewind = sqlite_rewind,
     .next = sqlite_next,

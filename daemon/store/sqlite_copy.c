@@ -23,7 +23,7 @@ struct engine_copy {
     struct mem *mem;
     sqlite3 *from, *to;
     sqlite3_backup *backup;
-    char path[PATH_BYTES];
+    char path[PATH_BYTES]; /* empty: it has no name any more */
 };
 
 static void make_path(char *path, const char *dir, const char *suffix)
@@ -174,6 +174,7 @@ static enum err take_file(struct engine_copy *c, int *ret_fd, struct why *why)
     if (*ret_fd < 0)
         return system_error(c, why);
     (void)unlink(c->path);
+    c->path[0] = '\0'; /* which may be another's now */
     return ERR_OK;
 }
 
@@ -202,7 +203,8 @@ void sqlite_copy_end(struct engine_copy **at)
         return;
     CHECK_IS(c, COPY_MAGIC);
     close_both(c);
-    (void)unlink(c->path); /* if it was not finished */
+    if (c->path[0] != '\0')
+        (void)unlink(c->path);
     c->magic = 0;
     mem_free(c->mem, c, sizeof *c);
 }

@@ -322,6 +322,37 @@ static enum err fold_setting(struct folding *f)
     return sql_do(f->engine, s, f->why);
 }
 
+static enum err fold_answer(struct folding *f)
+{
+    sqlite3_stmt *s = sql_take(f->engine, SQL_PUT_ANSWER);
+    uint64_t number, unix_ms;
+    enum err err;
+
+    if (s == NULL)
+        return sql_error(f->engine, "writing an answer", f->why);
+    if ((err = fold_number(f, 0, INT64_MAX, &number)) || (err = bind_string(f, s, 2, f->line->arg[1])) ||
+        (err = fold_number(f, 2, INT64_MAX, &unix_ms)))
+        return err;
+    sqlite3_bind_int64(s, 1, (int64_t)number);
+    sqlite3_bind_int64(s, 3, (int64_t)unix_ms);
+    sql_bind(s, 4, f->line->arg[3]);
+    return sql_do(f->engine, s, f->why);
+}
+
+static enum err fold_answered(struct folding *f)
+{
+    sqlite3_stmt *s = sql_take(f->engine, SQL_DELETE_ANSWERS);
+    uint64_t number;
+    enum err err;
+
+    if (s == NULL)
+        return sql_error(f->engine, "deleting answers", f->why);
+    if ((err = fold_number(f, 0, INT64_MAX, &number)) != ERR_OK)
+        return err;
+    sqlite3_bind_int64(s, 1, (int64_t)number);
+    return sql_do(f->engine, s, f->why);
+}
+
 /* ---- lines ---- */
 
 static enum err fold_line(struct folding *f, struct slice text)
@@ -331,7 +362,7 @@ static enum err fold_line(struct folding *f, struct slice text)
         [REDO_PUT] = fold_change,  [REDO_CUT] = fold_change,    [REDO_BYTES] = fold_bytes,  [REDO_ROOT] = fold_name,
         [REDO_UNROOT] = fold_name, [REDO_WEAK] = fold_name,     [REDO_UNWEAK] = fold_name,  [REDO_SESSION] = fold_session,
         [REDO_END] = fold_end,     [REDO_HOLD] = fold_hold,     [REDO_DROP] = fold_drop,    [REDO_POOL] = fold_pool,
-        [REDO_DEAD] = fold_dead,   [REDO_SETTING] = fold_setting,
+        [REDO_DEAD] = fold_dead,   [REDO_SETTING] = fold_setting, [REDO_ANSWER] = fold_answer, [REDO_ANSWERED] = fold_answered,
     };
     struct redo_line line;
     enum err err = redo_split(text, &line, f->why);

@@ -10,7 +10,8 @@
 static const enum statement statement_of[ITEM_END] = {
     [ITEM_POOL] = SQL_ALL_POOLS,       [ITEM_OBJECT] = SQL_ALL_OBJECTS, [ITEM_CONTENTS] = SQL_ALL_CONTENTS,
     [ITEM_ROOT] = SQL_ALL_ROOTS,       [ITEM_WEAK] = SQL_ALL_WEAK,      [ITEM_SESSION] = SQL_ALL_SESSIONS,
-    [ITEM_HOLD] = SQL_ALL_HOLDS,       [ITEM_SETTING] = SQL_ALL_SETTINGS, [ITEM_LINES] = SQL_LINES_FROM,
+    [ITEM_HOLD] = SQL_ALL_HOLDS,       [ITEM_SETTING] = SQL_ALL_SETTINGS, [ITEM_ANSWER] = SQL_ALL_ANSWERS,
+    [ITEM_LINES] = SQL_LINES_FROM,
 };
 
 static void stop(struct engine *e)
@@ -80,6 +81,10 @@ static void read_numbers(enum engine_item_kind kind, sqlite3_stmt *s, struct eng
         ret->session = u32_at(s, 0);
         ret->id = number_at(s, 1);
         break;
+    case ITEM_ANSWER:
+        ret->number = number_at(s, 0);
+        ret->unix_ms = number_at(s, 1);
+        break;
     case ITEM_SETTING:
     case ITEM_LINES:
     case ITEM_END:
@@ -123,6 +128,8 @@ static enum err read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct eng
         return read_two(s, 2, &ret->text, &ret->token, why);
     case ITEM_SETTING:
         return read_two(s, 0, &ret->text, &ret->value, why);
+    case ITEM_ANSWER:
+        return read_two(s, 2, &ret->text, &ret->value, why);
     case ITEM_ROOT:
     case ITEM_WEAK:
         return sql_text(s, 0, &ret->text, why);
@@ -136,7 +143,7 @@ static enum err read_row(enum engine_item_kind kind, sqlite3_stmt *s, struct eng
 /* An older schema, which is only looked at, does not have every table. */
 static bool has_table(const struct engine *e, enum engine_item_kind kind)
 {
-    return kind != ITEM_SETTING || e->version >= 2;
+    return e->version >= (kind == ITEM_ANSWER ? 3 : kind == ITEM_SETTING ? 2 : 1);
 }
 
 static enum err begin(struct engine *e, struct why *why)

@@ -298,6 +298,11 @@ enum err store_set_instance(struct store *s, const char *instance, struct why *w
     return s->ops->set_instance(s->engine, instance, why);
 }
 
+enum err store_set_clock(struct store *s, uint64_t unix_ms, struct why *why)
+{
+    return s->ops->set_clock(s->engine, unix_ms, why);
+}
+
 enum err store_load(struct store *s, struct engine_item *ret, struct why *why)
 {
     enum err e;

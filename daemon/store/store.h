@@ -33,6 +33,7 @@ void store_destroy(struct store **s);
 /* Before start(): on the thread that calls. */
 const struct engine_facts *store_facts(const struct store *s);
 enum err store_set_instance(struct store *s, const char *instance, struct why *why);
+enum err store_set_clock(struct store *s, uint64_t unix_ms, struct why *why);
 enum err store_load(struct store *s, struct engine_item *ret, struct why *why);
 enum err store_get_bytes(struct store *s, obj_id id, struct mem *mem, struct payload **ret, struct why *why);
 /* A sentence for each thing that is not as it should be; how many. O(what is kept). */

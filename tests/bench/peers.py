@@ -166,6 +166,11 @@ class Heapd(Server):
             raise Failed(f"{method} {path}: {answer.status} {text.decode()}")
         return json.loads(text) if text else None
 
+    def connections(self):
+        """How many it has, this one too."""
+        self.http.request("GET", "/metrics")
+        return int(re.search(r"^heapd_connections (\d+)$", self.http.getresponse().read().decode(), re.M)[1])
+
     def settle(self):
         """Until the batch before has let go of all but the root, and the collector has nothing to do."""
         end = time.monotonic() + WAIT

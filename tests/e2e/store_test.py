@@ -1,14 +1,19 @@
 """
 store_test.py - what tests of --data need: a directory, and heapds that begin and end in it, well or not.
 """
+import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import tempfile
+import unittest
 from contextlib import closing
 from pathlib import Path
 
 from heapd_test import WAIT, Client, Daemon, HeapdTest, command, eventually
+
+COMPILER = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
 
 
 def run_heapd(*options):
@@ -91,3 +96,30 @@ class StoreTest(HeapdTest):
         now = self.everything()
         for kind in was:
             self.assertEqual(now[kind], was[kind])
+
+
+@unittest.skipUnless(COMPILER, "there is no C compiler")
+class PreloadedTest(StoreTest):
+    """With a library between heapd and its system: `preloaded`, built here with the compiler there is."""
+    preloaded = None
+    preload_env = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.built = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.built.cleanup)
+        source = Path(__file__).with_name(cls.preloaded)
+        cls.library = Path(cls.built.name) / source.with_suffix(".so").name
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", cls.library, source, "-ldl"], check=True)
+        super().setUpClass()
+
+    def start(self, *options):
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        env = {"LD_PRELOAD": str(self.library), "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":"), **self.preload_env}
+        before = {name: os.environ.get(name) for name in env}
+        os.environ.update(env)
+        try:
+            super().start(*options)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)

@@ -24,6 +24,7 @@ class CheckTest(StoreTest):
         self.ok(self.c.put("/v1/weak/w", {"$ref": self.new()}), 200, 201)
         _, self.other = self.session(ttl=600)
         self.new(client=self.other)
+        self.ok(self.c.post("/v1/objects", {"class": "K", "root": "keyed"}, {"Idempotency-Key": "k"}), 201)
 
     def files(self):
         return {f.name: (f.stat().st_mtime_ns, f.read_bytes()) for f in self.data.iterdir() if f.name in ("heap.db", "heap.db-wal")}
@@ -40,7 +41,7 @@ class Well(CheckTest):
     def test_all_of_it_whether_folded_or_not(self):
         self.fill()
         was, count = self.everything(), self.heap()["objects"]
-        counts = [count, 3, 1, 2]
+        counts = [count, 4, 1, 2, 1]
         self.kill()
         self.assertGreater((self.data / "heap.db-wal").stat().st_size, 0)
         self.assertEqual(self.well(), counts)
@@ -66,7 +67,7 @@ class Well(CheckTest):
 
     def test_a_store_in_which_nothing_is(self):
         self.kill()
-        self.assertEqual(self.well(), [0, 0, 0, 1])
+        self.assertEqual(self.well(), [0, 0, 0, 1, 0])
         self.start()
 
 
@@ -135,6 +136,15 @@ class Broken(CheckTest):
     def test_blocks_of_nobody(self):
         self.broken("INSERT INTO blocks VALUES (99, 0, '[]'), (98, 0, '[]')", "blocks of slot 98 belong", "blocks of slot 99 belong",
                     "broken: 2 things")
+
+    def test_an_answer_that_is_none(self):
+        self.broken("UPDATE answers SET answer = replace(answer, '201', '20100')", "answer 1 is none")
+
+    def test_a_name_of_no_key(self):
+        self.broken("UPDATE answers SET name = substr(name, 2)", "answer 1 is none")
+
+    def test_an_answer_that_leads_into_another_header(self):
+        self.broken("UPDATE answers SET answer = json_set(answer, '$.location', '/x' || char(13, 10) || 'A: b')", "answer 1 is none")
 
     def test_a_change_that_is_none(self):
         self.broken("INSERT INTO log VALUES (99, 99, 99, 0, '[\"new\",1')", "this is no change")

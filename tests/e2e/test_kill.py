@@ -1,6 +1,6 @@
 """
 Nothing that was answered is lost, however often it is killed: writers with a model of what was acknowledged, kill -9 at a
-random moment, again, compare.
+random moment, again, compare. Those who say Idempotency-Key ask again for the answer they did not get.
 
 HEAPD_TEST_LONG: a thousand times, not 25. HEAPD_TEST_SEED: the first seed; a failure names its own.
 """
@@ -18,6 +18,11 @@ from store_test import StoreTest
 CYCLES = 1000 if "HEAPD_TEST_LONG" in os.environ else 25
 SEED = int(os.environ.get("HEAPD_TEST_SEED", random.randrange(10**6)))
 WRITERS = 6
+MANY = "many"  # how the names begin that a long batch makes
+
+
+def lines(ops):
+    return "\n".join(map(json.dumps, ops))
 
 
 class Cut(Exception):
@@ -33,6 +38,8 @@ class Writer(threading.Thread):
         self.number, self.dice = number, random.Random(seed)
         self.state, self.ids, self.dead = state, set(), set()
         self.maybe = None
+        self.asked = None      # with a key, and how it was answered, as far as that is known
+        self.settled = []      # the last of those that were answered, in this life or an earlier one
 
     def run(self):
         try:
@@ -41,15 +48,16 @@ class Writer(threading.Thread):
         except Cut:
             pass
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, headers=None):
         try:
-            return self.client.request(method, path, body)
+            return self.client.request(method, path, body, headers or {})
         except (http.client.HTTPException, OSError, ValueError):
             raise Cut from None
 
     def step(self):
         s = self.state
-        verbs = [self.make] if len(s) < 3 else [self.make, self.set, self.set, self.push, self.cut, self.forget, self.link, self.batch]
+        verbs = [self.make] if len(s) < 3 else [self.make, self.set, self.set, self.push, self.cut, self.forget, self.link, self.batch, self.keyed,
+                                                  self.keyed]
         self.dice.choice(verbs)()
 
     def next_name(self):
@@ -126,11 +134,42 @@ class Writer(threading.Thread):
         name, n = self.next_name(), self.dice.randrange(1000)
         after = self.maybe = {**self.state, name: {"n": n, "items": [n, n]}}
         ops = [["list", [n, n]], ["new", "K", {"n": n, "items": {"$ref": "@0"}}], ["root", name, "@1"]]
-        said = self.ask("POST", "/v1/batch", "\n".join(map(json.dumps, ops)))
-        lines = [json.loads(line) for line in said.raw.splitlines()]
-        assert lines[-1] == {"done": 3, "failed": 0}, lines
-        self.ids |= {lines[0]["id"], lines[1]["id"]}
+        said = self.ask("POST", "/v1/batch", lines(ops))
+        told = [json.loads(line) for line in said.raw.splitlines()]
+        assert told[-1] == {"done": 3, "failed": 0}, told
+        self.ids |= {told[0]["id"], told[1]["id"]}
         self.done(said, after, 200)
+
+    def keyed(self):
+        """One of several requests with a key. What it makes is counted: that it was done twice would be seen."""
+        name, n = self.next_name(), self.dice.randrange(1000)
+        root = {name: {"n": n, "items": [n]}}
+        ops = [["list", [n]], ["new", "K", {"n": n, "items": {"$ref": "@0"}}], ["root", name, "@1"]]
+        many = [["root", f"{MANY}{self.number}-{name}-{i}", "@0"] for i in range(self.dice.choice([10, 600, 3000]))]
+        path, body, after = self.dice.choice([
+            ("/v1/objects", {"class": "K", "fields": {"n": n, "items": [n]}, "root": name}, {**self.state, **root}),
+            ("/v1/batch?atomic=true", lines(ops), {**self.state, **root}),
+            ("/v1/batch?reply=summary", lines([["list", []], *many]), self.state),
+            ("/v1/objects", {"class": n, "root": name}, self.state)])
+        key = f"{self.number}-{self.dice.randrange(10**12)}"
+        self.maybe = after
+        self.asked = Asked(key, path, body, f"{MANY}{self.number}-{name}-", self.state, after)
+        said = self.ask("POST", path, body, {"Idempotency-Key": key})
+        self.asked.answer = said
+        self.settled = [*self.settled[-20:], self.asked]
+        self.asked = None
+        self.done(said, after, 200, 201, 422)
+
+
+class Asked:
+    """A request with a key, and what it is about."""
+
+    def __init__(self, key, path, body, many, before, after):
+        self.key, self.path, self.body, self.many, self.before, self.after = key, path, body, many, before, after
+        self.answer = None
+
+    def again(self, client):
+        return client.request("POST", self.path, self.body, {"Idempotency-Key": self.key})
 
 
 class Killed(StoreTest):
@@ -150,6 +189,33 @@ class Killed(StoreTest):
             self.assertEqual(self.c.get(f"/v1/objects/{i}").status, 410, f"object {i} is back from the dead, seed {seed}")
         return now
 
+    def check_keys(self, w, now, seed):
+        """Who had an answer gets it again; who had none is told what is there, or it is done now. Never twice."""
+        for asked in w.settled:
+            again = asked.again(self.c)
+            self.assertEqual((again.status, again.raw), (asked.answer.status, asked.answer.raw), f"seed {seed}")
+            self.assertEqual(again.headers.get("idempotent-replayed"), "true", f"seed {seed}")
+        if w.asked is None:
+            return now
+        was = len(self.pages(f"/v1/roots?prefix={w.asked.many}", limit=1000))
+        said = w.asked.again(self.c)
+        known = said.headers.get("idempotent-replayed") == "true"
+        self.assertIn(said.status, (200, 201, 422), f"seed {seed}: {said.raw}")
+        is_many = "reply=summary" in w.asked.path
+        made = len(self.pages(f"/v1/roots?prefix={w.asked.many}", limit=1000)) if is_many else 0
+        if is_many:
+            self.assertEqual(json.loads(said.raw)["done"], made + 1, f"seed {seed}: {said.raw}")
+        if known:
+            self.assertEqual((now, made), (w.asked.after, was), f"seed {seed}")
+        else:
+            self.assertEqual((now, was), (w.asked.before, 0), f"seed {seed}: it was done, and its answer is not there")
+        now = self.shown(w.number)
+        self.assertEqual(now, w.asked.after, f"seed {seed}")
+        w.asked.answer = said
+        w.settled.append(w.asked)
+        self.replays[known] += 1
+        return now
+
     def new_ids(self, seed, known):
         made = {self.new() for _ in range(30)}
         self.assertEqual(made & known, set(), f"ids are given twice, seed {seed}")
@@ -157,13 +223,19 @@ class Killed(StoreTest):
             self.drop(i)
         return made
 
+    def forget_many(self):
+        names = [r["name"] for r in self.pages(f"/v1/roots?prefix={MANY}", limit=1000)]
+        for at in range(0, len(names), 1000):
+            self.ok(self.c.post("/v1/batch?reply=summary", lines([["unroot", n] for n in names[at:at + 1000]])))
+
     def test_nothing_that_was_answered_is_lost(self):
         states, known, dead = [{} for _ in range(WRITERS)], set(), [set() for _ in range(WRITERS)]
+        settled, self.replays = [[] for _ in range(WRITERS)], {False: 0, True: 0}
         for seed in range(SEED, SEED + CYCLES):
             self.dice = random.Random(seed)
             writers = [Writer(n, f"{seed}/{n}", states[n]) for n in range(WRITERS)]
             for w in writers:
-                w.dead = dead[w.number]
+                w.dead, w.settled = dead[w.number], settled[w.number]
                 w.client = Client(self.daemon)
                 w.start()
             time.sleep(self.dice.choice([0.05, 0.2, 0.5, 0.9]))
@@ -173,10 +245,14 @@ class Killed(StoreTest):
                 w.client.close()
             self.start()
             self.validate_clean()
-            states = [self.check(w, seed) for w in writers]
+            states = [self.check_keys(w, self.check(w, seed), seed) for w in writers]
+            settled = [w.settled for w in writers]
+            self.forget_many()
             for w in writers:
                 known |= w.ids
             known |= self.new_ids(seed, known)
+        print(f"{CYCLES} kills; of requests with a key that were not answered, {self.replays[True]} had been done and "
+              f"{self.replays[False]} had not")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class Schema(StoreTest):
         self.drop(dead)
         _, other = self.session(label="worker")
         self.new(client=other)
+        self.ok(self.c.post("/v1/sessions", None, {"Idempotency-Key": "k"}), 201)
         self.ok(self.c.patch("/v1/config?persist=true", {"pipeline_max": 7}))
         return node, items
 
@@ -68,6 +69,9 @@ class Schema(StoreTest):
         self.assertIn([("pipeline_max", "7")], found)
         self.assertIn([("was",)], found)
         self.assertIn([(node, "first")], found)
+        answers = next(rows for q, rows in said.items() if "FROM answers" in q)
+        self.assertEqual(answers[0][0], 201)
+        self.assertLess(abs(answers[0][2]), 60)
         links = next(rows for q, rows in said.items() if "AS target" in q)
         self.assertEqual(sorted((a, b) for a, _, b in links), sorted([(items, node), (node, items)]))
         self.assertIn([("root list",), (f"Node {node}",)], found)

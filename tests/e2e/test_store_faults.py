@@ -6,42 +6,21 @@ failing_disk.c, built here with the compiler there is, stands between heapd and 
 import http.client
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 import threading
 import unittest
 from pathlib import Path
 
 from heapd_test import Client, eventually
-from store_test import StoreTest
-
-COMPILER = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
+from store_test import PreloadedTest
 
 
-@unittest.skipUnless(COMPILER, "there is no C compiler")
-class Faults(StoreTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.built = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.built.cleanup)
-        cls.library = Path(cls.built.name) / "failing_disk.so"
-        source = Path(__file__).with_name("failing_disk.c")
-        subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", cls.library, source, "-ldl"], check=True)
-        super().setUpClass()
+class Faults(PreloadedTest):
+    preloaded = "failing_disk.c"
 
     def start(self, *options):
         self.disk = Path(self.place.name) / "disk"
-        asan = os.environ.get("ASAN_OPTIONS", "")
-        env = {"LD_PRELOAD": str(self.library), "HEAPD_TEST_DISK": str(self.disk), "HEAPD_TEST_DATA": str(self.data),
-               "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
-        before = {name: os.environ.get(name) for name in env}
-        os.environ.update(env)
-        try:
-            super().start(*options)
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        self.preload_env = {"HEAPD_TEST_DISK": str(self.disk), "HEAPD_TEST_DATA": str(self.data)}
+        super().start(*options)
 
     def fault(self, what):
         self.disk.write_text(what)

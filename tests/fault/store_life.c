@@ -130,6 +130,7 @@ char *life_describe(struct life *life)
     describe_objects(life, out);
     describe_names(life, out);
     describe_sessions(life, out);
+    life_describe_answers(life, out);
     CHECK(fclose(out) == 0);
     return sorted_lines(text, len);
 }
@@ -377,6 +378,8 @@ void life_change(struct life *life)
 
     while (n-- > 0)
         changes[roll(life, sizeof changes / sizeof *changes)](life);
+    if (roll(life, 3) == 0)
+        life_change_answers(life, roll(life, UINT32_MAX));
     if (roll(life, 6) == 0)
         collect(life);
     while (heap_reap(life->heap, 1u << 20) == 0)
@@ -568,6 +571,7 @@ static void make_heap(struct life *life)
     CHECK(session_set_create(life->heap, &life->sessions) == ERR_OK);
     CHECK(gc_create(life->heap, &life->gc) == ERR_OK);
     redo_init(&life->redo, life->heap, &life->mem);
+    life_begin_answers(life);
 }
 
 void life_drop(struct life *life)
@@ -575,6 +579,7 @@ void life_drop(struct life *life)
     if (life->heap != NULL) {
         CHECK(heap_set_journal(life->heap, NULL) == ERR_OK);
         redo_fini(&life->redo);
+        life_end_answers(life);
         gc_destroy(&life->gc);
         session_set_destroy(&life->sessions);
         heap_destroy(&life->heap);
@@ -617,7 +622,7 @@ static enum err recover(struct life *life, struct why *why)
 
     CHECK(uv_loop_init(&loop) == 0);
     e = recovery_create(&(struct recovery_world){.loop = &loop, .mem = &life->mem, .heap = life->heap, .gc = life->gc,
-                                                 .sessions = life->sessions, .store = life->store, .on_loaded = on_loaded,
+                                                 .sessions = life->sessions, .answers = life->answers, .store = life->store, .on_loaded = on_loaded,
                                                  .on_done = on_done, .ctx = &r},
                         &recovery, why);
     if (e == ERR_OK) {
@@ -705,6 +710,7 @@ static void go_on(struct life *life)
             life->open_sessions[n++] = s.id;
     while (life->born_count > 0 && life->born_in[life->born_count - 1] > life->tried)
         life->born_count--;
+    life_limit_answers(life);
     life->journal = (struct heap_journal){.ctx = &life->redo, .note = redo_note, .mark = redo_mark, .cut = redo_cut};
     CHECK(heap_set_journal(life->heap, &life->journal) == ERR_OK);
 }

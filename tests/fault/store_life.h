@@ -15,9 +15,11 @@
 #include "daemon/recovery.h"
 #include "gc/gc.h"
 #include "heap/journal.h"
+#include <stdio.h>
 
 #define LIFE_COMMITS_MAX 512
 #define LIFE_NAMES 12
+#define LIFE_IDLE UINT32_MAX
 
 struct state {
     char *text; /* describes it */
@@ -49,6 +51,10 @@ struct life {
     uint64_t *born_in;     /* ... by which commit */
     size_t born_count, born_room;
     session_id open_sessions[4];
+    struct idempotency *answers;
+    unsigned at_work;        /* the name of a key that runs and was told of, LIFE_IDLE: none ... */
+    struct idem_answer told; /* ... and what */
+    uint64_t last_etag;
     uint32_t token;
     uint64_t retried, reopened, recovered; /* what it had to do because of faults */
 };
@@ -77,3 +83,10 @@ enum err life_open_store(struct life *life, struct why *why);
 void life_drop(struct life *life);
 /* Fold until nothing is left, then tidy. */
 enum err life_fold_all(struct life *life, struct why *why);
+
+/* For store_life.c: life_answers.c. */
+void life_begin_answers(struct life *life); /* to be put back into */
+void life_limit_answers(struct life *life); /* they are back */
+void life_change_answers(struct life *life, uint32_t dice);
+void life_describe_answers(const struct life *life, FILE *out);
+void life_end_answers(struct life *life);

@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "api/json_mem.h"
 #include "heap/base/check.h"
+#include "tests/fake_world.h"
 #include "tests/fuzz/fuzz.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,99 +39,26 @@ struct open_task {
 };
 
 struct world {
+    struct fake_world fake;
     struct mem mem;
     struct settings settings;
     struct heap *heap;
     struct gc *gc;
     struct session_set *sessions;
     struct api *api;
-    uint64_t now_ms, random;
+    uint64_t now_ms;
     uint64_t ids[IDS]; /* newest first */
     struct open_task open[OPEN_MAX];
 };
 
 /* ---- the world ---- */
 
-static uint64_t fake_now(void *ctx)
-{
-    return ((struct world *)ctx)->now_ms;
-}
-
-static uint64_t fake_unix(void *ctx)
-{
-    return 1000000000000 + 1000 * fake_now(ctx);
-}
-
-static void fake_random(void *ctx, void *out, size_t n)
-{
-    struct world *w = ctx;
-
-    for (size_t i = 0; i < n; i++)
-        ((unsigned char *)out)[i] = (unsigned char)((w->random = w->random * 6364136223846793005u + 1442695040888963407u) >> 40);
-}
-
-static uint64_t fake_rss(void *ctx)
-{
-    (void)ctx;
-    return 1 << 20;
-}
-
-static void fake_memory(void *ctx, struct api_memory *ret)
-{
-    (void)ctx;
-    *ret = (struct api_memory){.rss_bytes = 1 << 20};
-}
-
-static void fake_pauses(void *ctx, enum pause what, enum pause_clock clock, struct api_pauses *ret)
-{
-    (void)ctx;
-    (void)what;
-    (void)clock;
-    *ret = (struct api_pauses){0};
-}
-
-static void fake_settings_changed(void *ctx)
-{
-    (void)ctx;
-}
-
-static bool fake_ready(void *ctx, struct slice *ret_why_not)
-{
-    (void)ctx;
-    (void)ret_why_not;
-    return true;
-}
-
-static void fake_process(void *ctx, struct api_process *ret)
-{
-    (void)ctx;
-    *ret = (struct api_process){0};
-}
-
-static void fake_run_aside(void *ctx, struct aside *a)
-{
-    (void)ctx;
-    a->run(a);
-    a->done(a);
-}
-
 static void open_world(struct world *w)
 {
-    struct api_world fake = {
-        .ctx = w,
-        .now_ms = fake_now,
-        .unix_us = fake_unix,
-        .random_bytes = fake_random,
-        .rss_bytes = fake_rss,
-        .memory = fake_memory,
-        .pauses = fake_pauses,
-        .settings_changed = fake_settings_changed,
-        .ready = fake_ready,
-        .process = fake_process,
-        .run_aside = fake_run_aside,
-    };
+    struct api_world fake;
 
     *w = (struct world){.now_ms = 1000};
+    fake = fake_world_begin(&w->fake, &w->now_ms);
     mem_init(&w->mem, 0);
     json_mem_use(&w->mem);
     settings_defaults(&w->settings);

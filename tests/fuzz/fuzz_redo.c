@@ -18,6 +18,7 @@ struct world {
     struct heap *heap;
     struct session_set *sessions;
     struct redo_reader reader;
+    struct idempotency *answers;
 };
 
 static enum err get_bytes(void *ctx, obj_id id, struct payload **ret, struct why *why)
@@ -38,11 +39,16 @@ static void begin(struct world *w)
     CHECK(heap_create(&w->mem, 7, &w->heap) == ERR_OK);
     CHECK(session_set_create(w->heap, &w->sessions) == ERR_OK);
     CHECK(heap_restore_begin(w->heap, POOLS, NULL) == ERR_OK);
-    w->reader = (struct redo_reader){.heap = w->heap, .sessions = w->sessions, .mem = &w->mem, .get_bytes = get_bytes, .ctx = w};
+    CHECK((w->answers = idem_create(&w->mem, 7)) != NULL);
+    idem_set_limits(w->answers, idem_no_limits);
+    w->reader = (struct redo_reader){.heap = w->heap, .sessions = w->sessions, .mem = &w->mem, .answers = w->answers, .unix_ms = 1000,
+                                     .get_bytes = get_bytes, .ctx = w};
 }
 
 static void end(struct world *w)
 {
+    CHECK(idem_validate(w->answers) == 0);
+    idem_destroy(&w->answers);
     session_set_destroy(&w->sessions);
     heap_destroy(&w->heap);
     mem_fini(&w->mem);

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/json_mem.h"
 #include "heap/root.h"
+#include "tests/fake_world.h"
 #include "tests/unit/unit.h"
 #include <jansson.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #define TURNS_MAX  1000000
 
 struct world {
+    struct fake_world fake; /* first, so that whoever is called with it finds the others */
     struct mem mem;
     struct settings settings;
     struct heap *heap;
@@ -23,7 +25,6 @@ struct world {
     struct session_set *sessions;
     struct api *api;
     uint64_t now_ms;
-    uint64_t random;
     bool holds_asides;
     struct aside *asides, **asides_last; /* those held */
     void *own;         /* of the test */
@@ -36,62 +37,8 @@ struct world {
     json_t *json; /* the body, if it is JSON */
 };
 
-static inline uint64_t fake_now(void *ctx)
-{
-    return ((struct world *)ctx)->now_ms;
-}
-
-static inline uint64_t fake_unix(void *ctx)
-{
-    return 1000000000000 + 1000 * fake_now(ctx);
-}
-
-static inline void fake_random(void *ctx, void *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        ((unsigned char *)out)[i] = (unsigned char)unit_rand(&((struct world *)ctx)->random);
-}
-
-static inline uint64_t fake_rss(void *ctx)
-{
-    (void)ctx;
-    return 1 << 20;
-}
-
-static inline void fake_memory(void *ctx, struct api_memory *ret)
-{
-    (void)ctx;
-    *ret = (struct api_memory){.rss_bytes = 1 << 20};
-}
-
-static inline void fake_pauses(void *ctx, enum pause what, enum pause_clock clock, struct api_pauses *ret)
-{
-    (void)ctx;
-    (void)what;
-    (void)clock;
-    *ret = (struct api_pauses){0};
-}
-
-static inline void fake_settings_changed(void *ctx)
-{
-    (void)ctx;
-}
-
-static inline bool fake_ready(void *ctx, struct slice *ret_why_not)
-{
-    (void)ctx;
-    (void)ret_why_not;
-    return true;
-}
-
-static inline void fake_process(void *ctx, struct api_process *ret)
-{
-    (void)ctx;
-    *ret = (struct api_process){0};
-}
-
 /* Done at once, or when the test says so: fake_run_asides(). */
-static inline void fake_run_aside(void *ctx, struct aside *a)
+static inline void fake_take_aside(void *ctx, struct aside *a)
 {
     struct world *w = ctx;
 
@@ -100,8 +47,7 @@ static inline void fake_run_aside(void *ctx, struct aside *a)
         *w->asides_last = a;
         w->asides_last = &a->next;
     } else {
-        a->run(a);
-        a->done(a);
+        fake_run_aside(ctx, a);
     }
 }
 
@@ -133,20 +79,9 @@ static inline struct world *world_new(void)
     ck_assert_int_eq(gc_create(w->heap, &w->gc), ERR_OK);
     ck_assert_int_eq(session_set_create(w->heap, &w->sessions), ERR_OK);
 
-    struct api_world fake = {
-        .ctx = w,
-        .now_ms = fake_now,
-        .unix_us = fake_unix,
-        .random_bytes = fake_random,
-        .rss_bytes = fake_rss,
-        .memory = fake_memory,
-        .pauses = fake_pauses,
-        .settings_changed = fake_settings_changed,
-        .ready = fake_ready,
-        .process = fake_process,
-        .run_aside = fake_run_aside,
-    };
+    struct api_world fake = fake_world_begin(&w->fake, &w->now_ms);
 
+    fake.run_aside = fake_take_aside;
     ck_assert_int_eq(api_create(&w->mem, w->heap, w->gc, w->sessions, &w->settings, fake, "i1", &w->api),
                      ERR_OK);
     return w;

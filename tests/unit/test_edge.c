@@ -23,22 +23,29 @@ struct edges {
     struct pauses pauses;
     struct edge *edge;
     struct collector *collector;
+    bool pending; /* somebody has come, and was not let in yet */
     size_t count;
     int clients[CLIENTS_MAX];
     size_t got[CLIENTS_MAX]; /* bytes each was answered */
 };
 
+static void let_in(struct edges *e)
+{
+    e->pending = !edge_accept(e->edge, (uv_stream_t *)&e->listener, true);
+}
+
 static void on_room(void *ctx)
 {
-    (void)ctx;
+    struct edges *e = ctx;
+
+    if (e->pending)
+        let_in(e);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
-    struct edges *e = listener->data;
-
     ck_assert_int_eq(status, 0);
-    ck_assert(edge_accept(e->edge, listener, true));
+    let_in(listener->data);
 }
 
 static void listen_at(struct edges *e)
@@ -76,6 +83,7 @@ static struct edges *edges_new(void)
 
 static void edges_free(struct edges *e)
 {
+    e->pending = false;
     for (size_t i = 0; i < e->count; i++)
         close(e->clients[i]);
     collector_close(e->collector);
@@ -120,6 +128,11 @@ static void one_round(struct edges *e)
     uv_run(&e->loop, UV_RUN_NOWAIT);
 }
 
+static bool may_sleep(struct edges *e)
+{
+    return uv_backend_timeout(&e->loop) != 0;
+}
+
 /* A bytes object of so many bytes, for clients to read: "/v1/objects/{id}/bytes". */
 static const char *ask_for_bytes(struct edges *e, size_t len)
 {
@@ -147,7 +160,7 @@ START_TEST(the_loop_sleeps_while_many_tasks_wait_for_another_thread)
         one_round(e);
     for (rounds = 0; rounds < 100; rounds++)
         one_round(e);
-    ck_assert_int_ne(uv_backend_timeout(&e->loop), 0);
+    ck_assert(may_sleep(e));
     e->w->holds_asides = false;
     for (rounds = 0; rounds < ROUNDS_MAX && client_reads(e, e->count - 1) == 0; rounds++) {
         fake_run_asides(e->w);
@@ -232,12 +245,58 @@ START_TEST(a_crowd_is_not_answered_in_one_round_and_nobody_is_forgotten)
 }
 END_TEST
 
+START_TEST(those_who_come_together_are_let_in_a_few_a_round)
+{
+    struct edges *e = edges_new();
+
+    while (e->count < CLIENTS_MAX)
+        client_asks(e, "", 0);
+    for (int rounds = 0; rounds < ROUNDS_MAX && edge_count(e->edge) < CLIENTS_MAX; rounds++) {
+        size_t before = edge_count(e->edge);
+
+        one_round(e);
+        ck_assert_uint_le(edge_count(e->edge) - before, EDGE_ACCEPTS_MAX + 1); /* one by on_room() */
+        ck_assert(edge_count(e->edge) == CLIENTS_MAX || !may_sleep(e));
+    }
+    ck_assert_uint_eq(edge_count(e->edge), CLIENTS_MAX);
+    edges_free(e);
+}
+END_TEST
+
+/* A tick finds a fourth of them at the end of their time. */
+START_TEST(those_who_end_together_are_ended_a_few_a_round)
+{
+    struct edges *e = edges_new();
+
+    e->w->settings.idle_timeout_ms = EDGE_TICK_MS / 2;
+    while (e->count < CLIENTS_MAX)
+        client_asks(e, "", 0);
+    while (edge_count(e->edge) < CLIENTS_MAX)
+        one_round(e);
+    for (int rounds = 0; rounds < ROUNDS_MAX && edge_count(e->edge) > 0; rounds++) {
+        size_t before = edge_count(e->edge), ended;
+
+        one_round(e);
+        ended = before - edge_count(e->edge);
+        ck_assert_uint_le(ended, EDGE_ENDS_MAX);
+        if (ended == EDGE_ENDS_MAX && before > CLIENTS_MAX - CLIENTS_MAX / EDGE_TICK_PARTS + EDGE_ENDS_MAX)
+            ck_assert(!may_sleep(e));
+        if (ended == 0)
+            usleep(1000);
+    }
+    ck_assert_uint_eq(edge_count(e->edge), 0);
+    edges_free(e);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(the_loop_sleeps_while_many_tasks_wait_for_another_thread),
         TEST(a_long_pipeline_is_answered_64_kib_a_turn),
         TEST(a_crowd_is_not_answered_in_one_round_and_nobody_is_forgotten),
+        TEST(those_who_come_together_are_let_in_a_few_a_round),
+        TEST(those_who_end_together_are_ended_a_few_a_round),
     };
 
     return unit_main(argc, argv, "edge", tests, ARRAY_LEN(tests));

@@ -256,9 +256,10 @@ START_TEST(what_is_put_back_is_as_old_as_it_was)
     world_begin(&w, 10, 1000);
     for (unsigned n = 0; n < 3; n++) {
         struct idem_hash name = hash(n);
+        struct idem_record r = {n + 1, &name, &print, &answer};
 
         /* older than the clock, which began 100 ms ago */
-        ck_assert_int_eq(idem_restore(w.t, &name, &print, &answer, 900 - 200 * n, 100), ERR_OK);
+        ck_assert_int_eq(idem_restore(w.t, &r, 900 - 200 * n, 100), ERR_OK);
     }
     ck_assert_uint_eq(idem_validate(w.t), 0);
     ck_assert(slice_is(idem_answer(find(&w, 0))->body, "{}"));
@@ -269,6 +270,71 @@ START_TEST(what_is_put_back_is_as_old_as_it_was)
     keep(&w, 5, 300);
     ck_assert_uint_eq(idem_expire(w.t, 600, 10), 2);
     ck_assert_ptr_nonnull(find(&w, 5));
+    world_end(&w);
+}
+END_TEST
+
+static enum err put_back(struct world *w, uint64_t number, unsigned name, uint64_t age_ms)
+{
+    struct idem_hash h = hash(name);
+    struct idem_print print = {hash(~name), IDEM_WHOLE};
+    struct idem_answer answer = {.status = 200, .content_type = "application/json", .etag = number};
+    struct idem_record r = {number, &h, &print, &answer};
+
+    return idem_restore(w->t, &r, age_ms, 5000);
+}
+
+START_TEST(what_is_put_back_again_is_the_last_that_was_told)
+{
+    struct world w;
+    uint64_t number;
+
+    world_begin(&w, 10, 1000);
+    ck_assert_int_eq(put_back(&w, 3, 1, 500), ERR_OK);
+    ck_assert_int_eq(put_back(&w, 4, 2, 400), ERR_OK);
+    ck_assert_int_eq(put_back(&w, 7, 1, 300), ERR_OK);
+    ck_assert_uint_eq(stats(&w).kept, 2);
+    ck_assert_uint_eq(idem_answer(find(&w, 1))->etag, 7);
+    ck_assert_int_eq(put_back(&w, 7, 3, 0), ERR_BAD_VALUE); /* out of order */
+    ck_assert_int_eq(put_back(&w, IDEM_NUMBER_MAX + 1, 3, 0), ERR_BAD_VALUE);
+    ck_assert_int_eq(put_back(&w, 8, 5, 900), ERR_OK); /* older than those before it: as old as the last */
+    ck_assert_uint_eq(idem_validate(w.t), 0);
+    ck_assert_uint_eq(idem_expire(w.t, 5500, 10), 0);
+    ck_assert_int_eq(idem_restore_gone(w.t, 9), ERR_BAD_VALUE);
+    ck_assert_int_eq(idem_restore_gone(w.t, 4), ERR_OK);
+    ck_assert_ptr_null(find(&w, 2));
+    ck_assert_ptr_nonnull(find(&w, 1));
+    ck_assert_uint_eq(idem_untold(w.t, &number), 2); /* 5 and 6 were never there */
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(one_that_runs_keeps_what_is_told_of_it)
+{
+    struct world w;
+    struct idem_entry *e;
+    uint64_t number;
+
+    world_begin(&w, 2, 1000);
+    e = begin(&w, 0);
+    ck_assert_uint_eq(idem_tell(w.t, e), 1);
+    for (unsigned n = 1; n <= 5; n++) {
+        keep(&w, n, n);
+        ck_assert_uint_eq(idem_tell(w.t, find(&w, n)), n + 1);
+    }
+    ck_assert_uint_eq(idem_validate(w.t), 0);
+    ck_assert_uint_eq(idem_untold(w.t, &number), 0); /* 2, 3 and 4 are gone, and the first is not */
+    ck_assert_uint_eq(idem_tell(w.t, e), 7);
+    ck_assert_uint_eq(idem_untold(w.t, &number), 4);
+    ck_assert_uint_eq(number, 4);
+    idem_note_told(w.t, 4);
+    ck_assert_uint_eq(idem_untold(w.t, &number), 0);
+    finish(&w, e, 0, "{}", 9);
+    ck_assert_uint_eq(idem_tell(w.t, e), 8);
+    ck_assert_uint_eq(idem_untold(w.t, &number), 1);
+    idem_expire(w.t, 5000, 10);
+    ck_assert_uint_eq(idem_untold(w.t, &number), 4);
+    ck_assert_uint_eq(number, 8);
     world_end(&w);
 }
 END_TEST
@@ -362,6 +428,8 @@ int main(int argc, char **argv)
         TEST(refused_memory_leaves_the_name_free),
         TEST(no_table_is_half_made),
         TEST(what_is_put_back_is_as_old_as_it_was),
+        TEST(what_is_put_back_again_is_the_last_that_was_told),
+        TEST(one_that_runs_keeps_what_is_told_of_it),
         TEST(the_table_agrees_with_a_naive_one, .rounds = 6),
     };
     return unit_main(argc, argv, "idempotency", tests, ARRAY_LEN(tests));

@@ -112,6 +112,7 @@ struct world {
     struct redo redo;
     struct heap_journal journal;
     struct redo_reader reader;
+    struct idempotency *answers; /* of b */
 };
 
 static void side_begin(struct side *s)
@@ -150,7 +151,10 @@ static struct world *world_new(void)
     w->journal = (struct heap_journal){.ctx = &w->redo, .note = redo_note, .mark = redo_mark, .cut = redo_cut};
     MUST(heap_set_journal(w->a.heap, &w->journal) == ERR_OK);
     MUST(heap_restore_begin(w->b.heap, 64, NULL) == ERR_OK);
-    w->reader = (struct redo_reader){.heap = w->b.heap, .sessions = w->b.sessions, .mem = &w->b.mem, .get_bytes = get_bytes, .ctx = &w->redo};
+    w->answers = idem_create(&w->b.mem, 7);
+    idem_set_limits(w->answers, idem_no_limits);
+    w->reader = (struct redo_reader){.heap = w->b.heap, .sessions = w->b.sessions, .mem = &w->b.mem, .answers = w->answers, .now_ms = 500,
+                                     .unix_ms = 100000, .get_bytes = get_bytes, .ctx = &w->redo};
     return w;
 }
 
@@ -158,6 +162,8 @@ static void world_free(struct world *w)
 {
     MUST(heap_set_journal(w->a.heap, NULL) == ERR_OK);
     redo_fini(&w->redo);
+    MUST(idem_validate(w->answers) == 0);
+    idem_destroy(&w->answers);
     side_end(&w->b); /* whose bytes are the other's */
     side_end(&w->a);
     free(w);
@@ -318,6 +324,117 @@ START_TEST(the_dead_stay_dead_though_they_held_each_other)
 }
 END_TEST
 
+/* ---- answers ---- */
+
+#define HASH_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HASH_B "ff23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct idem_entry *found(const struct world *w, unsigned char first)
+{
+    struct idem_hash h = {{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}};
+
+    for (size_t i = 8; i < IDEM_HASH_BYTES; i++)
+        h.bytes[i] = h.bytes[i - 8];
+    h.bytes[0] = first;
+    return idem_find(w->answers, &h);
+}
+
+static void write_answers(struct world *w, const struct idem_answer *answers, size_t count, uint64_t body_bytes)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct idem_hash name = {{(unsigned char)i, 0xab}}, request = {{0xcd, (unsigned char)i}};
+        struct idem_print print = {request, body_bytes};
+
+        redo_note_answer(&w->redo, &(struct idem_record){i + 1, &name, &print, &answers[i]}, 99000 + i);
+    }
+}
+
+START_TEST(answers_come_back_as_they_were)
+{
+    static const char strange[] = "{\"a\":\"\\\\\\u0000 \xe6\x97\xa5\"}\n";
+    static const struct idem_answer answers[] = {
+        {.status = 201, .content_type = "application/json", .has_etag = true, .etag = UINT64_MAX, .location = {"/v1/objects/7", 13},
+         .body = {strange, sizeof strange - 1}},
+        {.status = 204},
+        {.status = 422, .content_type = "application/problem+json", .lost = true, .location = {"/v1/objects/8", 13}},
+        {.status = 200, .content_type = "application/x-ndjson", .body = {"\xff", 1}},
+    };
+    struct world *w = world_new();
+
+    write_answers(w, answers, ARRAY_LEN(answers), IDEM_WHOLE);
+    apply_written(w);
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        struct idem_hash name = {{(unsigned char)i, 0xab}};
+        const struct idem_entry *e = idem_find(w->answers, &name);
+        const struct idem_answer *a;
+
+        ck_assert_ptr_nonnull(e);
+        a = idem_answer(e);
+        ck_assert(idem_print(e)->hash.bytes[0] == 0xcd && idem_print(e)->hash.bytes[1] == i && idem_print(e)->body_bytes == IDEM_WHOLE);
+        ck_assert(a->status == answers[i].status && a->has_etag == answers[i].has_etag && a->etag == answers[i].etag);
+        ck_assert(slice_eq(a->location, answers[i].location));
+        ck_assert(a->content_type == NULL ? answers[i].content_type == NULL : strcmp(a->content_type, answers[i].content_type) == 0);
+        ck_assert(a->lost == (i >= 2)); /* what is no UTF-8 could not be read again */
+        ck_assert(slice_eq(a->body, i < 2 ? answers[i].body : SLICE("")));
+    }
+    finish(w);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(an_answer_is_as_old_as_the_clock_on_the_wall_says)
+{
+    struct world *w = world_new(); /* it is 100,000 there */
+
+    w->reader.now_ms = 50000;
+    ck_assert_int_eq(apply(w, "[\"answer\",1,\"" HASH_A "\",0,{\"request\":\"" HASH_A "\",\"status\":204}]"), ERR_OK);
+    ck_assert_int_eq(apply(w, "[\"answer\",2,\"" HASH_B "\",9223372036854775807,{\"request\":\"" HASH_A "\",\"status\":204}]"), ERR_OK);
+    idem_set_limits(w->answers, (struct idem_limits){10, 100000, 10});
+    ck_assert_uint_eq(idem_expire(w->answers, 50000, 10), 1);
+    ck_assert(found(w, 0x01) == NULL && found(w, 0xff) != NULL);
+    ck_assert_uint_eq(idem_expire(w->answers, 149999, 10), 0); /* of the future: as if it were of now */
+    ck_assert_uint_eq(idem_expire(w->answers, 150000, 10), 1);
+    finish(w);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(an_answer_that_cannot_be_is_refused)
+{
+#define ANSWER(number, name, ms, json) "[\"answer\"," number ",\"" name "\"," ms "," json "]"
+#define REQUEST "\"request\":\"" HASH_A "\""
+    static const char *const bad[] = {
+        ANSWER("5", HASH_B, "1", "{" REQUEST ",\"status\":204}"),  ANSWER("-1", HASH_B, "1", "{" REQUEST ",\"status\":204}"),
+        ANSWER("9223372036854775807", HASH_B, "1", "{" REQUEST ",\"status\":204}"),
+        ANSWER("6", "ff", "1", "{" REQUEST ",\"status\":204}"),    ANSWER("6", HASH_B, "-1", "{" REQUEST ",\"status\":204}"),
+        ANSWER("6", HASH_B "0", "1", "{" REQUEST ",\"status\":204}"), ANSWER("6", HASH_B, "1", "[]"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST "}"),               ANSWER("6", HASH_B, "1", "{\"status\":204}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":100}"),  ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":600}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":200,\"type\":\"text/html\",\"body\":\"x\"}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":200,\"body\":\"x\"}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":200,\"type\":\"application/json\",\"body\":\"x\",\"lost\":true}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":200,\"etag\":\"x\"}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":201,\"location\":\"/a b\"}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":201,\"location\":\"/" HASH_A HASH_A "\"}"),
+        ANSWER("6", HASH_B, "1", "{" REQUEST ",\"status\":200,\"request_bytes\":-1}"),
+        "[\"answered\",6]", "[\"answered\",-1]",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct world *w = world_new();
+
+        ck_assert_int_eq(apply(w, ANSWER("5", HASH_A, "1", "{" REQUEST ",\"status\":204,\"request_bytes\":7}")), ERR_OK);
+        if (apply(w, bad[i]) != ERR_BAD_VALUE)
+            ck_abort_msg("done: %s", bad[i]);
+        ck_assert_ptr_null(found(w, 0xff));
+        ck_assert_uint_eq(idem_print(found(w, 0x01))->body_bytes, 7);
+        ck_assert_int_eq(apply(w, "[\"answered\",5]"), ERR_OK);
+        ck_assert_ptr_null(found(w, 0x01));
+        world_free(w);
+    }
+}
+END_TEST
+
 /* ---- marks ---- */
 
 /* Over the ends of chunks, with bytes in between: what is cut has not happened, what was before is as it was. */
@@ -421,6 +538,9 @@ int main(int argc, char **argv)
         TEST(places_of_a_pool_are_named_one_by_one_or_as_bits),
         TEST(changes_of_records_and_lists_come_back),
         TEST(bytes_names_and_sessions_come_back),
+        TEST(answers_come_back_as_they_were),
+        TEST(an_answer_is_as_old_as_the_clock_on_the_wall_says),
+        TEST(an_answer_that_cannot_be_is_refused),
         TEST(the_dead_stay_dead_though_they_held_each_other),
         TEST(what_is_cut_off_has_not_happened, .rounds = 3),
         TEST(a_line_that_cannot_be_is_refused_with_a_sentence),
