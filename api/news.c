@@ -156,7 +156,7 @@ static void write_held(struct api *api, struct out *o, const struct session_part
 static void on_parting(void *ctx, const struct session_parting *p)
 {
     static const char *const names[] = {
-        [SESSION_ENDED] = "ended", [SESSION_EXPIRED] = "expired", [SESSION_EMPTIED] = "emptied"};
+        [SESSION_END_ASKED] = "ended", [SESSION_END_EXPIRED] = "expired", [SESSION_END_EMPTIED] = "emptied"};
     struct api *api = api_of(ctx);
     struct out *o = begin_lease(api, names[p->how], p->info.id, p->info.label);
 

@@ -26,8 +26,8 @@
 #define EDGE_TICK_PARTS 4   /* a tick has this fraction of all connections looked at ... */
 #define EDGE_LOOK_MS    (EDGE_TICK_MS * EDGE_TICK_PARTS)
 #define EDGE_LOOKS_MAX  1024 /* ... so many in a time round the loop, 40 us ... */
-#define EDGE_ENDS_MAX   16   /* ... and of those whose time is over so many: each costs as much as a request or two */
-#define EDGE_ACCEPTS_MAX 64  /* connections that come, in half a time round the loop; the others wait in the backlog */
+#define EDGE_ENDS_MAX   8    /* ... and of those whose time is over so many: to answer and close takes 10 to 30 us each */
+#define EDGE_ACCEPTS_MAX 16  /* connections that come, in half a time round the loop; the others wait in the backlog */
 #define EDGE_ASKING_MAX 64      /* tasks that wait look again, so many in a time round the loop */
 #define EDGE_JUDGED_MAX 64      /* holders of buffers, of whom the slowest is cut */
 #define EDGE_BREATH_US  2000    /* of requests without a pause */

@@ -17,6 +17,8 @@ struct keeper {
     uint64_t durable;             /* the last that is on disk */
     struct redo away;             /* of the commit under way ... */
     struct engine_commit commit;  /* ... or to be tried again */
+    bool away_lossy;              /* it will be known with it that what is answered may be missing ... */
+    bool lossy;                   /* ... as it is now */
     bool under_way, again;
     enum err trouble;             /* DISK_FULL, NOMEM: it is tried again; STORE: for good */
     struct why why;
@@ -47,10 +49,16 @@ static bool waits_for_disk(const struct keeper *k)
     return k->world.settings->durability == DURABILITY_COMMIT;
 }
 
+/* An answer that may be missing after a crash must not be known to anybody before the store knows that there are such. */
+static bool is_waited_for(const struct keeper *k)
+{
+    return waits_for_disk(k) || !k->lossy;
+}
+
 /* While the disk is full nobody can change anything, and what is read leaves though it may be new. */
 uint64_t keeper_wanted(const struct keeper *k)
 {
-    if (!waits_for_disk(k) || k->trouble != ERR_OK)
+    if (!is_waited_for(k) || k->trouble != ERR_OK)
         return 0;
     if (has_changes(k))
         return k->number;
@@ -161,7 +169,8 @@ static bool begin_commit(struct keeper *k)
     redo_init(&k->open, k->world.heap, k->world.mem);
     k->commit = describe(k, &k->away);
     k->number++;
-    store_set_lossy(k->world.store, !waits_for_disk(k));
+    k->away_lossy = !waits_for_disk(k);
+    store_set_lossy(k->world.store, k->away_lossy);
     hand_over(k);
     return true;
 }
@@ -201,7 +210,7 @@ static void look_again_in(struct keeper *k, uint64_t ms)
 /* How long until the next commit shall begin; 0: now. */
 static uint64_t wait_ms(const struct keeper *k)
 {
-    uint64_t now = uv_now(k->world.loop), at = k->began_ms + (waits_for_disk(k) ? 0 : interval_ms(k));
+    uint64_t now = uv_now(k->world.loop), at = k->began_ms + (is_waited_for(k) ? 0 : interval_ms(k));
 
     return keeper_is_behind(k) || k->hurried == k->number || at <= now ? 0 : at - now;
 }
@@ -215,7 +224,7 @@ static void look(struct keeper *k)
         return;
     if ((ms = wait_ms(k)) > 0)
         look_again_in(k, ms);
-    else if (waits_for_disk(k) && gathers(k, clock_us()))
+    else if (is_waited_for(k) && gathers(k, clock_us()))
         uv_idle_start(&k->idle, on_idle);
     else if (!begin_commit(k))
         look_again_in(k, KEEPER_RETRY_MS);
@@ -237,6 +246,7 @@ static void committed(struct keeper *k)
     k->done_us = k->began_us + k->took_us;
     redo_fini(&k->away);
     k->durable = k->commit.number;
+    k->lossy = k->away_lossy;
     k->released = edge_parked(k->edge);
     edge_note_durable(k->edge, k->commit.number);
 }
@@ -294,6 +304,7 @@ enum err keeper_create(const struct keeper_world *world, struct keeper **ret)
     k->magic = KEEPER_MAGIC;
     k->world = *world;
     k->number = store_facts(world->store)->commits + 1;
+    k->lossy = store_facts(world->store)->lossy;
     redo_init(&k->open, world->heap, world->mem);
     redo_init(&k->away, world->heap, world->mem);
     k->journal = (struct heap_journal){.ctx = &k->open, .note = redo_note, .mark = redo_mark, .cut = redo_cut};

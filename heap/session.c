@@ -447,7 +447,7 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
     gone->holds = s->holds;
     gone->label_len = s->label_len;
     memcpy(gone->label, s->label, s->label_len);
-    session_say_parting(ss, gone, SESSION_EMPTIED);
+    session_say_parting(ss, gone, SESSION_END_EMPTIED);
     s->unseen = 0;
     s->holds = empty;
     session_count_holds(ss, empty, 1);
@@ -466,7 +466,7 @@ enum err session_end(struct session_set *ss, session_id id, struct why *why)
     if (id == 0)
         return empty_default(ss, s, why);
     if ((e = note_end(ss, id, why)) == ERR_OK)
-        begin_ending(ss, s, SESSION_ENDED);
+        begin_ending(ss, s, SESSION_END_ASKED);
     return e;
 }
 
@@ -493,7 +493,7 @@ size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
         if (s->ends_at_ms > now_ms)
             deadlines_put_off_first(&ss->leases, s->ends_at_ms);
         else
-            begin_ending(ss, s, SESSION_EXPIRED);
+            begin_ending(ss, s, SESSION_END_EXPIRED);
     }
     return looked;
 }

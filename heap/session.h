@@ -38,7 +38,7 @@ struct session_info {
 };
 
 /* Who wants to know of sessions that come and go is told in the middle of it: he may look, and change nothing. */
-enum session_end { SESSION_ENDED, SESSION_EXPIRED, SESSION_EMPTIED /* session 0 */ };
+enum session_end { SESSION_END_ASKED, SESSION_END_EXPIRED, SESSION_END_EMPTIED /* session 0 */ };
 #define SESSION_NAMED_MAX 10
 
 /* It is over, and what it held it still holds. */

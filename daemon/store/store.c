@@ -169,24 +169,36 @@ static void run_job(struct store *s)
     uv_async_send(&s->told);
 }
 
+/* With the lock held, which is let go of meanwhile. */
+static void take_turn(struct store *s)
+{
+    if (s->job != NULL) {
+        run_job(s);
+    } else if (must_fold(s) || may_fold(s)) {
+        struct why why = {0};
+
+        uv_mutex_unlock(&s->lock);
+        (void)fold_some(s, &why);
+        uv_mutex_lock(&s->lock);
+    } else {
+        (void)uv_cond_timedwait(&s->work, &s->lock, s->more ? STORE_IDLE_MS * 1000000ull / 2 : 60ull * 1000000000);
+    }
+}
+
 static void run(void *data)
 {
     struct store *s = store_of(data);
 
     uv_mutex_lock(&s->lock);
-    while (s->job != NULL || !s->stopping) {
-        if (s->job != NULL) {
-            run_job(s);
-        } else if (must_fold(s) || may_fold(s)) {
-            struct why why = {0};
+    while (s->job != NULL || !s->stopping)
+        take_turn(s);
+    uv_mutex_unlock(&s->lock);
+}
 
-            uv_mutex_unlock(&s->lock);
-            (void)fold_some(s, &why);
-            uv_mutex_lock(&s->lock);
-        } else {
-            (void)uv_cond_timedwait(&s->work, &s->lock, s->more ? STORE_IDLE_MS * 1000000ull / 2 : 60ull * 1000000000);
-        }
-    }
+void store_turn(struct store *s)
+{
+    uv_mutex_lock(&s->lock);
+    take_turn(s);
     uv_mutex_unlock(&s->lock);
 }
 

@@ -49,6 +49,9 @@ void store_commit(struct store *s, const struct engine_commit *c, bool sync);
 /* Durability is such that something that was answered may be missing after a crash; or not, from the next commit on. */
 void store_set_lossy(struct store *s, bool lossy);
 
+/* What its thread does again and again, once: for a world in which no thread runs by itself (tests/sim). */
+void store_turn(struct store *s);
+
 /* Ends the thread, when what was handed over is done, of which done() tells no more; then makes a last commit (NULL: there is
  * none), here and now. Its handle closes with the loop. An error: not all of it is on disk. */
 enum err store_stop(struct store *s, const struct engine_commit *last, struct why *why);

@@ -46,7 +46,10 @@ class Crowd:
         """What it has done until now; the first time, when all are there."""
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"the crowd ended with {self.process.wait()}")
+        return json.loads(line)
 
     def check_presence(self):
         """By heapd's own count."""

@@ -15,6 +15,8 @@
 #include "daemon/recovery.h"
 #include "gc/gc.h"
 #include "heap/journal.h"
+#include "tests/fault/store_dir.h"
+#include "tests/model/dice.h"
 #include <stdio.h>
 
 #define LIFE_COMMITS_MAX 512
@@ -26,8 +28,9 @@ struct state {
 };
 
 struct life {
-    uint64_t seed, dice;
-    char dir[64];
+    uint64_t seed;
+    struct dice dice;
+    char dir[STORE_DIR_BYTES];
     bool sync;             /* commits are, before they are acknowledged */
     bool may_lose;         /* what was acknowledged last: they are not, and the power goes */
     bool never_folds, short_rows;
@@ -84,7 +87,7 @@ void life_drop(struct life *life);
 /* Fold until nothing is left, then tidy. */
 enum err life_fold_all(struct life *life, struct why *why);
 
-/* For store_life.c: life_answers.c. */
+/* life_answers.c, for the others. */
 void life_begin_answers(struct life *life); /* to be put back into */
 void life_limit_answers(struct life *life); /* they are back */
 void life_change_answers(struct life *life, uint32_t dice);

@@ -1,6 +1,7 @@
 /* vfs_shim.c - see vfs_shim.h. */
 #include "tests/fault/vfs_shim.h"
 #include "heap/base/check.h"
+#include "tests/model/dice.h"
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 struct bytes {
     unsigned char *data;
-    size_t len;
+    size_t len, room;
 };
 
 /* A write, or (data NULL) a change of size, that was not synced. */
@@ -49,28 +50,26 @@ static struct shim {
     void *shm[SHM_REGIONS_MAX];
     size_t sector_bytes;
     bool tears;
-    uint64_t calls, fail_at, seed;
+    uint64_t calls, fail_at;
+    struct dice dice;
     enum shim_fault fault;
     bool on, failed, cut;
 } shim;
 
-/* ---- dice ---- */
-
 static uint32_t roll(uint32_t n)
 {
-    uint64_t x = shim.seed += UINT64_C(0x9e3779b97f4a7c15);
-
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)((x ^ x >> 31) % n);
+    return dice_below(&shim.dice, n);
 }
 
 /* ---- bytes ---- */
 
 static void resize(struct bytes *b, size_t len)
 {
-    b->data = realloc(b->data, len + 1); /* never NULL */
-    CHECK(b->data != NULL);
+    if (len >= b->room) {
+        b->room = len + len / 2 + 1; /* data is never NULL */
+        b->data = realloc(b->data, b->room);
+        CHECK(b->data != NULL);
+    }
     if (len > b->len)
         memset(b->data + b->len, 0, len - b->len);
     b->len = len;
@@ -133,9 +132,15 @@ static void empty_file(struct file *f)
     *f = (struct file){.last = &f->first};
 }
 
+/* What was written since is there. */
 static void synced(struct file *f)
 {
-    assign(&f->synced, &f->now);
+    for (const struct unsynced *u = f->first; u != NULL; u = u->next) {
+        if (u->data != NULL)
+            put(&f->synced, u->at, u->data, u->len);
+        else
+            resize(&f->synced, u->at);
+    }
     forget_unsynced(f);
 }
 
@@ -222,11 +227,13 @@ void shim_keep_all(void)
 /* ---- faults ---- */
 
 /* One call more; true: it is to fail. */
-static bool fails(void)
+static bool fails_as(bool is_write)
 {
     shim.calls++;
     if (shim.cut)
         return true;
+    if (shim.fault == SHIM_NO_ROOM && !is_write)
+        return false;
     if (shim.fail_at == 0 || shim.calls < shim.fail_at || (shim.calls > shim.fail_at && !shim.on))
         return false;
     shim.failed = true;
@@ -234,12 +241,17 @@ static bool fails(void)
     return true;
 }
 
+static bool fails(void)
+{
+    return fails_as(false);
+}
+
 void shim_fail(uint64_t nth, enum shim_fault fault, bool on, uint64_t seed)
 {
     shim.fail_at = shim.calls + nth;
     shim.fault = fault;
     shim.on = on;
-    shim.seed = seed;
+    shim.dice = dice_of_seed(seed);
     shim.failed = false;
 }
 
@@ -247,6 +259,12 @@ bool shim_heal(void)
 {
     shim.fail_at = 0;
     return shim.failed;
+}
+
+void shim_cut(uint64_t seed)
+{
+    shim.cut = true;
+    shim.dice = dice_of_seed(seed);
 }
 
 bool shim_is_cut(void)
@@ -305,7 +323,8 @@ void shim_resize(const char *suffix, size_t len)
 
     CHECK(f != NULL);
     resize(&f->now, len);
-    synced(f);
+    assign(&f->synced, &f->now);
+    forget_unsynced(f);
 }
 
 static void copy_files(struct file *to, const struct file *from)
@@ -317,7 +336,7 @@ static void copy_files(struct file *to, const struct file *from)
         memcpy(to[i].name, from[i].name, NAME_MAX_BYTES);
         to[i].exists = to[i].survives = true;
         assign(&to[i].now, &from[i].now);
-        synced(&to[i]);
+        assign(&to[i].synced, &from[i].now);
     }
 }
 
@@ -403,13 +422,13 @@ static int write_file(sqlite3_file *file, const void *data, int amount, sqlite3_
     struct file *f = handle_of(file)->file;
     bool was_cut = shim.cut;
 
-    if (!fails()) {
+    if (!fails_as(true)) {
         write_to(f, data, (size_t)amount, (size_t)at);
         return SQLITE_OK;
     }
     if (!was_cut)
         write_to(f, data, roll((uint32_t)amount + 1), (size_t)at);
-    return shim.fault == SHIM_FULL && !shim.cut ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+    return (shim.fault == SHIM_FULL || shim.fault == SHIM_NO_ROOM) && !shim.cut ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)

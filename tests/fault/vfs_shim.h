@@ -19,6 +19,7 @@
 enum shim_fault {
     SHIM_EIO,  /* the call fails; a write has done some of it */
     SHIM_FULL, /* a write finds no room behind some of it; other calls fail as above */
+    SHIM_NO_ROOM, /* writes fail so, and nothing else does */
     SHIM_CUT,  /* the power goes: this call and all that follow fail, until shim_restart() */
 };
 
@@ -32,6 +33,8 @@ void shim_format(size_t sector_bytes, bool tears);
 void shim_fail(uint64_t nth, enum shim_fault fault, bool on, uint64_t seed);
 /* No more faults; true if there was one since shim_fail(). */
 bool shim_heal(void);
+/* The power goes now. */
+void shim_cut(uint64_t seed);
 bool shim_is_cut(void);
 uint64_t shim_calls(void);  /* since shim_format() */
 

@@ -104,7 +104,7 @@ static inline int unit_main(int argc, char **argv, const char *name, const struc
     bool forks = srunner_fork_status(runner) == CK_FORK;
     int failed;
 
-    tcase_set_timeout(tc, UNIT_TIMEOUT_S);
+    tcase_set_timeout(tc, getenv("HEAPD_TEST_LONG") != NULL ? 0 : UNIT_TIMEOUT_S); /* the long forms take hours */
     suite_add_tcase(suite, tc);
     for (size_t i = 0; i < count; i++)
         unit_add(tc, &tests[i], forks);
