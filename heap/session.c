@@ -153,6 +153,7 @@ void session_set_destroy(struct session_set **at)
     payers_end(&ss->payers);
     for (uint32_t n = ss->table_end; n-- > 0;)
         if (ss->table[n] != NULL) {
+            ss->table[n]->toll = (struct toll){.holds = 0}; /* where its token was */
             ss->table[n]->next = ss->ending;
             ss->ending = ss->table[n];
         }
