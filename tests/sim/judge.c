@@ -8,10 +8,10 @@
 #include "heap/base/num.h"
 #include "tests/sim/world.h"
 
-enum wrong { NO_OBJECT, COLLECTED, DANGLING, WRONG_KIND, NO_NAME, NOT_HELD, CHANGED, DISK_FULL, SESSION_ENDED, WRONGS };
+enum wrong { NO_OBJECT, COLLECTED, DANGLING, WRONG_KIND, NO_NAME, NOT_HELD, CHANGED, DISK_FULL, STORE_FAILED, SESSION_ENDED, WRONGS };
 
 static const char *const wrong_names[WRONGS] = {"no-such-object", "collected", "dangling",  "wrong-kind",   "no-such-name",
-                                                "not-held",       "changed",   "disk-full", "session-ended"};
+                                                "not-held",       "changed",   "disk-full", "store-failed", "session-ended"};
 
 /* An op, and what the model has to say to it. */
 struct asked {
@@ -218,6 +218,8 @@ static void judge_failure(struct asked *a, struct slice answer)
     may = (a->sure >> wrong & 1) != 0 || is_news(a, wrong);
     if (wrong == DISK_FULL)
         may = changes && (world_is_full(a->s) || a->c->met_full_disk);
+    if (wrong == STORE_FAILED) /* and the process is about to end */
+        may = changes && a->s->failed;
     if (wrong == CHANGED && !may && a->at != MODEL_NONE)
         may = may_have_changed(a);
     if (wrong == SESSION_ENDED)
