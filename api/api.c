@@ -14,7 +14,6 @@
 #include "api/task.h"
 #include "api/validate.h"
 #include "heap/base/check.h"
-#include "heap/weak.h"
 #include <sodium.h>
 
 #define STREAM_INBOX_MAX       (256u << 10) /* bytes of a stream that wait to be taken, if no line is longer */
@@ -53,6 +52,11 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
         mem_free(mem, api, sizeof *api);
         return ERR_NOMEM;
     }
+    if (news_init(api) != ERR_OK) {
+        idem_destroy(&api->idempotency);
+        mem_free(mem, api, sizeof *api);
+        return ERR_NOMEM;
+    }
     api->outside = searches_outside(sessions, gc);
     growth_init(&api->growth,
                 &(struct growth_world){.mem = mem, .heap = heap, .gc = gc, .sessions = sessions, .settings = settings});
@@ -76,6 +80,7 @@ void api_destroy(struct api **papi)
     task_drain_free(api);
     idem_destroy(&api->idempotency);
     growth_fini(&api->growth);
+    news_fini(api);
     buf_fini(&api->openapi);
     api->magic = 0;
     mem_free(api->mem, api, sizeof *api);
@@ -519,16 +524,6 @@ static size_t close_scopes(struct api *api, size_t units)
     return units;
 }
 
-/* Nobody listens to deaths yet; a notice not taken would stay for ever. */
-static size_t forget_notices(struct api *api, size_t units)
-{
-    struct weak_notice notice;
-
-    while (units > 0 && weak_take_notice(api->heap, &notice))
-        units--;
-    return units;
-}
-
 /* That answers are gone is told of many at once. */
 static bool has_much_to_tell(const struct api *api)
 {
@@ -562,7 +557,7 @@ size_t api_step(struct api *api, size_t units)
 
     CHECK_IS(api, API_MAGIC);
     units = close_scopes(api, units);
-    units = forget_notices(api, units);
+    units = news_step(api, units);
     units -= expire_answers(api, now_ms, units);
     units = validations_end(api, units);
     units = searches_end(api, units);
@@ -576,7 +571,7 @@ bool api_has_work(const struct api *api)
 {
     uint64_t now_ms = api_now_ms(api);
 
-    return api->ending != NULL || api->validations_over != NULL || api->searches_over != NULL || weak_notice_waits(api->heap) ||
+    return api->ending != NULL || api->validations_over != NULL || api->searches_over != NULL || news_waits(api) ||
            growth_has_work(&api->growth, now_ms) || idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) ||
            session_has_work(api->sessions, now_ms);
 }

@@ -77,6 +77,7 @@ enum task_turn {
     TASK_INPUT, /* waits for the body */
     TASK_WAIT,  /* waits for the collector or another task; step again after the collector ran */
     TASK_ROOM,  /* waits until reply->body has been taken */
+    TASK_LISTEN, /* waits for events: step again when api_news() has moved, or task_listening() says so */
     TASK_DONE,  /* the answer is whole */
 };
 
@@ -121,6 +122,7 @@ struct api_backups {
 struct api_world {
     void *ctx;
     uint64_t (*now_ms)(void *ctx);                        /* monotonic */
+    uint64_t (*unix_us)(void *ctx);                       /* what people call now */
     void (*random_bytes)(void *ctx, void *out, size_t n); /* unguessable */
     uint64_t (*rss_bytes)(void *ctx);
     void (*memory)(void *ctx, struct api_memory *ret);
@@ -141,6 +143,10 @@ struct api_world {
     enum err (*keep)(void *ctx, const struct api_kept *kept, size_t count, struct why *why);
     struct api_answers answers; /* the same */
     struct api_backups backups; /* functions NULL: nothing is kept */
+    /* The commit that will have the heap as it is now, which what shows it has to wait for, 0: none; and is it on disk?
+     * Ever higher. NULL: nothing is kept. */
+    uint64_t (*commit_wanted)(void *ctx);
+    bool (*commit_is_kept)(void *ctx, uint64_t commit);
 };
 
 /* `heap`, `gc`, `sessions`, `settings`, `mem` outlive the api. `instance` names this life of the ids (text
@@ -169,6 +175,17 @@ enum task_turn task_step(struct task *t, size_t units);
  * of a streaming one may be taken (buf_consume, buf_clear) at any time between steps. */
 struct reply *task_reply(struct task *t);
 
+/* Of a task that listens: how it stands. O(1). */
+enum listening {
+    LISTENING_QUIET,  /* it has been told everything that is for it */
+    LISTENING_PING,   /* ... and has been silent for so long that it had better be stepped */
+    LISTENING_NEWS,   /* there is something for it */
+    LISTENING_BEHIND, /* so much waits for it that, if it is its reader who is slow, it is to be cut */
+};
+enum listening task_listening(struct task *t);
+/* An answer that has no end of its own ends with the next step. */
+void task_hang_up(struct task *t);
+
 /* What it takes, with all of the request's body and of its answer that is not yet used or taken. */
 size_t task_buffer_bytes(const struct task *t);
 
@@ -185,6 +202,9 @@ void api_tell_time(struct api *api, uint64_t now_us);
 size_t api_step(struct api *api, size_t units);
 /* There is some to do now. O(1). */
 bool api_has_work(const struct api *api);
+
+/* The id of the newest event that may leave: those who listen are to be stepped when it has moved. */
+uint64_t api_news(struct api *api);
 
 /* The names and shapes of every route, as JSON (OpenAPI 3.1); for tests and tools. */
 struct slice api_openapi(struct api *api);

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/growth.h"
 #include "api/idempotency.h"
+#include "api/news.h"
 #include "api/route.h"
 #include "heap/graph/reach.h"
 #include "heap/scope.h"
@@ -76,6 +77,7 @@ struct api {
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct growth growth;     /* of what lives */
+    struct news news;         /* what is told to those who listen */
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

@@ -201,8 +201,10 @@ static enum err run_unroot(struct batch *b, const struct op *op, struct why *why
 /* ["weak","watched",7] */
 static enum err run_weak(struct batch *b, const struct op *op, struct why *why)
 {
-    enum err e = weak_put(heap_of(b), op->name, op->target, NULL, why);
+    enum err e;
 
+    news_flush_name(b->task->api, op->name);
+    e = weak_put(heap_of(b), op->name, op->target, NULL, why);
     return e ? e : answer_nothing(b);
 }
 

@@ -50,6 +50,28 @@ enum err json_bool(const char *key, const json_t *value, bool *ret, struct why *
     return ERR_OK;
 }
 
+void tell_changes(struct task *task, const char *what, json_t *body, member_writer *write, const void *was, const void *is)
+{
+    struct out *o = news_begin_config(task->api, what, task->label);
+    const char *name;
+    json_t *value;
+
+    out_member_bool(o, "persist", query_is_true(task, "persist"));
+    out_key(o, "changed");
+    out_open_object(o);
+    json_object_foreach(body, name, value) {
+        out_key_slice(o, slice_of(name));
+        out_open_object(o);
+        out_key(o, "from");
+        write(o, name, was);
+        out_key(o, "to");
+        write(o, name, is);
+        out_close_object(o);
+    }
+    out_close_object(o);
+    news_end(task->api);
+}
+
 void api_apply_settings(struct api *api)
 {
     const struct settings *s = api->settings;
@@ -58,6 +80,7 @@ void api_apply_settings(struct api *api)
     idem_set_limits(api->idempotency, (struct idem_limits){.keys_max = (uint32_t)s->idempotency_keys_max,
                                                            .keep_ms = s->idempotency_keep_ms,
                                                            .answer_bytes_max = (size_t)s->idempotency_answer_bytes_max});
+    events_set_limits(api->news.events, s->events_kept_max, s->events_kept_bytes_max);
     session_set_limits(api->sessions, &(struct session_limits){.sessions_max = (uint32_t)s->sessions_max,
                                                                .holds_max = (uint32_t)s->holds_per_session_max,
                                                                .default_holds_max = (uint32_t)s->default_holds_max,
@@ -112,6 +135,13 @@ enum err get_config(struct api *api, struct task *task, struct why *why)
     return reply_end(task, why);
 }
 
+static void write_setting(struct out *o, const char *name, const void *from)
+{
+    const struct setting *s = setting_named(slice_of(name));
+
+    write_value(o, s, setting_get(from, s));
+}
+
 static enum err apply_members(struct settings *s, json_t *body, struct why *why)
 {
     const char *name;
@@ -130,7 +160,7 @@ static enum err apply_members(struct settings *s, json_t *body, struct why *why)
 enum err patch_config(struct api *api, struct task *task, struct why *why)
 {
     json_auto_t *body = NULL;
-    struct settings next = *api->settings;
+    struct settings was = *api->settings, next = was;
     enum err e;
 
     if ((e = patch_body(task, &body, why)) || (e = apply_members(&next, body, why)) ||
@@ -138,6 +168,7 @@ enum err patch_config(struct api *api, struct task *task, struct why *why)
         return e;
     *api->settings = next;
     api_apply_settings(api);
+    tell_changes(task, "config", body, write_setting, &was, api->settings);
     api->world.settings_changed(api->world.ctx);
     return get_config(api, task, why);
 }

@@ -13,6 +13,11 @@ enum err json_u64(const char *key, const json_t *value, uint64_t min, uint64_t m
                   struct why *why);
 enum err json_bool(const char *key, const json_t *value, bool *ret, struct why *why);
 
+/* Tell those who listen of a change, "config" or "gc": each member of the body, as it was and as it is; `write` writes a member
+ * of either. */
+typedef void member_writer(struct out *o, const char *name, const void *from);
+void tell_changes(struct task *task, const char *what, json_t *body, member_writer *write, const void *was, const void *is);
+
 /* Put back what /v1/gc had kept. ERR_BAD_VALUE: it cannot be, and nothing has changed. */
 enum err gc_put_back(struct gc *gc, const char *name, const json_t *value, struct why *why);
 

@@ -26,9 +26,8 @@ static const struct debug_name {
 
 /* ---- the document ---- */
 
-static void write_three(struct out *o, const char *key, const uint32_t numbers[GC_GENERATIONS])
+static void write_three(struct out *o, const uint32_t numbers[GC_GENERATIONS])
 {
-    out_key(o, key);
     out_open_array(o);
     for (size_t i = 0; i < GC_GENERATIONS; i++)
         out_u64(o, numbers[i]);
@@ -53,9 +52,8 @@ static void write_generations(struct out *o, const struct gc_state *s)
     out_close_array(o);
 }
 
-static void write_debug(struct out *o, uint32_t flags)
+static void write_flags(struct out *o, uint32_t flags)
 {
-    out_key(o, "debug");
     out_open_array(o);
     for (size_t i = 0; i < ARRAY_LEN(debug_names); i++) {
         if ((flags & debug_names[i].flags) != debug_names[i].flags)
@@ -66,46 +64,48 @@ static void write_debug(struct out *o, uint32_t flags)
     out_close_array(o);
 }
 
-static void write_tuning(const struct api *api, struct out *o, const struct gc_tuning *t)
-{
-    write_debug(o, t->debug);
-    out_member_u64(o, "pause_budget_us", api->settings->pause_budget_us);
-    out_member_u64(o, "full_bytes_pct", t->full_bytes_pct);
-    out_member_u64(o, "full_age_s", t->full_age_s);
-}
-
-/* GET /v1/gc  ->  200 {"enabled": true, "phase": "idle", "thresholds": [2000, 10, 10], ...} */
-enum err get_gc(struct api *api, struct task *task, struct why *why)
-{
-    struct out *o = reply_json(task, 200);
-    struct heap_stats heap;
-    struct gc_state s;
-
-    gc_get_state(api->gc, &s);
-    heap_stats(api->heap, &heap);
-    out_open_object(o);
-    out_member_bool(o, "enabled", s.tuning.enabled);
-    out_member_text(o, "phase", pause_name((enum pause)s.phase));
-    write_three(o, "thresholds", s.tuning.thresholds);
-    write_three(o, "counts", s.counts);
-    write_generations(o, &s);
-    out_member_u64(o, "frozen", s.frozen);
-    write_tuning(api, o, &s.tuning);
-    out_member_u64(o, "garbage", s.garbage);
-    out_pauses(o, api);
-    out_member_u64(o, "freed_by_refcount", heap.freed_by_refcount);
-    out_member_u64(o, "freed_by_collector", heap.freed_by_collector);
-    out_member_u64(o, "doomed", heap.doomed);
-    out_close_object(o);
-    return reply_end(task, why);
-}
-
-/* ---- the patch: one reader a member ---- */
-
+/* What can be tuned. */
 struct patch {
     struct gc_tuning tuning;
     uint64_t pause_budget_us;
 };
+
+static void write_enabled(struct out *o, const struct patch *p)
+{
+    out_bool(o, p->tuning.enabled);
+}
+
+static void write_thresholds(struct out *o, const struct patch *p)
+{
+    write_three(o, p->tuning.thresholds);
+}
+
+static void write_debug(struct out *o, const struct patch *p)
+{
+    write_flags(o, p->tuning.debug);
+}
+
+static void write_pause_budget(struct out *o, const struct patch *p)
+{
+    out_u64(o, p->pause_budget_us);
+}
+
+static void write_full_bytes_pct(struct out *o, const struct patch *p)
+{
+    out_u64(o, p->tuning.full_bytes_pct);
+}
+
+static void write_full_age_s(struct out *o, const struct patch *p)
+{
+    out_u64(o, p->tuning.full_age_s);
+}
+
+static struct patch patch_of(const struct api *api, const struct gc_state *s)
+{
+    return (struct patch){s->tuning, api->settings->pause_budget_us};
+}
+
+/* ---- the patch: one reader and one writer a member ---- */
 
 static enum err read_enabled(struct patch *p, const json_t *value, struct why *why)
 {
@@ -188,13 +188,14 @@ static const struct member {
     const char *name;
     const char *kept; /* its name where settings are kept */
     enum err (*read)(struct patch *p, const json_t *value, struct why *why);
+    void (*write)(struct out *o, const struct patch *p);
 } members[] = {
-    {"enabled", "gc.enabled", read_enabled},
-    {"thresholds", "gc.thresholds", read_thresholds},
-    {"debug", "gc.debug", read_debug},
-    {"pause_budget_us", "pause_budget_us", read_pause_budget},
-    {"full_bytes_pct", "gc.full_bytes_pct", read_full_bytes_pct},
-    {"full_age_s", "gc.full_age_s", read_full_age_s},
+    {"enabled", "gc.enabled", read_enabled, write_enabled},
+    {"thresholds", "gc.thresholds", read_thresholds, write_thresholds},
+    {"debug", "gc.debug", read_debug, write_debug},
+    {"pause_budget_us", "pause_budget_us", read_pause_budget, write_pause_budget},
+    {"full_bytes_pct", "gc.full_bytes_pct", read_full_bytes_pct, write_full_bytes_pct},
+    {"full_age_s", "gc.full_age_s", read_full_age_s, write_full_age_s},
 };
 
 static const struct member *member_named(const char *name)
@@ -204,6 +205,49 @@ static const struct member *member_named(const char *name)
             return &members[i];
     }
     return NULL;
+}
+
+static void write_member(struct out *o, const char *name, const void *patch)
+{
+    member_named(name)->write(o, patch);
+}
+
+static void write_tuned(struct out *o, const char *name, const struct patch *p)
+{
+    out_key(o, name);
+    write_member(o, name, p);
+}
+
+/* GET /v1/gc  ->  200 {"enabled": true, "phase": "idle", "thresholds": [2000, 10, 10], ...} */
+enum err get_gc(struct api *api, struct task *task, struct why *why)
+{
+    struct out *o = reply_json(task, 200);
+    struct heap_stats heap;
+    struct gc_state s;
+    struct patch tuned;
+
+    gc_get_state(api->gc, &s);
+    heap_stats(api->heap, &heap);
+    tuned = patch_of(api, &s);
+    out_open_object(o);
+    write_tuned(o, "enabled", &tuned);
+    out_member_text(o, "phase", pause_name((enum pause)s.phase));
+    write_tuned(o, "thresholds", &tuned);
+    out_key(o, "counts");
+    write_three(o, s.counts);
+    write_generations(o, &s);
+    out_member_u64(o, "frozen", s.frozen);
+    write_tuned(o, "debug", &tuned);
+    write_tuned(o, "pause_budget_us", &tuned);
+    write_tuned(o, "full_bytes_pct", &tuned);
+    write_tuned(o, "full_age_s", &tuned);
+    out_member_u64(o, "garbage", s.garbage);
+    out_pauses(o, api);
+    out_member_u64(o, "freed_by_refcount", heap.freed_by_refcount);
+    out_member_u64(o, "freed_by_collector", heap.freed_by_collector);
+    out_member_u64(o, "doomed", heap.doomed);
+    out_close_object(o);
+    return reply_end(task, why);
 }
 
 static enum err read_patch(struct patch *p, json_t *body, struct why *why)
@@ -266,12 +310,12 @@ enum err gc_put_back(struct gc *gc, const char *name, const json_t *value, struc
 enum err patch_gc(struct api *api, struct task *task, struct why *why)
 {
     json_auto_t *body = NULL;
-    struct patch patch;
+    struct patch was, patch;
     struct gc_state now;
     enum err e;
 
     gc_get_state(api->gc, &now);
-    patch = (struct patch){now.tuning, api->settings->pause_budget_us};
+    was = patch = patch_of(api, &now);
     if ((e = patch_body(task, &body, why)) || (e = read_patch(&patch, body, why)) ||
         (e = gc_set_tuning(api->gc, &patch.tuning, why)))
         return e;
@@ -280,6 +324,7 @@ enum err patch_gc(struct api *api, struct task *task, struct why *why)
         return e;
     }
     api->settings->pause_budget_us = patch.pause_budget_us;
+    tell_changes(task, "gc", body, write_member, &was, &patch);
     api->world.settings_changed(api->world.ctx);
     return get_gc(api, task, why);
 }

@@ -5,16 +5,16 @@
  * done it.
  */
 #include "api/config.h"
+#include "api/gc_runs.h"
 #include "api/pages.h"
 #include "api/handlers.h"
 #include "heap/base/check.h"
-#include <stdio.h>
-#include <time.h>
 
 /* What a request waits for. */
 struct gc_wait {
     uint64_t ticket;
     int generation; /* of a collection */
+    bool freezes;   /* or thaws */
     bool dry_run;
 };
 
@@ -36,7 +36,7 @@ static enum err new_wait(struct api *api, struct gc_wait **ret, struct why *why)
 
 /* ---- collect ---- */
 
-static void write_run(struct out *o, const struct gc_run *run)
+void gc_write_run(struct out *o, const struct gc_run *run)
 {
     out_member_i64(o, "generation", run->generation);
     out_member_u64(o, "collected", run->dry_run ? 0 : run->collected);
@@ -68,7 +68,7 @@ static enum err reply_run(struct task *task, const struct gc_run *run, struct wh
     struct out *o = reply_json(task, 200);
 
     out_open_object(o);
-    write_run(o, run);
+    gc_write_run(o, run);
     if (run->dry_run) {
         out_member_bool(o, "dry_run", true);
         out_member_u64(o, "would_collect", run->collected);
@@ -155,6 +155,9 @@ static enum err await_freeze(struct task *task, void *ctx, size_t units, enum ta
     }
     *turn = TASK_DONE;
     gc_get_state(task->api->gc, &state);
+    o = news_begin_config(task->api, wait->freezes ? "freeze" : "unfreeze", task->label);
+    out_member_u64(o, "frozen", state.frozen);
+    news_end(task->api);
     o = reply_json(task, 200);
     out_open_object(o);
     out_member_u64(o, "frozen", state.frozen);
@@ -171,6 +174,7 @@ static enum err freeze(struct api *api, struct task *task, bool on, struct why *
 
     if (e)
         return e;
+    wait->freezes = on;
     wait->ticket = gc_freeze(api->gc, on);
     task_work(task, &freeze_work, wait);
     return ERR_OK;
@@ -239,7 +243,7 @@ enum err delete_garbage(struct api *api, struct task *task, struct why *why)
 
 /* ---- log ---- */
 
-static const char *reason_name(enum gc_reason reason)
+const char *gc_reason_name(enum gc_reason reason)
 {
     static const char *const names[] = {
         [GC_BY_COUNT] = "count",
@@ -253,29 +257,15 @@ static const char *reason_name(enum gc_reason reason)
     return names[reason];
 }
 
-/* "2026-01-31T23:59:59.123Z" (RFC 3339) */
-static void write_time(struct out *o, const char *key, uint64_t unix_ms)
-{
-    time_t seconds = (time_t)(unix_ms / 1000);
-    char text[64];
-    struct tm tm;
-
-    if (gmtime_r(&seconds, &tm) == NULL)
-        return;
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(unix_ms % 1000));
-    out_member_text(o, key, text);
-}
-
 static void write_log_entry(struct out *o, const struct gc_run *run)
 {
     out_open_object(o);
     out_member_u64(o, "number", run->number);
-    out_member_text(o, "reason", reason_name(run->reason));
-    write_run(o, run);
+    out_member_text(o, "reason", gc_reason_name(run->reason));
+    gc_write_run(o, run);
     out_member_u64(o, "freed_bytes", run->freed_bytes);
-    write_time(o, "started", run->began_ms);
-    write_time(o, "ended", run->ended_ms);
+    out_member_time(o, "started", run->began_ms);
+    out_member_time(o, "ended", run->ended_ms);
     out_member_bool(o, "dry_run", run->dry_run);
     if (run->dry_run)
         out_member_u64(o, "would_collect", run->collected);

@@ -36,5 +36,7 @@ handler post_validate;
 handler get_config, patch_config;
 /* backup.c */
 handler get_backup;
+/* listen.c */
+handler get_events;
 /* ops.c, openapi.c */
 handler get_livez, get_readyz, get_metrics, get_openapi, get_problem, get_front;

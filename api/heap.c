@@ -4,7 +4,7 @@
  * Bytes are reported so that sums add up, with the rest of each sum named:
  *
  *     committed = in_use + pool_free + dirty     the pages of pools
- *     accounted = committed + large + side + gc + sessions + idempotency + other
+ *     accounted = committed + large + side + gc + sessions + idempotency + events + other
  *                                                all memory asked for, on this account
  *     rss       = accounted - untouched + connections + allocator + program + rest
  *
@@ -31,7 +31,7 @@ struct bytes {
     struct heap_stats heap;
     struct api_memory process;
     struct idem_stats idempotency;
-    uint64_t accounted, gc, sessions, untouched, allocator, set_aside;
+    uint64_t accounted, gc, sessions, events, untouched, allocator, set_aside;
 };
 
 static void add_up(const struct api *api, struct bytes *b)
@@ -46,6 +46,7 @@ static void add_up(const struct api *api, struct bytes *b)
     b->gc = gc.side_bytes;
     b->sessions = session_set_bytes(api->sessions, &sessions_untouched);
     b->set_aside = gc_table_bytes_to_come(api->gc) + heap_reap_bytes_to_come(api->heap);
+    b->events = events_memory(api->news.events);
     idem_stats(api->idempotency, &b->idempotency);
     b->untouched = b->heap.untouched_bytes + sessions_untouched + b->idempotency.untouched_bytes;
     blocks = api->mem->block_bytes + b->process.blocks_bytes;
@@ -56,7 +57,7 @@ static void write_bytes(struct out *o, const struct bytes *b)
 {
     const struct heap_stats *s = &b->heap;
     uint64_t named = s->committed_bytes + s->large_bytes + s->side_bytes + b->gc + b->sessions +
-                     b->idempotency.bytes;
+                     b->idempotency.bytes + b->events;
     uint64_t resident = b->accounted - b->untouched + b->process.connection_bytes + b->allocator +
                         b->process.program_bytes;
 
@@ -75,6 +76,7 @@ static void write_bytes(struct out *o, const struct bytes *b)
     out_member_u64(o, "gc", b->gc);
     out_member_u64(o, "sessions", b->sessions);
     out_member_u64(o, "idempotency", b->idempotency.bytes);
+    out_member_u64(o, "events", b->events);
     out_member_i64(o, "other", (int64_t)(b->accounted - named));
     out_member_u64(o, "accounted", b->accounted);
     out_member_u64(o, "untouched", b->untouched);
@@ -200,6 +202,8 @@ static enum err step_purge(struct task *task, void *ctx, size_t units, enum task
         return ERR_OK;
     }
     *turn = TASK_DONE;
+    news_begin_config(task->api, "purge", task->label);
+    news_end(task->api);
     return reply_purge(task, ctx, why);
 }
 

@@ -7,6 +7,9 @@
 #include "api/json_out.h"
 #include "heap/base/eight.h"
 #include "heap/base/num.h"
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
 
 /* Room for `len` bytes, behind the comma if one is due; NULL: memory is refused. */
 static inline char *begin_value(struct out *o, size_t len)
@@ -293,4 +296,29 @@ void out_plain_i64(struct out *o, struct slice key, int64_t v)
 
     if (at != NULL)
         end_value(o, at + print_i64(v, at));
+}
+
+/* ---- times ---- */
+
+void out_seconds(struct out *o, double v)
+{
+    if (v == floor(v))
+        out_i64(o, (int64_t)v);
+    else
+        out_real(o, v);
+}
+
+void out_time(struct out *o, uint64_t unix_ms)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    char text[64];
+    struct tm tm;
+
+    if (gmtime_r(&seconds, &tm) == NULL) {
+        out_null(o);
+        return;
+    }
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(unix_ms % 1000));
+    out_text(o, text);
 }

@@ -35,9 +35,11 @@ void out_name(struct out *o, struct slice name);
 void out_u64(struct out *o, uint64_t v);
 void out_i64(struct out *o, int64_t v);
 void out_real(struct out *o, double v); /* finite */
+void out_seconds(struct out *o, double v); /* 30, not 30.0: most are whole */
 void out_bool(struct out *o, bool v);
 void out_null(struct out *o);
 void out_string(struct out *o, struct slice text); /* UTF-8 */
+void out_time(struct out *o, uint64_t unix_ms); /* "2026-01-31T23:59:59.123Z" (RFC 3339) */
 void out_raw(struct out *o, struct slice json); /* a value that is JSON already */
 void out_ref(struct out *o, obj_id id);  /* {"$ref":id} */
 void out_weak(struct out *o, obj_id id); /* {"$weak":id} */
@@ -81,6 +83,12 @@ OUT_INLINE void out_member_real(struct out *o, const char *key, double v)
     out_real(o, v);
 }
 
+OUT_INLINE void out_member_seconds(struct out *o, const char *key, double v)
+{
+    out_key(o, key);
+    out_seconds(o, v);
+}
+
 OUT_INLINE void out_member_bool(struct out *o, const char *key, bool v)
 {
     out_key(o, key);
@@ -97,6 +105,12 @@ OUT_INLINE void out_member_text(struct out *o, const char *key, const char *text
 {
     out_key(o, key);
     out_text(o, text);
+}
+
+OUT_INLINE void out_member_time(struct out *o, const char *key, uint64_t unix_ms)
+{
+    out_key(o, key);
+    out_time(o, unix_ms);
 }
 
 OUT_INLINE void out_member_string(struct out *o, const char *key, struct slice text)

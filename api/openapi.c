@@ -122,10 +122,12 @@ static void write_query_parameters(struct out *o, const char *query)
         write_parameter(o, name, "query", false, "string");
 }
 
-static void write_header_parameters(struct out *o, enum method method)
+static void write_header_parameters(struct out *o, const struct route *r)
 {
-    if (method == METHOD_POST)
+    if (r->method == METHOD_POST)
         write_parameter(o, WIRE_HEADER_IDEMPOTENCY_KEY, "header", false, "string");
+    if (strstr(route_types(r), WIRE_TYPE_EVENTS) != NULL)
+        write_parameter(o, WIRE_HEADER_LAST_EVENT, "header", false, "string");
 }
 
 static void write_content(struct out *o, const char *const types[], size_t count)
@@ -236,7 +238,7 @@ static void write_operation(struct out *o, const struct route *r)
     out_open_array(o);
     write_path_parameters(o, r->pattern);
     write_query_parameters(o, r->query);
-    write_header_parameters(o, r->method);
+    write_header_parameters(o, r);
     out_close_array(o);
     write_body(o, r->body);
     write_responses(o, r->answers, route_types(r));

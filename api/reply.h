@@ -16,6 +16,7 @@ struct reply {
     uint64_t stream_bytes;            /* streaming: how much will have come by then, if that is known; else 0 */
     bool has_etag;
     uint64_t etag;                    /* sent as "%016x" in quotes */
+    bool live;                        /* of this moment: nobody on the way may keep it or hold it up */
     bool write;                       /* a write: Heapd-Durable is sent */
     bool close;                       /* the connection must not be used again */
     bool replayed;                    /* an earlier answer, to a retry: Idempotent-Replayed is sent */

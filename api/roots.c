@@ -168,11 +168,13 @@ enum err get_weak_name(struct api *api, struct task *task, struct why *why)
 /* PUT /v1/weak/{name} {"$ref": 7}  ->  200, the same */
 enum err put_weak_name(struct api *api, struct task *task, struct why *why)
 {
+    news_flush_name(api, task->params[0]);
     return put_name(api, task, &weak_names, why);
 }
 
 /* DELETE /v1/weak/{name}  ->  200 {} */
 enum err delete_weak_name(struct api *api, struct task *task, struct why *why)
 {
+    news_flush_name(api, task->params[0]);
     return delete_name(api, task, &weak_names, why);
 }

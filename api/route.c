@@ -112,6 +112,8 @@ static const struct route table[] = {
      "Pack sparse pools and give free memory back now, others being served meanwhile"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",
      "Recount everything, others being served meanwhile"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/events", get_events, "200", "types since",
+     "What happens, as it happens: server-sent events, or NDJSON by Accept; Last-Event-ID goes on where a cut was"},
     /* operation */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/config", get_config, "200", "verbose", "Every setting"},
     {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/config", patch_config, "200", "persist", "Change settings"},
@@ -141,6 +143,7 @@ static const struct {
     {post_batch, WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
     {get_backup, WIRE_TYPE_SQLITE},
     {get_why, WIRE_TYPE_JSON " " WIRE_TYPE_DOT},
+    {get_events, WIRE_TYPE_EVENTS " " WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
     {get_metrics, "text/plain application/openmetrics-text"},
     {get_problem, "text/html"},
     {get_front, "text/plain"},

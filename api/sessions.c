@@ -8,20 +8,10 @@
 #include "api/handlers.h"
 #include "api/pages.h"
 #include "heap/base/num.h"
-#include <math.h>
 
 #define TTL_S_MIN 1
 
 /* ---- a session, shown ---- */
-
-/* 30, not 30.0: most leases are whole seconds. */
-static void write_seconds(struct out *o, const char *key, double seconds)
-{
-    if (seconds == floor(seconds))
-        out_member_i64(o, key, (int64_t)seconds);
-    else
-        out_member_real(o, key, seconds);
-}
 
 static void write_lease(const struct api *api, struct out *o, const struct session_info *s)
 {
@@ -32,8 +22,8 @@ static void write_lease(const struct api *api, struct out *o, const struct sessi
         out_member_null(o, "expires_in");
         return;
     }
-    write_seconds(o, "ttl", s->ttl_s);
-    write_seconds(o, "expires_in", s->ends_at_ms > now_ms ? (double)(s->ends_at_ms - now_ms) / 1e3 : 0);
+    out_member_seconds(o, "ttl", s->ttl_s);
+    out_member_seconds(o, "expires_in", s->ends_at_ms > now_ms ? (double)(s->ends_at_ms - now_ms) / 1e3 : 0);
 }
 
 /* {"id","label","ttl","expires_in","holds","bytes"}, bytes null while no limit counts them; and "token" if there is one to show */

@@ -6,6 +6,7 @@
  * Whoever acts on a setting reads the member each time, so a change is live without being told.
  */
 #include "api/settings.h"
+#include "api/events.h"
 #include "api/idempotency.h"
 #include "api/wire.h"
 #include "heap/base/check.h"
@@ -60,6 +61,17 @@ static const struct setting table[] = {
         "An answer is kept for retries so long."),
     ROW(idempotency_answer_bytes_max, "bytes", 4 * KIB, 0, 1 * MIB,
         "Of a longer answer only that there was one is kept; a retry is told so."),
+
+    ROW(events_kept_max, "count", EVENTS_MAX_DEFAULT, 1, 1000000,
+        "Events kept for those who listen again after a cut; the oldest goes first."),
+    ROW(events_kept_bytes_max, "bytes", EVENTS_BYTES_MAX_DEFAULT, 4 * KIB, 1 * GIB,
+        "Text of the events that are kept."),
+    ROW(events_listeners_max, "count", 10000, 0, 1000000,
+        "Those who listen to events at a time."),
+    ROW(events_backlog_bytes_max, "bytes", 1 * MIB, 1 * KIB, 1 * GIB,
+        "Who listens and does not read is cut when so much more waits for it."),
+    ROW(events_ping_ms, "ms", 15000, 1000, DAY_MS,
+        "Who listens hears something so often at least."),
 
     ROW(connections_max, "count", 20000, 1, 1000000,
         "Connections beyond this many are turned away."),

@@ -30,6 +30,12 @@ struct settings {
     uint64_t idempotency_keys_max;         /* 100,000 */
     uint64_t idempotency_keep_ms;          /* 24 h */
     uint64_t idempotency_answer_bytes_max; /* 4 KiB */
+    /* events */
+    uint64_t events_kept_max;          /* 10,000 */
+    uint64_t events_kept_bytes_max;    /* 4 MiB */
+    uint64_t events_listeners_max;     /* 10,000 */
+    uint64_t events_backlog_bytes_max; /* 1 MiB, of what a listener has not been told yet because it does not read */
+    uint64_t events_ping_ms;           /* 15 s */
     /* connections */
     uint64_t connections_max;          /* 20,000 */
     uint64_t connections_per_peer_max; /* 0: no limit; of one IPv4 address or IPv6 /64 */

@@ -173,6 +173,7 @@ static const struct wanted wanted[] = {
     WANTED("Content-Type", content_type),
     WANTED("Content-Encoding", content_encoding),
     WANTED(WIRE_HEADER_IDEMPOTENCY_KEY, idempotency_key),
+    WANTED(WIRE_HEADER_LAST_EVENT, last_event),
 };
 
 static struct slice *wanted_header(struct task_headers *headers, struct slice name)
@@ -250,7 +251,7 @@ static enum err read_query(struct task *t, struct slice query, struct why *why)
 
 static size_t text_bytes(const struct request *r)
 {
-    size_t bytes = 1 + r->path.len + r->query.len; /* 1: never nothing */
+    size_t bytes = 1 + r->path.len + r->query.len + r->grant.label.len; /* 1: never nothing */
 
     for (size_t i = 0; i < r->header_count; i++) /* of all: to know which are wanted costs more than their room */
         bytes += r->headers[i].value.len;
@@ -265,6 +266,7 @@ enum err task_read_request(struct task *t, const struct request *r, struct slice
     if (!buf_reserve(&t->text, text_bytes(r)))
         return why_set(why, ERR_NOMEM, "no memory for this request");
     *ret_path = copy(t, r->path);
+    t->label = copy(t, r->grant.label);
     if ((e = read_headers(t, r, why)))
         return e;
     return read_query(t, copy(t, r->query), why);

@@ -30,7 +30,7 @@ enum task_state { TASK_HEAD, TASK_RUN, TASK_WORK, TASK_DISCARD, TASK_ENDED };
 /* Headers that handlers look at; empty (data NULL) when the request has none. */
 struct task_headers {
     struct slice session, site, if_instance, if_match, if_none_match, if_range, range, accept, content_type,
-        content_encoding, idempotency_key;
+        content_encoding, idempotency_key, last_event;
 };
 
 struct task_param {
@@ -58,8 +58,10 @@ struct task {
     struct task_headers headers;
     enum access access; /* what whoever asks may do */
     uint64_t began_us;  /* as api_tell_time() */
+    struct slice label; /* who that is, as the token says; empty: there are no tokens */
     session_id session; /* in which the request runs */
     bool session_begun;
+    bool hung_up; /* it shall end, whatever there were to say */
 
     struct buf text;         /* owns path, query and headers */
     struct buf body;         /* what was fed (streams: and not yet taken) */

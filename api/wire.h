@@ -14,11 +14,13 @@
 #define WIRE_HEADER_IF_INSTANCE "If-Heapd-Instance"
 #define WIRE_HEADER_DURABLE "Heapd-Durable"
 #define WIRE_HEADER_IDEMPOTENCY_KEY "Idempotency-Key"
+#define WIRE_HEADER_LAST_EVENT "Last-Event-ID" /* as the HTML standard calls it */
 #define WIRE_HEADER_REPLAYED "Idempotent-Replayed" /* as Stripe calls it, and those who follow it */
 
 #define WIRE_TYPE_JSON "application/json"
 #define WIRE_TYPE_PROBLEM "application/problem+json"
 #define WIRE_TYPE_NDJSON "application/x-ndjson"
+#define WIRE_TYPE_EVENTS "text/event-stream"
 #define WIRE_TYPE_BYTES "application/octet-stream"
 #define WIRE_TYPE_DOT "text/vnd.graphviz"
 #define WIRE_TYPE_SQLITE "application/vnd.sqlite3"

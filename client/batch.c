@@ -73,11 +73,11 @@ static size_t on_send(char *to, size_t one, size_t room, void *arg)
     return n;
 }
 
-static void take_line(struct heapd_batch *b)
+static void take_line(void *arg, const char *line, size_t length)
 {
-    if (b->line.length == 0)
-        return;
-    switch (batch_line_read(b->line.data, b->line.length, &b->summary, &b->problem)) {
+    struct heapd_batch *b = arg;
+
+    switch (batch_line_read(line, length, &b->summary, &b->problem)) {
     case BATCH_LINE_PROBLEM:
         b->failed = true;
         break;
@@ -88,8 +88,7 @@ static void take_line(struct heapd_batch *b)
         break;
     }
     if (b->on_answer != NULL)
-        b->on_answer(b->arg, b->line.data, b->line.length);
-    text_clear(&b->line);
+        b->on_answer(b->arg, line, length);
 }
 
 static bool is_refused(const struct heapd_batch *b)
@@ -103,25 +102,13 @@ static bool is_refused(const struct heapd_batch *b)
 static size_t on_answer_bytes(char *data, size_t one, size_t length, void *arg)
 {
     struct heapd_batch *b = arg;
-    const char *end = data + length;
 
     (void)one;
     if (is_refused(b)) {
         text_add(&b->body, data, length);
         return b->body.failed ? 0 : length;
     }
-    for (const char *at = data; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-
-        text_add(&b->line, at, (size_t)((newline != NULL ? newline : end) - at));
-        if (b->line.failed)
-            return 0;
-        if (newline == NULL)
-            break;
-        take_line(b);
-        at = newline + 1;
-    }
-    return length;
+    return text_lines(&b->line, data, length, take_line, b) ? length : 0;
 }
 
 /* --- running it --- */
@@ -304,7 +291,8 @@ enum heapd_result heapd_batch_end(struct heapd_batch **b, uint64_t *ret_done, st
         if (!(*b)->over)
             curl_multi_poll((*b)->multi, NULL, 0, POLL_MS, NULL);
     }
-    take_line(*b); /* a last line without a newline */
+    if ((*b)->line.length > 0)
+        take_line(*b, (*b)->line.data, (*b)->line.length); /* the last, without a newline */
     r = judge(*b, p);
     if (ret_done != NULL)
         *ret_done = (*b)->summary.done;

@@ -88,6 +88,13 @@ typedef bool heapd_part_fn(void *arg, const void *data, size_t length, uint64_t 
 enum heapd_result heapd_download(struct heapd *h, const char *path, heapd_part_fn *on_part, void *arg,
                                  struct heapd_problem *p);
 
+/* GET /v1/events, with a query ("?types=gc,death&since=7") or without: called with each line of JSON, without its newline, as it
+ * comes; pings too. It ends when `stop_fd` becomes readable, or when heapd ends it, both HEAPD_OK; or when the connection
+ * breaks. stop_fd -1: there is none. */
+typedef void heapd_event_fn(void *arg, const char *line, size_t length);
+enum heapd_result heapd_listen(struct heapd *h, const char *query, heapd_event_fn *on_event, void *arg, int stop_fd,
+                               struct heapd_problem *p);
+
 /* `prefix` followed by `name`, percent-encoded: ("/v1/roots/", "a b") gives "/v1/roots/a%20b". To be freed
  * with free(); NULL without memory. */
 char *heapd_path(const char *prefix, const char *name);

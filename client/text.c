@@ -105,6 +105,24 @@ void text_consume(struct text *t, size_t n)
     memmove(t->data, t->data + n, t->length + 1);
 }
 
+bool text_lines(struct text *line, const char *data, size_t length, text_line_fn *each, void *arg)
+{
+    const char *end = data + length;
+
+    for (const char *at = data; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+        text_add(line, at, (size_t)((newline != NULL ? newline : end) - at));
+        if (line->failed || newline == NULL)
+            break;
+        if (line->length > 0)
+            each(arg, line->data, line->length);
+        text_clear(line);
+        at = newline + 1;
+    }
+    return !line->failed;
+}
+
 const char *text_string(const struct text *t)
 {
     return t->data != NULL ? t->data : "";

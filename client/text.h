@@ -28,6 +28,11 @@ void text_printf(struct text *t, const char *format, ...) __attribute__((format(
 /* Drop the first n bytes; O(length - n). */
 void text_consume(struct text *t, size_t n);
 
+/* Cut what comes into lines: `each` gets every one that is whole and not empty, without its newline; what is left stays in
+ * *line until more comes. False: no memory. */
+typedef void text_line_fn(void *arg, const char *line, size_t length);
+bool text_lines(struct text *line, const char *data, size_t length, text_line_fn *each, void *arg);
+
 /* Never NULL. */
 const char *text_string(const struct text *t);
 

@@ -122,6 +122,17 @@ struct curl_slist *transport_headers(const struct heapd *h, const char *media_ty
     return all;
 }
 
+struct curl_slist *transport_headers_for(const struct heapd *h, const char *accept)
+{
+    struct curl_slist *all = transport_headers(h, NULL);
+
+    if (all != NULL && !add_header(&all, "Accept", accept)) {
+        curl_slist_free_all(all);
+        all = NULL;
+    }
+    return all;
+}
+
 enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const char *path,
                                     struct heapd_problem *p)
 {
@@ -144,6 +155,14 @@ enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const cha
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "heapctl/" HEAPD_VERSION);
     return HEAPD_OK;
+}
+
+long transport_status(CURL *easy)
+{
+    long status = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
 }
 
 enum heapd_result transport_failed(const struct heapd *h, CURLcode code, struct heapd_problem *p)
@@ -253,20 +272,12 @@ struct download {
     struct text problem; /* the body of a refusal */
 };
 
-static long status_of(CURL *easy)
-{
-    long status = 0;
-
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    return status;
-}
-
 static size_t on_part(char *data, size_t one, size_t length, void *arg)
 {
     struct download *d = arg;
     curl_off_t total = 0;
 
-    if (status_of(d->h->easy) >= 400)
+    if (transport_status(d->h->easy) >= 400)
         return on_body(data, one, length, &d->problem);
     curl_easy_getinfo(d->h->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
     return d->on_part(d->arg, data, length, total > 0 ? (uint64_t)total : 0) ? length : 0;
@@ -284,8 +295,8 @@ static enum heapd_result perform_download(struct download *d, struct heapd_probl
         return problem_no_memory(p);
     if (code != CURLE_OK)
         return transport_failed(d->h, code, p);
-    if (status_of(easy) >= 400)
-        return problem_of_answer(p, (int)status_of(easy), text_string(&d->problem), d->problem.length);
+    if (transport_status(easy) >= 400)
+        return problem_of_answer(p, (int)transport_status(easy), text_string(&d->problem), d->problem.length);
     return HEAPD_OK;
 }
 

@@ -22,5 +22,11 @@ enum heapd_result transport_prepare(const struct heapd *h, CURL *easy, const cha
 /* The headers of every request of h, and one for the body. To be freed with curl_slist_free_all(). */
 struct curl_slist *transport_headers(const struct heapd *h, const char *media_type);
 
+/* The same, for an answer of that type. */
+struct curl_slist *transport_headers_for(const struct heapd *h, const char *accept);
+
+/* The status of the answer that comes, or has come. */
+long transport_status(CURL *easy);
+
 /* What a failed transfer says. */
 enum heapd_result transport_failed(const struct heapd *h, CURLcode code, struct heapd_problem *p);

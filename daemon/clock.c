@@ -41,11 +41,16 @@ double clock_unix_s(void)
     return seconds(read_clock(CLOCK_REALTIME));
 }
 
-uint64_t clock_unix_ms(void)
+uint64_t clock_unix_us(void)
 {
     struct timespec t = read_clock(CLOCK_REALTIME);
 
-    return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t clock_unix_ms(void)
+{
+    return clock_unix_us() / 1000;
 }
 
 double clock_cpu_s(void)

@@ -8,6 +8,7 @@ uint64_t clock_us(void);
 uint64_t clock_ms(void);
 double clock_unix_s(void);
 uint64_t clock_unix_ms(void); /* before 1970: 0 */
+uint64_t clock_unix_us(void); /* the same */
 /* CPU time of the whole process. */
 double clock_cpu_s(void);
 /* CPU time of this thread: what a pause costs when the machine has other things to do. A system call. */

@@ -160,6 +160,7 @@ static void on_check(uv_check_t *check)
     budget_look(&c->budget, uv_now(c->world.loop));
     take_share(c);
     waiting = edge_step_waiting(c->world.edge);
+    waiting |= edge_step_audience(c->world.edge);
     set_awake(c, waiting || has_work(c));
     arm_look(c);
 }

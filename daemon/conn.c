@@ -17,6 +17,7 @@ enum progress {
     NEEDS_BYTES,     /* from the peer */
     NEEDS_READER,    /* the peer must read before there is more */
     NEEDS_COLLECTOR, /* or another task */
+    NEEDS_NEWS,      /* it listens, and has been told everything */
     IS_OVER,         /* nothing is served any more; what is in the outbox still goes */
 };
 
@@ -94,6 +95,8 @@ static bool has_room(const struct conn *c)
 {
     const struct settings *s = settings_of(c);
 
+    if (c->now.live && c->out.bytes >= CONN_TURN_BYTES)
+        return c->out.muted; /* what it does not read stays where it is for all */
     return c->out.muted || (c->out.bytes < s->backlog_bytes_max && c->out.answers < s->pipeline_max);
 }
 
@@ -302,9 +305,19 @@ static enum progress step_task(struct conn *c)
         return c->starved ? lack_bytes(c) : GOES_ON;
     case TASK_WAIT:
         return NEEDS_COLLECTOR;
+    case TASK_LISTEN:
+        c->now.listens = true;
+        c->now.is_told = false;
+        return NEEDS_NEWS;
     default: /* TASK_MORE, TASK_ROOM: its body has been taken */
         return HAD_ITS_SHARE;
     }
+}
+
+/* Whoever sends no more has gone, or is about to; and nobody is told anything once heapd ends. */
+static bool hears_the_last(const struct conn *c)
+{
+    return c->now.live && (c->peer_done || c->edge->draining);
 }
 
 static enum progress serve_task(struct conn *c)
@@ -313,6 +326,10 @@ static enum progress serve_task(struct conn *c)
         conn_answer_stop(c);
         return ANSWERED;
     }
+    if (hears_the_last(c))
+        task_hang_up(c->task);
+    else if (c->now.listens && !c->now.is_told)
+        return NEEDS_NEWS;
     if (c->now.body_open && !c->starved && task_wants_body(c->task)) {
         enum progress fed = feed_task(c);
 
@@ -403,6 +420,13 @@ static void linger(struct conn *c)
     conn_set_reading(c, true);
 }
 
+/* While something is being sent it is not told more: then it would not wait for its turn. */
+static void wait_for_news(struct conn *c)
+{
+    if (c->out.bytes == 0)
+        audience_wait(&c->edge->audience, &c->queue, conn_has_news(c));
+}
+
 static void settle(struct conn *c, enum progress p)
 {
     if (c->out.broken || (p == IS_OVER && c->peer_gone)) {
@@ -415,6 +439,8 @@ static void settle(struct conn *c, enum progress p)
         edge_push_waiting(c->edge, &c->queue);
     else if (c->peer_gone)
         edge_push_again(c->edge, &c->queue); /* lost while writing: it ends when it is served again */
+    else if (p == NEEDS_NEWS)
+        wait_for_news(c);
     else if (p == IS_OVER && c->out.bytes == 0)
         linger(c);
     if (c->state == CONN_OPEN)
@@ -438,8 +464,8 @@ static void note_buffers(struct conn *c)
 
 void conn_advance(struct conn *c)
 {
+    bool is_short, is_kept = c->now.listens;
     enum progress p;
-    bool is_short;
 
     if (c->state != CONN_OPEN)
         return;
@@ -447,7 +473,7 @@ void conn_advance(struct conn *c)
     list_remove(&c->queue);
     p = serve(c);
     is_short = p == NEEDS_BYTES && c->out.bytes < CONN_SHORT_BYTES;
-    conn_hold_answers(c);
+    conn_hold_answers(c, is_kept && c->now.listens); /* events have waited for the disk themselves */
     conn_write(c);
     conn_keep_input(c);
     settle(c, p);
@@ -455,20 +481,27 @@ void conn_advance(struct conn *c)
     edge_breathe(c->edge, is_short);
 }
 
+/* Who waits for others is looked at soon; who listens, when there is news. */
+static void push_again(struct conn *c)
+{
+    if (c->now.listens)
+        list_remove(&c->queue);
+    if (c->state == CONN_OPEN && list_empty(&c->queue))
+        edge_push_again(c->edge, &c->queue);
+}
+
 static void advance_later(struct conn *c)
 {
     conn_keep_input(c);
     conn_set_reading(c, false);
     note_buffers(c);
-    if (c->state == CONN_OPEN && list_empty(&c->queue))
-        edge_push_again(c->edge, &c->queue);
+    push_again(c);
 }
 
 void conn_read_later(struct conn *c)
 {
     conn_set_reading(c, false);
-    if (c->state == CONN_OPEN && list_empty(&c->queue))
-        edge_push_again(c->edge, &c->queue);
+    push_again(c);
 }
 
 void conn_go_on(struct conn *c)
@@ -477,6 +510,17 @@ void conn_go_on(struct conn *c)
         advance_later(c);
     else
         conn_advance(c);
+}
+
+bool conn_has_news(const struct conn *c)
+{
+    return task_listening(c->task) >= LISTENING_NEWS;
+}
+
+void conn_tell(struct conn *c)
+{
+    c->now.is_told = true;
+    conn_advance(c);
 }
 
 void conn_refuse(struct conn *c, const struct why *why)
@@ -513,6 +557,12 @@ static uint64_t linger_ms(const struct conn *c)
     return c->edge->draining && c->since_bytes == 0 ? EDGE_TICK_MS : CONN_LINGER_MS;
 }
 
+static void let_go_of_peer(struct conn *c)
+{
+    conn_lose_peer(c);
+    conn_advance(c);
+}
+
 static bool is_out_of_time(struct conn *c, uint64_t now)
 {
     const struct settings *s = settings_of(c);
@@ -545,13 +595,31 @@ static void lose_patience(struct conn *c)
         time_out(c, "the body arrives too slowly");
         break;
     case WAITS_FOR_READER:
-        conn_lose_peer(c);
-        conn_advance(c);
+        let_go_of_peer(c);
         break;
     default:
         conn_close(c);
         break;
     }
+}
+
+/* Whose token has been taken back hears no more; who does not read what it asked to be told is cut when too much waits. True
+ * if it was one of these, or a ping was due. */
+static bool look_at_listener(struct conn *c)
+{
+    enum listening how = task_listening(c->task);
+
+    if (!doors_still_open(c->edge->world.doors, c->now.token)) {
+        task_hang_up(c->task);
+        conn_tell(c);
+    } else if (c->writing && how == LISTENING_BEHIND) {
+        let_go_of_peer(c);
+    } else if (c->now.listens && c->out.bytes == 0 && how == LISTENING_PING) {
+        conn_tell(c);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 bool conn_look(struct conn *c, uint64_t now)
@@ -566,6 +634,8 @@ bool conn_look(struct conn *c, uint64_t now)
         conn_advance(c);
         return true;
     }
+    if (c->state == CONN_OPEN && c->now.live && c->task != NULL && look_at_listener(c))
+        return true;
     if (!is_out_of_time(c, now))
         return false;
     lose_patience(c);
@@ -596,6 +666,17 @@ void conn_cut(struct conn *c)
     if (!reads || refuse(c, &why) == IS_OVER)
         conn_lose_peer(c);
     conn_advance(c);
+}
+
+/* One who does not read cannot be told that it is over. */
+void conn_end_listening(struct conn *c)
+{
+    if (c->state != CONN_OPEN || !c->now.live)
+        return;
+    if (c->writing)
+        conn_close(c);
+    else
+        push_again(c);
 }
 
 void conn_drain(struct conn *c)

@@ -38,6 +38,9 @@ struct exchange {
     bool body_open;  /* its last byte has not come */
     bool head_sent;  /* of a streaming answer */
     bool chunked;    /* the streaming answer is sent in chunks */
+    bool live;       /* it has no end of its own: it listens, */
+    bool listens;    /* ... has been told all there was when it was its turn last, */
+    bool is_told;    /* ... and now is its turn again */
     bool length_known;
     uint64_t length;     /* of the body */
     uint64_t body_bytes; /* that have come */
@@ -112,6 +115,11 @@ void conn_read_later(struct conn *c);
 bool conn_look(struct conn *c, uint64_t now_ms);
 /* End it if no request has begun: a head that is not whole is none. */
 void conn_drain(struct conn *c);
+/* heapd ends: whoever listens has heard the last of it. */
+void conn_end_listening(struct conn *c);
+/* It listens: is there news for it, and its turn to be told; for audience.c. */
+bool conn_has_news(const struct conn *c);
+void conn_tell(struct conn *c);
 void conn_close(struct conn *c);
 /* Nothing goes on before its peer sends or reads. */
 bool conn_waits_for_peer(const struct conn *c);
@@ -148,8 +156,9 @@ void conn_lose_peer(struct conn *c);
 
 /* ---- conn_hold.c: answers that a commit has to come before ---- */
 
-/* What has been added to the outbox since the last call waits for the commit that has it. Once after each turn of serving. */
-void conn_hold_answers(struct conn *c);
+/* What has been added to the outbox since the last call waits for the commit that has it; `is_kept`: that is on disk. Once
+ * after each turn of serving. */
+void conn_hold_answers(struct conn *c, bool is_kept);
 /* So many bytes of the outbox have been sent. */
 void conn_held_sent(struct conn *c, size_t n);
 /* It ends: nothing waits any more. */

@@ -47,6 +47,7 @@ static void begin_stream(struct conn *c, const struct reply *r)
     c->now.chunked = c->now.http_1_1 && !has_length;
     c->last |= !c->now.chunked && !has_length;
     c->now.head_sent = true;
+    c->now.live = r->live;
     if (has_length)
         add_head(c, r, HTTP_BY_LENGTH, r->stream_bytes);
     else
@@ -133,4 +134,5 @@ void conn_answer_stop(struct conn *c)
     outbox_end_answer(&c->out);
     task_end(&c->task);
     c->now.head_sent = c->now.head_only = false;
+    c->now.live = c->now.listens = c->now.is_told = false;
 }

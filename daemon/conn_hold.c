@@ -49,7 +49,7 @@ static uint64_t last_held(const struct conn *c)
     return commit;
 }
 
-void conn_hold_answers(struct conn *c)
+void conn_hold_answers(struct conn *c, bool is_kept)
 {
     size_t added;
     uint64_t commit;
@@ -57,7 +57,7 @@ void conn_hold_answers(struct conn *c)
     free_durable(c);
     added = c->out.bytes - c->free_bytes - held_bytes(c);
     if (added > 0) {
-        commit = edge_wanted_commit(c->edge);
+        commit = is_kept ? 0 : edge_wanted_commit(c->edge);
         if (commit == 0)
             commit = last_held(c);
         if (commit == 0)

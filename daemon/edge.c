@@ -169,6 +169,11 @@ bool edge_step_waiting(struct edge *e)
     return !list_empty(&e->asking) || (e->woken && !list_empty(&e->waiting));
 }
 
+bool edge_step_audience(struct edge *e)
+{
+    return audience_step(&e->audience, e->world.api);
+}
+
 /* ---- buffers ---- */
 
 /* The slowest of those next in line, where there are some; who waits for us is not slow. With many holders each has
@@ -380,8 +385,10 @@ size_t edge_count(const struct edge *e)
 void edge_drain(struct edge *e)
 {
     e->draining = true;
-    for (struct list *l = e->all.next; l != &e->all; l = l->next)
+    for (struct list *l = e->all.next; l != &e->all; l = l->next) {
+        conn_end_listening(conn_of_all(l));
         conn_drain(conn_of_all(l));
+    }
 }
 
 void edge_cut(struct edge *e)
@@ -412,6 +419,7 @@ enum err edge_create(const struct edge_world *world, struct edge **ret)
     list_init(&e->waiting);
     list_init(&e->asking);
     list_init(&e->parked);
+    audience_init(&e->audience, world->loop);
     holders_init(&e->holders);
     edge_set_room(e, UINT64_MAX, true);
     outbox_pool_init(&e->pool, world->mem);
@@ -430,6 +438,7 @@ void edge_close(struct edge *e)
     uv_close((uv_handle_t *)&e->idle, NULL);
     uv_close((uv_handle_t *)&e->tick, NULL);
     uv_close((uv_handle_t *)&e->prepare, NULL);
+    audience_close(&e->audience);
 }
 
 void edge_destroy(struct edge **pe)
@@ -440,7 +449,8 @@ void edge_destroy(struct edge **pe)
         return;
     CHECK_IS(e, EDGE_MAGIC);
     CHECK(e->count == 0 && list_empty(&e->all) && list_empty(&e->again) && list_empty(&e->waiting) &&
-          list_empty(&e->asking) && list_empty(&e->parked) && e->holders.bytes == 0);
+          list_empty(&e->asking) && list_empty(&e->audience.waiting) && list_empty(&e->audience.line) &&
+          list_empty(&e->parked) && e->holders.bytes == 0);
     outbox_pool_fini(&e->pool);
     peers_fini(&e->peers);
     e->magic = 0;

@@ -6,10 +6,12 @@
  *
  * A connection is served when bytes come in, and when what it sent could be written. One that has had its
  * share of a turn goes to the end of `again` and is served once each time round the loop; one whose task
- * waits for the collector, or for another task, sits in `waiting` until edge_step_waiting().
+ * waits for the collector, or for another task, sits in `waiting` until edge_step_waiting(); one that listens to events in
+ * the `audience` until edge_step_audience().
  */
 #pragma once
 #include "api/api.h"
+#include "daemon/audience.h"
 #include "daemon/clock.h"
 #include "daemon/doors.h"
 #include "daemon/http.h"
@@ -65,6 +67,7 @@ struct edge {
     struct list again;   /* have more to do */
     struct list waiting; /* for the collector, or for another task */
     struct list asking;  /* of them, those whose turn it is to look again */
+    struct audience audience; /* those that listen to events */
     struct list parked;  /* have answers that a commit has to come before */
     size_t parked_count;
     uint64_t durable;    /* the last commit that is on disk */
@@ -112,6 +115,8 @@ bool edge_accept(struct edge *e, uv_stream_t *listener, bool unix_socket);
 void edge_wake_waiting(struct edge *e);
 /* ... some of them now. True if there are more. */
 bool edge_step_waiting(struct edge *e);
+/* Those that listen are told what there is to tell, some of them now. True if there are more. */
+bool edge_step_audience(struct edge *e);
 
 /* Commits up to this one are on disk: answers that waited for it leave. */
 void edge_note_durable(struct edge *e, uint64_t commit);

@@ -59,15 +59,18 @@ static bool is_waited_for(const struct keeper *k)
 }
 
 /* While the disk is full nobody can change anything, and what is read leaves though it may be new. */
-static uint64_t wanted(void *ctx)
+uint64_t keeper_wanted(const struct keeper *k)
 {
-    const struct keeper *k = ctx;
-
     if (!is_waited_for(k) || k->trouble != ERR_OK)
         return 0;
     if (has_changes(k))
         return k->number;
     return k->under_way ? k->commit.number : 0;
+}
+
+static uint64_t wanted(void *ctx)
+{
+    return keeper_wanted(ctx);
 }
 
 static bool promised(void *ctx)

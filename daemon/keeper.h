@@ -57,6 +57,8 @@ void keeper_keep_answer(struct keeper *k, const struct idem_record *record);
 enum err keeper_note_answers_gone(struct keeper *k, uint64_t number);
 /* All that has changed so far shall be on disk soon, whatever is promised: the commit that it is in; 0: it is there. */
 uint64_t keeper_hurry(struct keeper *k);
+/* The commit that what shows the heap as it is now has to wait for; 0: it is on disk, or that is not promised. */
+uint64_t keeper_wanted(const struct keeper *k);
 bool keeper_has(const struct keeper *k, uint64_t commit);
 bool keeper_is_behind(const struct keeper *k);
 /* The part of what it is asked for that a keeper counts. */

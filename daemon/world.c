@@ -100,6 +100,12 @@ static uint64_t now_ms(void *ctx)
     return uv_now(world_of(ctx)->loop);
 }
 
+static uint64_t unix_us(void *ctx)
+{
+    (void)ctx;
+    return clock_unix_us();
+}
+
 static void random_bytes(void *ctx, void *out, size_t n)
 {
     (void)ctx;
@@ -211,6 +217,19 @@ static enum err keep(void *ctx, const struct api_kept *kept, size_t count, struc
     return keeper_keep_settings(world_of(ctx)->keeper, kept, count, why);
 }
 
+/* Until all is back nothing changes, and nobody keeps it. */
+static uint64_t commit_wanted(void *ctx)
+{
+    const struct world *w = world_of(ctx);
+
+    return w->keeper != NULL ? keeper_wanted(w->keeper) : 0;
+}
+
+static bool commit_is_kept(void *ctx, uint64_t commit)
+{
+    return keeper_has(world_of(ctx)->keeper, commit);
+}
+
 static enum err prepare_answer(void *ctx, struct why *why)
 {
     return keeper_prepare_answer(world_of(ctx)->keeper, why);
@@ -278,6 +297,8 @@ static void add_store(struct world *w, struct api_world *api)
     w->backups = (struct backups){
         .ops = &engine_sqlite, .dir = w->data_dir, .mem = w->edge_mem, .asides = &w->asides, .keeper = w->keeper};
     api->keep = keep;
+    api->commit_wanted = commit_wanted;
+    api->commit_is_kept = commit_is_kept;
     api->answers = (struct api_answers){.ctx = w, .prepare = prepare_answer, .keep = keep_answer, .gone = answers_gone};
     api->backups = (struct api_backups){.ctx = w, .begin = begin_backup, .step = step_backup, .end = end_backup};
 }
@@ -287,6 +308,7 @@ struct api_world world_for_api(struct world *w)
     struct api_world api = {
         .ctx = w,
         .now_ms = now_ms,
+        .unix_us = unix_us,
         .random_bytes = random_bytes,
         .rss_bytes = rss_bytes,
         .memory = memory,

@@ -548,6 +548,33 @@ bool gc_log(const struct gc *gc, size_t back, struct gc_run *ret)
     return true;
 }
 
+uint64_t gc_begun(const struct gc *gc)
+{
+    return gc->begun_count;
+}
+
+uint64_t gc_ended(const struct gc *gc)
+{
+    return gc->run_count;
+}
+
+static bool is_open_run(const struct window *w, uint64_t n)
+{
+    return w->phase != GC_IDLE && w->run.begun == n;
+}
+
+bool gc_run_begun(const struct gc *gc, uint64_t n, struct gc_run *ret)
+{
+    if (is_open_run(&gc->young, n) || is_open_run(&gc->full, n)) {
+        *ret = is_open_run(&gc->young, n) ? gc->young.run : gc->full.run;
+        return true;
+    }
+    for (size_t back = 0; gc_log(gc, back, ret); back++)
+        if (ret->begun == n)
+            return true;
+    return false;
+}
+
 void gc_get_state(const struct gc *gc, struct gc_state *ret)
 {
     const struct window *w = gc->young.phase != GC_IDLE ? &gc->young : &gc->full;

@@ -88,6 +88,7 @@ struct gc_class_count {
 /* One collection that ended. */
 struct gc_run {
     uint64_t number;         /* from 1, over all generations */
+    uint64_t begun;          /* its place in the order of beginnings, from 1: a young one may end inside a full one */
     int generation;
     enum gc_reason reason;
     bool dry_run;
@@ -145,6 +146,11 @@ enum err gc_collect(struct gc *gc, int generation, enum gc_reason reason, bool d
 bool gc_run_of(const struct gc *gc, int generation, bool dry_run, uint64_t ticket, struct gc_run *ret);
 /* Run `back` places ago (0: the last that ended); false if there was none. */
 bool gc_log(const struct gc *gc, size_t back, struct gc_run *ret);
+/* How many have begun, and how many of them have ended. O(1). */
+uint64_t gc_begun(const struct gc *gc);
+uint64_t gc_ended(const struct gc *gc);
+/* The run that was the n-th to begin, open still or ended; false if it has been forgotten. */
+bool gc_run_begun(const struct gc *gc, uint64_t n, struct gc_run *ret);
 /* The classes that the last dry run found, largest count first: entry i; false past the end. */
 bool gc_dry_class(const struct gc *gc, size_t i, struct gc_class_count *ret);
 

@@ -89,6 +89,7 @@ struct gc {
     struct requests requests[GC_GENERATIONS][2];
     struct logged_run log[GC_LOG_MAX];
     uint64_t run_count;        /* ever */
+    uint64_t begun_count;      /* those that are open too */
     struct gc_run *last_run;   /* last worked on since gc_note_step(); NULL: none */
     int last_generation;
     enum gc_phase last_phase;  /* what the last step worked on last */

@@ -16,7 +16,7 @@ void window_open(struct gc *gc, struct window *w, int generation, enum gc_reason
     w->reached = w->died = 0;
     w->nothing_held = w->all_held = false;
     w->held = (struct held_scan){.source = 0};
-    w->run = (struct gc_run){.generation = generation, .reason = reason, .dry_run = dry_run};
+    w->run = (struct gc_run){.begun = ++gc->begun_count, .generation = generation, .reason = reason, .dry_run = dry_run};
     heap_open_window(gc->heap, w->mark, w->members.bits[0], w->members.pools);
     if (!dry_run) {
         CHECK(gc->nursery[!gc->nursery_now].count == 0);

@@ -183,6 +183,8 @@ struct heap_stats {
     uint64_t created;        /* since the start */
     uint64_t freed_by_refcount; /* objects whose count reached zero, since the start */
     uint64_t freed_by_collector;
+    uint64_t reaped;         /* of freed_by_refcount, those that only the dead had held, and ... */
+    uint64_t reaped_bytes;   /* ... the bytes of these */
     uint64_t fell_nonzero;   /* times a count fell without reaching zero, since the start */
     uint64_t doomed;         /* dead, memory not yet returned */
     uint64_t live_bytes;     /* cells and storage of live objects */

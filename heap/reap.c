@@ -363,6 +363,7 @@ size_t heap_reap_bytes_to_come(const struct heap *h)
 
 size_t heap_reap(struct heap *h, size_t units)
 {
+    uint64_t deaths = h->stats.freed_by_refcount, live_bytes = h->stats.live_bytes;
     struct reaping r; /* but for the queue, which is empty */
 
     CHECK(h->undo == NULL); /* nobody dies now */
@@ -379,6 +380,8 @@ size_t heap_reap(struct heap *h, size_t units)
     defer_all(&r);
     report_deaths(&r);
     h->stats.links -= r.links;
+    h->stats.reaped += h->stats.freed_by_refcount - deaths;
+    h->stats.reaped_bytes += live_bytes - h->stats.live_bytes;
     charge_deferred(h);
     return r.units;
 }

@@ -153,6 +153,7 @@ void session_set_destroy(struct session_set **at)
     payers_end(&ss->payers);
     for (uint32_t n = ss->table_end; n-- > 0;)
         if (ss->table[n] != NULL) {
+            ss->table[n]->toll = (struct toll){.holds = 0}; /* where its token was */
             ss->table[n]->next = ss->ending;
             ss->ending = ss->table[n];
         }
@@ -267,6 +268,7 @@ enum err session_open(struct session_set *ss, double ttl_s, struct slice label, 
         return e;
     }
     begin_lease(ss, s, ++ss->last_id, now_ms);
+    session_say_opened(ss, s);
     *ret = s->id;
     return ERR_OK;
 }
@@ -353,8 +355,10 @@ enum err session_renew(struct session_set *ss, session_id id, uint64_t now_ms, s
     return ERR_OK;
 }
 
-static void describe(const struct session *s, bool counts, struct session_info *ret)
+void session_describe(const struct session_set *ss, const struct session *s, struct session_info *ret)
 {
+    bool counts = ss->payers != NULL;
+
     *ret = (struct session_info){.id = s->id,
                                  .label = {s->label, s->label_len},
                                  .ttl_s = s->ttl_s,
@@ -369,7 +373,7 @@ enum err session_info(const struct session_set *ss, session_id id, struct sessio
 
     if (s == NULL)
         return session_missing(id, why);
-    describe(s, ss->payers != NULL, ret);
+    session_describe(ss, s, ret);
     return ERR_OK;
 }
 
@@ -379,7 +383,7 @@ bool session_next(const struct session_set *ss, uint32_t *cursor, struct session
         (*cursor)++;
     if (*cursor >= ss->table_end)
         return false;
-    describe(ss->table[(*cursor)++], ss->payers != NULL, ret);
+    session_describe(ss, ss->table[(*cursor)++], ret);
     return true;
 }
 
@@ -414,11 +418,12 @@ static void forget_token(struct session_set *ss, const struct session *s)
     map_remove(ss->by_token, e);
 }
 
-static void begin_ending(struct session_set *ss, struct session *s)
+static void begin_ending(struct session_set *ss, struct session *s, enum session_end how)
 {
     deadlines_remove(&ss->leases, &s->look);
     forget_token(ss, s);
     remove_session(ss, s);
+    session_say_parting(ss, s, how);
     bear(ss, ss->table[0], s->bytes);
     bear(ss, s, 0 - s->bytes);
     ss->paying = NULL;
@@ -446,6 +451,9 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
     gone->audit = s->audit;
     gone->unseen = s->unseen;
     gone->holds = s->holds;
+    gone->label_len = s->label_len;
+    memcpy(gone->label, s->label, s->label_len);
+    session_say_parting(ss, gone, SESSION_END_EMPTIED);
     s->unseen = 0;
     s->holds = empty;
     session_count_holds(ss, empty, 1);
@@ -464,7 +472,7 @@ enum err session_end(struct session_set *ss, session_id id, struct why *why)
     if (id == 0)
         return empty_default(ss, s, why);
     if ((e = note_end(ss, id, why)) == ERR_OK)
-        begin_ending(ss, s);
+        begin_ending(ss, s, SESSION_END_ASKED);
     return e;
 }
 
@@ -492,7 +500,7 @@ size_t session_expire(struct session_set *ss, uint64_t now_ms, size_t max)
             deadlines_put_off_first(&ss->leases, s->ends_at_ms);
             continue;
         }
-        begin_ending(ss, s);
+        begin_ending(ss, s, SESSION_END_EXPIRED);
         ss->expired++;
     }
     return looked;
@@ -510,24 +518,34 @@ uint64_t session_next_deadline_ms(const struct session_set *ss)
     return first != NULL ? first->at_ms : NO_LEASE;
 }
 
-size_t session_release(struct session_set *ss, size_t units)
+/* Its next hold goes, or it goes itself. */
+static size_t release_one(struct session_set *ss, struct session *s, size_t units)
 {
-    CHECK(ss->heap->undo == NULL);
-    while (ss->ending != NULL && units > 0) {
-        struct session *s = ss->ending;
-        uint32_t count = map_count(s->holds);
+    uint32_t count = map_count(s->holds);
 
-        if (count == 0) {
-            ss->ending = s->next;
-            free_session(ss, s);
-            units--;
-            continue;
-        }
+    if (count > 0) {
         slot_t slot = map_key(s->holds, count - 1);
 
         session_remove_hold(ss, s, count - 1);
         ref_drop(ss->heap, slot);
-        units--;
+        return units - 1;
     }
+    if ((units = session_toll_wait(ss, s, units)) == 0)
+        return 0;
+    session_toll_end(ss);
+    session_say_let_go(ss, s);
+    ss->ending = s->next;
+    free_session(ss, s);
+    return units - 1;
+}
+
+size_t session_release(struct session_set *ss, size_t units)
+{
+    CHECK(ss->heap->undo == NULL);
+    while (ss->ending != NULL && units > 0) {
+        session_toll_begin(ss, ss->ending);
+        units = release_one(ss, ss->ending, units);
+    }
+    session_toll_end(ss);
     return units;
 }

@@ -37,6 +37,34 @@ struct session_info {
     uint64_t bytes;        /* that it pays for; UINT64_MAX: no limit is set, and nobody counts */
 };
 
+/* Who wants to know of sessions that come and go is told in the middle of it: he may look, and change nothing. */
+enum session_end { SESSION_END_ASKED, SESSION_END_EXPIRED, SESSION_END_EMPTIED /* session 0 */ };
+#define SESSION_NAMED_MAX 10
+
+/* It is over, and what it held it still holds. */
+struct session_parting {
+    struct session_info info;
+    enum session_end how;
+    size_t named;
+    obj_id held[SESSION_NAMED_MAX]; /* what it held longest, about */
+};
+
+/* All it held has been let go. */
+struct session_toll {
+    session_id id;
+    struct slice label;
+    uint64_t holds;          /* that it had */
+    uint64_t objects, bytes; /* what died by that: whatever nothing else counted on. Of cycles the collector tells. */
+    bool whole;              /* that is all, and not more; else others died at the same time, or it was too much to wait for */
+};
+
+struct session_watch {
+    void *ctx;
+    void (*opened)(void *ctx, const struct session_info *info);
+    void (*parting)(void *ctx, const struct session_parting *p);
+    void (*let_go)(void *ctx, const struct session_toll *t);
+};
+
 struct session_limits {
     uint32_t sessions_max;
     uint32_t holds_max, default_holds_max; /* of one session, and of session 0 */
@@ -50,6 +78,9 @@ static const struct session_limits session_no_limits = {
 enum err session_set_create(struct heap *h, struct session_set **ret);
 /* Releases every hold and sets *ss to NULL; a NULL *ss is fine. */
 void session_set_destroy(struct session_set **ss);
+
+/* Tell `w`, which stays where it is, of all that follows; NULL: nobody. */
+void session_tell(struct session_set *ss, const struct session_watch *w);
 
 /* Open a session. `token` is SESSION_TOKEN_BYTES of secret text that the caller made. ERR_BAD_VALUE (ttl not
  * within [1, SESSION_TTL_S_MAX], label too long), ERR_TOO_MANY (sessions_max), ERR_NOMEM. */

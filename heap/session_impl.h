@@ -8,6 +8,15 @@
 #include "heap/payers.h"
 #include "heap/session.h"
 
+/* What dies by the end of a session. */
+struct toll {
+    uint64_t objects, bytes;
+    uint32_t holds;
+    uint32_t waited; /* steps since its last hold went, for what its dead held */
+    bool begun;
+    bool whole;
+};
+
 struct session {
     session_id id;
     uint32_t number;    /* in the table */
@@ -20,7 +29,10 @@ struct session {
     struct session *next; /* among the ending */
     uint32_t audit;     /* the last audit that knows it ... */
     uint32_t unseen;    /* ... and has not come to so many of its holds, the first ones */
-    char token[SESSION_TOKEN_BYTES];
+    union {
+        char token[SESSION_TOKEN_BYTES];
+        struct toll toll; /* once it is over */
+    };
     uint8_t label_len;
     char label[SESSION_LABEL_BYTES_MAX];
 };
@@ -42,6 +54,12 @@ struct session_set {
     struct session *paying;  /* who paid last */
     uint64_t bytes, untouched_bytes; /* of all maps of holds */
     struct heap_watch watch; /* for recounts */
+    const struct session_watch *told; /* NULL: nobody */
+    struct { /* what the heap had counted when the toll was looked at last */
+        struct session *of;  /* whose toll; NULL: nobody's */
+        uint64_t deaths, reaped, reaped_bytes, live_bytes;
+    } seen;
+    bool in_step;            /* between session_toll_begin() and _end() */
 
     /* the last audit that came by (heap/audit.h) */
     uint32_t audit;
@@ -60,6 +78,20 @@ enum err session_missing(session_id id, struct why *why);
 /* A map of holds comes (1), goes (-1), or is about to change and then has. */
 void session_count_holds(struct session_set *ss, const struct map *holds, int sign);
 void session_remove_hold(struct session_set *ss, struct session *s, uint32_t entry);
+
+/* ---- session_toll.c ---- */
+
+void session_say_opened(const struct session_set *ss, const struct session *s);
+/* It is over, and holds what it held. */
+void session_say_parting(const struct session_set *ss, struct session *s, enum session_end how);
+/* Its holds are about to be let go of, some of them; they have been. */
+void session_toll_begin(struct session_set *ss, struct session *s);
+void session_toll_end(struct session_set *ss);
+/* The last is gone: let die what died with it, as long as that makes sense. Returns the units left; 0: wait on. */
+size_t session_toll_wait(struct session_set *ss, struct session *s, size_t units);
+void session_say_let_go(struct session_set *ss, const struct session *s);
+
+void session_describe(const struct session_set *ss, const struct session *s, struct session_info *ret);
 
 /* ---- session_audit.c ---- */
 

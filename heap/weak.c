@@ -145,17 +145,39 @@ static void chain_append(struct heap *h, struct name_chain *to, struct name_chai
 
 /* ---- notices ---- */
 
+/* The chain that the entry is in; NULL: in none. */
+static struct name_chain *chain_of(struct heap *h, const struct name_entry *e)
+{
+    if (cell_at(h, e->target)->object != 0)
+        return &cell_at(h, e->target)->names;
+    return e->told ? NULL : &h->notices;
+}
+
+static void take_notice(struct heap *h, uint32_t number, struct weak_notice *ret)
+{
+    struct name_entry *e = names_at(h->weak_names, number);
+
+    chain_remove(h, &h->notices, number);
+    e->told = true;
+    *ret = (struct weak_notice){.name = string_slice(h, e->name), .id = e->id};
+}
+
 bool weak_take_notice(struct heap *h, struct weak_notice *ret)
 {
     uint32_t number = h->notices.newest; /* the front of the queue: deaths in their order, names newest first */
-    struct name_entry *e;
 
-    if (number == 0)
+    if (number != 0)
+        take_notice(h, number, ret);
+    return number != 0;
+}
+
+bool weak_take_notice_of(struct heap *h, struct slice name, struct weak_notice *ret)
+{
+    uint32_t number = names_find(h->weak_names, name);
+
+    if (number == 0 || chain_of(h, names_at(h->weak_names, number)) != &h->notices)
         return false;
-    chain_remove(h, &h->notices, number);
-    e = names_at(h->weak_names, number);
-    e->told = true;
-    *ret = (struct weak_notice){.name = string_slice(h, e->name), .id = e->id};
+    take_notice(h, number, ret);
     return true;
 }
 
@@ -177,14 +199,6 @@ void weak_died(struct heap *h, slot_t object)
 }
 
 /* ---- names ---- */
-
-/* The chain that the entry is in; NULL: in none. */
-static struct name_chain *chain_of(struct heap *h, const struct name_entry *e)
-{
-    if (cell_at(h, e->target)->object != 0)
-        return &cell_at(h, e->target)->names;
-    return e->told ? NULL : &h->notices;
-}
 
 static void leave_chain(struct heap *h, uint32_t number)
 {

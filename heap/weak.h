@@ -30,6 +30,8 @@ struct weak_notice {
 
 /* The oldest notice not yet taken; false if there is none. */
 bool weak_take_notice(struct heap *h, struct weak_notice *ret);
+/* That for one name, before its turn; false if there is none. */
+bool weak_take_notice_of(struct heap *h, struct slice name, struct weak_notice *ret);
 bool weak_notice_waits(const struct heap *h);
 
 /* ---- inside heap/ ---- */

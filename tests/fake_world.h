@@ -15,6 +15,11 @@ static inline uint64_t fake_now(void *ctx)
     return *((struct fake_world *)ctx)->now_ms;
 }
 
+static inline uint64_t fake_unix(void *ctx)
+{
+    return 1000000000000 + 1000 * fake_now(ctx);
+}
+
 /* Knuth's, of which the upper bits are the better ones. */
 static inline void fake_random(void *ctx, void *out, size_t n)
 {
@@ -84,6 +89,7 @@ static inline struct api_world fake_world_begin(struct fake_world *fake, const u
     return (struct api_world){
         .ctx = fake,
         .now_ms = fake_now,
+        .unix_us = fake_unix,
         .random_bytes = fake_random,
         .rss_bytes = fake_rss,
         .memory = fake_memory,

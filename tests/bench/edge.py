@@ -14,13 +14,14 @@ from pathlib import Path
 
 import edge_batch
 import edge_crowd
+import edge_listeners
 import edge_path
 import table
 from peers import Place
 
 PARTS = {"get": edge_path.get_rows, "pipelined": edge_path.pipelined_rows, "post": edge_path.post_rows,
          "batch": edge_batch.rows, "stream": edge_path.stream_rows, "memory": edge_crowd.memory_rows,
-         "crowd": edge_crowd.crowd_rows}
+         "crowd": edge_crowd.crowd_rows, "listeners": edge_listeners.rows}
 COLUMNS = ("", "heapd", "beside it", "ratio", "bar", "")
 
 

@@ -22,9 +22,9 @@ PEOPLE = f"# who may do what\n\nann read {READ}\nbob\twrite\t{WRITE}\neve admin 
 
 SCOPES = {
     "open": "GET /livez, GET /readyz",
-    "read": "GET /, GET /metrics, GET /openapi.json, GET /problems/{name}, GET /v1/config, GET /v1/gc, GET /v1/gc/garbage, "
-            "GET /v1/gc/log, GET /v1/heap, GET /v1/heap/classes, GET /v1/heap/pools, GET /v1/heap/sites, GET /v1/heap/suspects, "
-            "GET /v1/objects, GET /v1/objects/{id}, "
+    "read": "GET /, GET /metrics, GET /openapi.json, GET /problems/{name}, GET /v1/config, GET /v1/events, GET /v1/gc, "
+            "GET /v1/gc/garbage, GET /v1/gc/log, GET /v1/heap, GET /v1/heap/classes, GET /v1/heap/pools, GET /v1/heap/sites, "
+            "GET /v1/heap/suspects, GET /v1/objects, GET /v1/objects/{id}, "
             "GET /v1/objects/{id}/bytes, GET /v1/objects/{id}/fields, GET /v1/objects/{id}/fields/{name}, "
             "GET /v1/objects/{id}/items, GET /v1/objects/{id}/items/{index}, GET /v1/objects/{id}/referents, "
             "GET /v1/objects/{id}/referrers, GET /v1/objects/{id}/retained, GET /v1/objects/{id}/why, GET /v1/roots, GET /v1/roots/{name}, GET /v1/sessions, "
@@ -73,7 +73,8 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-class Tokens(Files, HeapdTest):
+class TokenTest(Files, HeapdTest):
+    """A heapd with tokens, and its admin."""
     fresh = True
 
     def begin(self):
@@ -87,6 +88,8 @@ class Tokens(Files, HeapdTest):
         self.daemon.terminate()
         self.assertEqual(self.daemon.finish(), 0, self.daemon.last_words)
 
+
+class Tokens(TokenTest):
     def status(self, method, path, token, body=None, **headers):
         c = self.client()
         said = c.request(method, path, body, {**bearer(token), **headers})
@@ -104,7 +107,7 @@ class Tokens(Files, HeapdTest):
         for route in self.routes():
             method, path = route.split()
             for token, scope in TOKENS.items():
-                said = self.status(method, path, token)
+                said = self.status(method, path + "?types=none" * (path == "/v1/events"), token)   # it would not end
                 enough = RANKS.index(scope) >= RANKS.index(SCOPE_OF[route])
                 if path != "/v1/backup":                        # which needs --data, too
                     self.assertNotIn(said.status, (500, 501), (route, token))

@@ -242,7 +242,7 @@ class Kept(Keyed):
             for _ in range(100):
                 self.problem(w.answer(), 422)
         b = self.heap()["bytes"]
-        self.assertEqual(b["accounted"], sum(b[k] for k in ("committed", "large", "side", "gc", "sessions", "idempotency", "other")))
+        self.assertEqual(b["accounted"], sum(b[k] for k in ("committed", "large", "side", "gc", "sessions", "idempotency", "events", "other")))
         self.assertTrue(3000 * 300 < b["idempotency"] < 3000 * 1000, b)
         self.assertTrue(0 <= b["other"] < MIB, b)
         self.config(idempotency_keep_ms=1)

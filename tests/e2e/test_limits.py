@@ -22,6 +22,7 @@ ELSEWHERE = {                                   # where the others are met
     "test_brim": "memory_collect_pct",
     "test_long_bodies": "json_inline_bytes_max",
     "test_store": "durability",
+    "test_events": "events_kept_max events_kept_bytes_max events_listeners_max events_backlog_bytes_max events_ping_ms",
 }
 DEFAULTS = {                                    # what a user relies on who sets nothing
     "request_line_bytes_max": 8192, "header_bytes_max": 16384, "header_fields_max": 64, "json_body_bytes_max": 1048576,

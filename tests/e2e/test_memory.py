@@ -62,7 +62,7 @@ class Sums(Memory):
         whose = b["live"] + b["doomed"] + b["shared"] - 8 * (heap["objects"] + heap["doomed"])
         self.assertEqual(whose + b["packing"], b["in_use"] + b["large"], heap)
         self.assertEqual(b["committed"], b["in_use"] + b["pool_free"] + b["dirty"])
-        self.assertEqual(b["accounted"], sum(b[k] for k in ("committed", "large", "side", "gc", "sessions", "idempotency", "other")))
+        self.assertEqual(b["accounted"], sum(b[k] for k in ("committed", "large", "side", "gc", "sessions", "idempotency", "events", "other")))
         self.assertEqual(rss, b["accounted"] - b["untouched"] + b["connections"] + b["allocator"] + b["program"] + b["rest"])
         self.assertEqual([k for k, n in b.items() if n < 0 and k != "rest"], [], b)
         self.assertLess(b["other"], MIB, b)                         # one small request is all there is

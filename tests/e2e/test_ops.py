@@ -22,7 +22,7 @@ ROUTES = """
     GET PATCH /v1/gc; POST /v1/gc/collect; PUT DELETE /v1/gc/freeze; GET DELETE /v1/gc/garbage; GET /v1/gc/log;
     GET /v1/heap; GET /v1/heap/pools; GET /v1/heap/classes; GET /v1/heap/sites; GET /v1/heap/suspects;
     POST /v1/heap/purge; POST /v1/heap/validate;
-    GET PATCH /v1/config; GET /v1/backup; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
+    GET /v1/events; GET PATCH /v1/config; GET /v1/backup; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
 PROBLEMS = """bad-json bad-request no-such-object no-such-name not-held session-ended busy collected changed other-instance
     bad-value dangling wrong-kind not-ready heap-full answer-not-kept""".split()
 

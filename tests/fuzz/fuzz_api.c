@@ -35,6 +35,7 @@ struct open_task {
     struct slice body; /* not fed yet */
     bool fed;
     bool reads; /* may do no more */
+    int heard;  /* rounds of events */
 };
 
 struct world {
@@ -133,6 +134,13 @@ static void end(struct open_task *o)
     *o = (struct open_task){.task = NULL};
 }
 
+/* Whatever names are in it, what is told ends where a line of ours ends, and nothing else ends a line. */
+static void check_frames(struct slice said)
+{
+    CHECK(said.len == 0 || said.data[said.len - 1] == '\n');
+    CHECK(said.len == 0 || memchr(said.data, '\r', said.len) == NULL);
+}
+
 /* A turn of one task; true once it is over. */
 static bool turn(struct world *w, struct open_task *o)
 {
@@ -142,6 +150,13 @@ static bool turn(struct world *w, struct open_task *o)
         check_reply(w, o->task, o->reads);
         end(o);
         return true;
+    case TASK_LISTEN: /* nobody reads what it is told, and it hears two rounds */
+        (void)task_listening(o->task);
+        if (++o->heard > 1)
+            task_hang_up(o->task);
+        check_frames(buf_slice(&task_reply(o->task)->body));
+        buf_clear(&task_reply(o->task)->body);
+        break;
     case TASK_ROOM:
         buf_clear(&task_reply(o->task)->body);
         break;

@@ -192,6 +192,9 @@ static inline void run(struct world *w, struct task *t, struct slice body)
         case TASK_ROOM:
             take_body(w, task_reply(t));
             break;
+        case TASK_LISTEN:
+            task_hang_up(t); /* what there is to tell it has been told */
+            break;
         case TASK_WAIT:
         case TASK_MORE:
             gc_step(w->gc, 1000);

@@ -118,7 +118,7 @@ START_TEST(path_parameters_are_those_of_the_pattern)
 }
 END_TEST
 
-START_TEST(every_post_and_nothing_else_takes_a_key)
+START_TEST(every_post_takes_a_key_and_who_listens_an_id)
 {
     struct world w;
     const struct route *r;
@@ -126,15 +126,17 @@ START_TEST(every_post_and_nothing_else_takes_a_key)
     world_begin(&w);
     for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
         const json_t *parameters = json_object_get(operation_of(&w, r), "parameters"), *parameter;
+        bool is_post = r->method == METHOD_POST, listens = strcmp(r->pattern, "/v1/events") == 0;
         size_t headers = 0, n;
 
         json_array_foreach(parameters, n, parameter) {
             if (strcmp(json_string_value(json_object_get(parameter, "in")), "header") == 0) {
-                ck_assert_str_eq(json_string_value(json_object_get(parameter, "name")), "Idempotency-Key");
+                ck_assert_str_eq(json_string_value(json_object_get(parameter, "name")),
+                                 listens ? "Last-Event-ID" : "Idempotency-Key");
                 headers++;
             }
         }
-        ck_assert_uint_eq(headers, r->method == METHOD_POST);
+        ck_assert_uint_eq(headers, is_post || listens);
     }
     world_end(&w);
 }
@@ -198,7 +200,7 @@ int main(int argc, char **argv)
         TEST(every_route_is_an_operation_and_every_operation_a_route),
         TEST(no_two_operations_have_one_id),
         TEST(path_parameters_are_those_of_the_pattern),
-        TEST(every_post_and_nothing_else_takes_a_key),
+        TEST(every_post_takes_a_key_and_who_listens_an_id),
         TEST(every_operation_may_answer_a_problem),
         TEST(every_operation_names_the_scope_that_it_needs),
         TEST(when_memory_is_refused_the_next_call_tries_again),
