@@ -438,6 +438,8 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
         return why_set(why, ERR_NOMEM, "no memory to empty the session");
     }
     session_know(ss, s);
+    gone->label_len = s->label_len;
+    memcpy(gone->label, s->label, s->label_len);
     gone->onlook = s->onlook;
     gone->unseen = s->unseen;
     gone->holds = s->holds;

@@ -18,7 +18,7 @@
  * Always true, and checked by frozen_validate():
  *   1. first_edge ascends from 0 to edge_count; edge_to is below node_count; nothing leads to node 0.
  *   2. Weak edges are in the order of the nodes that they come from, which are objects, like those they lead to.
- *   3. Labels and strings are below their counts; ids of objects are distinct, and not 0.
+ *   3. Labels and strings are below their counts; no id of an object is 0.
  */
 #pragma once
 #include "heap/base/mem.h"
