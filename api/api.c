@@ -10,6 +10,7 @@
  */
 #include "api/admit.h"
 #include "api/config.h"
+#include "api/snapshots.h"
 #include "api/task.h"
 #include "api/validate.h"
 #include "heap/base/check.h"
@@ -69,6 +70,7 @@ void api_destroy(struct api **papi)
     CHECK(api->counters.tasks_open == 0 && api->bodies.open == 0 && api->bodies.first == NULL);
     while (api->ending != NULL || api->validations_over != NULL)
         api_step(api, 1000);
+    snapshots_fini(api);
     task_drain_free(api);
     idem_destroy(&api->idempotency);
     buf_fini(&api->openapi);
@@ -537,6 +539,7 @@ size_t api_step(struct api *api, size_t units)
     units = forget_notices(api, units);
     units -= expire_answers(api, now_ms, units);
     units = validations_end(api, units);
+    units = units > 0 ? snapshots_step(api, units) : 0;
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);
     return units > 0 ? session_release(api->sessions, units) : 0;
@@ -546,6 +549,6 @@ bool api_has_work(const struct api *api)
 {
     uint64_t now_ms = api_now_ms(api);
 
-    return api->ending != NULL || api->validations_over != NULL || weak_notice_waits(api->heap) ||
+    return api->ending != NULL || api->validations_over != NULL || snapshots_have_work(api) || weak_notice_waits(api->heap) ||
            idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) || session_has_work(api->sessions, now_ms);
 }

@@ -32,6 +32,18 @@ struct body_line {
     struct body_json *first, **last;
 };
 
+struct taken;
+
+/* Snapshots that are kept (snapshots.h). */
+struct snapshots {
+    struct taken *first, *last;
+    uint32_t count;          /* kept, deleted but still read, being taken, or waiting for that */
+    uint32_t last_n;
+    struct snapshot *taking; /* the one whose turn it is; NULL: none */
+    struct taken *over;      /* their memory returns */
+    bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
+};
+
 /* Facts for /metrics. */
 struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
@@ -56,6 +68,7 @@ struct api {
     struct scope_end *ending; /* scopes that close */
     struct validation *validation; /* the one whose turn it is (validate.c); NULL: none */
     struct validation *validations_over; /* ... whose memory returns */
+    struct snapshots snapshots;
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct buf openapi;       /* written once, when first asked for */

@@ -26,6 +26,8 @@ handler get_gc, patch_gc, post_collect, put_freeze, delete_freeze, get_garbage, 
 handler get_heap, get_pools, get_classes, post_purge;
 /* validate.c */
 handler post_validate;
+/* snapshots.c */
+handler post_snapshot, get_snapshots, get_snapshot, delete_snapshot;
 /* config.c */
 handler get_config, patch_config;
 /* backup.c */

@@ -104,6 +104,15 @@ static const struct route table[] = {
      "Pack sparse pools and give free memory back now, others being served meanwhile"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",
      "Recount everything, others being served meanwhile"},
+    /* snapshots */
+    {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/snapshots", post_snapshot, "201", "",
+     "Take a snapshot of all objects and links, others being served meanwhile"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots", get_snapshots, "200", "limit cursor",
+     "A page of snapshots"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}", get_snapshot, "200", "format",
+     "A snapshot: what is in it; format=heapsnapshot (for Chrome DevTools) or ndjson: all of it"},
+    {METHOD_DELETE, ACCESS_WRITE, BODY_NONE, "/v1/snapshots/{n}", delete_snapshot, "200", "",
+     "Delete a snapshot; who is reading it reads on"},
     /* operation */
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/config", get_config, "200", "verbose", "Every setting"},
     {METHOD_PATCH, ACCESS_ADMIN, BODY_JSON, "/v1/config", patch_config, "200", "persist", "Change settings"},
@@ -131,6 +140,7 @@ static const struct {
 } other_types[] = {
     {get_bytes, WIRE_TYPE_BYTES},
     {post_batch, WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
+    {get_snapshot, WIRE_TYPE_JSON " " WIRE_TYPE_NDJSON},
     {get_backup, WIRE_TYPE_SQLITE},
     {get_metrics, "text/plain application/openmetrics-text"},
     {get_problem, "text/html"},

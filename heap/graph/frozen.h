@@ -83,6 +83,15 @@ static inline const struct frozen_label *frozen_label_of(const struct frozen *f,
     return &f->labels[f->label[node]];
 }
 
+#define FROZEN_GROUPS 4u /* the nodes behind those of sessions */
+#define FROZEN_STRING_BYTES_MAX 255u
+
+/* Theirs begin behind the objects. */
+static inline uint32_t frozen_session_count(const struct frozen *f)
+{
+    return f->node_count - 1 - f->object_count - FROZEN_GROUPS;
+}
+
 static inline bool frozen_is_object(const struct frozen *f, uint32_t node)
 {
     return node - 1 < f->object_count;

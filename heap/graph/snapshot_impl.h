@@ -19,6 +19,8 @@
 /* What is gathered, but for objects with many parts and sessions. */
 enum group { GROUP_ROOTS, GROUP_SESSIONS, GROUP_BATCHES, GROUP_GARBAGE, GROUPS };
 
+_Static_assert(GROUPS == FROZEN_GROUPS, "each has a node");
+
 struct snapshot {
     uint32_t magic;
     struct onlooker look;

@@ -5,11 +5,10 @@
 #include "heap/shape.h"
 
 #define CHUNK_BYTES (16u << 10)
-#define TEXT_BYTES_MAX 255u /* its length is one byte */
 #define OWN_STRINGS 16u     /* names that are not the heap's: of what is synthetic, and the empty one */
 #define OWN_LABELS 16u
 
-_Static_assert(NAME_BYTES_MAX <= TEXT_BYTES_MAX, "every name fits");
+_Static_assert(NAME_BYTES_MAX <= FROZEN_STRING_BYTES_MAX, "every name fits");
 
 struct text_chunk {
     struct text_chunk *next;
@@ -50,7 +49,7 @@ static bool add_text(struct texts *t, struct slice text, uint32_t hash, uint32_t
 {
     char *to;
 
-    CHECK(text.len <= TEXT_BYTES_MAX);
+    CHECK(text.len <= FROZEN_STRING_BYTES_MAX);
     if (!lane_need(&t->strings, ((size_t)t->string_count + 1) * sizeof(char *)) || (to = room_for(t, 1 + text.len)) == NULL ||
         !map_add(t->by_text, hash, t->string_count))
         return false;
