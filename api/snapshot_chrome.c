@@ -17,6 +17,7 @@
  */
 #include "api/snapshot_write.h"
 #include "heap/base/num.h"
+#include <stdio.h>
 
 #define NODE_FIELDS 5u
 #define ROW_BYTES_MAX (NODE_FIELDS * 11 + 2) /* each number of 32 bits, and a comma */
@@ -177,7 +178,7 @@ static void write_session_name(struct snapshot_export *x, uint32_t node)
 {
     struct slice label = frozen_string(x->f, frozen_label_of(x->f, node)->class);
     char name[FROZEN_STRING_BYTES_MAX + 32];
-    size_t len = (size_t)sprintf(name, "session %u%s", (unsigned)x->f->id[node], label.len > 0 ? " " : "");
+    size_t len = (size_t)snprintf(name, sizeof name, "session %u%s", (unsigned)x->f->id[node], label.len > 0 ? " " : "");
 
     begin_string(x);
     memcpy(name + len, label.data, label.len);
@@ -199,7 +200,7 @@ static bool write_indexes(struct snapshot_export *x)
         if (frozen_names_edges(frozen_label_of(x->f, x->f->weak_from[x->weak])->kind))
             continue;
         begin_string(x);
-        out_string(&x->out, (struct slice){text, (size_t)sprintf(text, "[%u]", x->f->weak_name[x->weak])});
+        out_string(&x->out, (struct slice){text, (size_t)snprintf(text, sizeof text, "[%u]", x->f->weak_name[x->weak])});
     }
     return x->weak == x->f->weak_count;
 }

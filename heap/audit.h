@@ -22,7 +22,7 @@
  * While there is no audit, this costs the heap a look at a pointer where lists, dictionaries, roots and scopes change, and
  * where a pool of condemned objects goes. While there is one, changing an object for the first time costs up to a microsecond
  * more: its account, and those of what it links to, have to come from memory. Ten million records of two links take 0.5 s in
- * all, 1,024 units at most 0.4 ms (tests/bench/audit_probe).
+ * all, 1,024 units at most 0.4 ms (tests/bench/onlook_probe).
  */
 #pragma once
 #include "heap/heap.h"
