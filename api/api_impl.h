@@ -33,6 +33,7 @@ struct body_line {
 };
 
 struct taken;
+struct diff;
 
 /* Snapshots that are kept (snapshots.h). */
 struct snapshots {
@@ -41,6 +42,7 @@ struct snapshots {
     uint32_t last_n;
     struct snapshot *taking; /* the one whose turn it is; NULL: none */
     struct taken *over;      /* their memory returns */
+    struct diff *diffs_over; /* so does that of comparisons */
     bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
 };
 

@@ -1,73 +1,83 @@
 /*
- * classes.c - /v1/heap/classes: how many objects of each class, and their bytes.
+ * classes.c - /v1/heap/classes: how many objects of each class, and their bytes; and what grew since a snapshot.
  *
- * Without ?sort= it is a page like any other, in the order of the heap's table. Sorted, it is the first
- * `limit` in that order and `next` is null: one walk over the table, in steps, that keeps the best seen so
- * far as a binary heap with the worst of them on top. So a million classes cost a bounded table, and no
- * sorting of a million.
+ * Without ?sort= and ?since= it is a page like any other, in the order of the heap's table. Else it is the first `limit` in
+ * that order and `next` is null: one walk over the table, in steps, that keeps the best seen so far (best.h). What there was
+ * in the snapshot is added up by class first; a class of which nothing is left is shown too.
  */
+#include "api/best.h"
 #include "api/handlers.h"
+#include "api/ledger.h"
 #include "api/pages.h"
+#include "api/snapshots.h"
 #include "heap/base/check.h"
-#include <stdlib.h>
 
 #define CLASSES_PER_UNIT 8
 
 /* A copy: the heap's own name does not outlast a step. */
 struct class_row {
     uint64_t objects, bytes, shapes;
+    uint64_t objects_then, bytes_then; /* in the snapshot */
     size_t name_len;
     char name[NAME_BYTES_MAX];
 };
 
-/* As for qsort(): below 0 if `a` comes first. */
-typedef int row_order(const void *a, const void *b);
+enum { WALK_SNAPSHOT, WALK_HEAP, WALK_GONE };
 
 struct selection {
-    row_order *order;
-    uint32_t cursor; /* in the heap's table */
-    size_t count, limit;
-    struct class_row rows[];
+    struct best best;
+    uint32_t part;
+    uint32_t cursor;       /* in the snapshot's labels, the heap's table, or rows of the ledger */
+    struct taken *since;   /* held; NULL: none */
+    struct ledger ledger;  /* its classes */
 };
 
 /* ---- order ---- */
 
-static int by_name(const void *a, const void *b)
+static struct slice name_of(const struct class_row *row)
 {
-    const struct class_row *x = a, *y = b;
-    size_t shorter = x->name_len < y->name_len ? x->name_len : y->name_len;
-    int difference = memcmp(x->name, y->name, shorter);
-
-    return difference != 0 ? difference : (x->name_len > y->name_len) - (x->name_len < y->name_len);
+    return (struct slice){row->name, row->name_len};
 }
 
-static int largest_first(uint64_t a, uint64_t b)
+static int by_name(const void *a, const void *b)
 {
-    return (a < b) - (a > b);
+    return slice_order(name_of(a), name_of(b));
 }
 
 static int by_bytes(const void *a, const void *b)
 {
     const struct class_row *x = a, *y = b;
-    int difference = largest_first(x->bytes, y->bytes);
+    int order = largest_first((int64_t)x->bytes, (int64_t)y->bytes);
 
-    return difference != 0 ? difference : by_name(a, b);
+    return order != 0 ? order : by_name(a, b);
 }
 
 static int by_count(const void *a, const void *b)
 {
     const struct class_row *x = a, *y = b;
-    int difference = largest_first(x->objects, y->objects);
+    int order = largest_first((int64_t)x->objects, (int64_t)y->objects);
 
-    return difference != 0 ? difference : by_name(a, b);
+    return order != 0 ? order : by_name(a, b);
+}
+
+static int64_t bytes_grown(const struct class_row *row)
+{
+    return (int64_t)(row->bytes - row->bytes_then);
+}
+
+static int by_growth(const void *a, const void *b)
+{
+    int order = largest_first(bytes_grown(a), bytes_grown(b));
+
+    return order != 0 ? order : by_name(a, b);
 }
 
 /* NULL in *ret: not sorted. */
-static enum err query_order(const struct task *task, row_order **ret, struct why *why)
+static enum err query_order(const struct task *task, bool since, row_order **ret, struct why *why)
 {
     struct slice sort;
 
-    *ret = NULL;
+    *ret = since ? by_growth : NULL;
     if (!query_get(task, "sort", &sort))
         return ERR_OK;
     if (slice_is(sort, "bytes"))
@@ -76,137 +86,184 @@ static enum err query_order(const struct task *task, row_order **ret, struct why
         *ret = by_count;
     else if (slice_is(sort, "name"))
         *ret = by_name;
-    else
-        return why_set(why, ERR_BAD_VALUE, "sort is bytes, count or name, not %.*s", (int)sort.len,
-                       sort.data);
+    else if (!slice_is(sort, "growth") || !since)
+        return why_set(why, ERR_BAD_VALUE, "sort is bytes, count or name, or with since=SNAPSHOT growth, not %.*s",
+                       (int)sort.len, sort.data);
     return ERR_OK;
 }
 
-/* ---- the best so far ---- */
+/* ---- one class ---- */
 
-static void swap(struct class_row *a, struct class_row *b)
-{
-    struct class_row kept = *a;
-
-    *a = *b;
-    *b = kept;
-}
-
-static void sift_up(struct selection *s, size_t i)
-{
-    while (i > 0) {
-        size_t parent = (i - 1) / 2;
-
-        if (s->order(&s->rows[i], &s->rows[parent]) <= 0)
-            return;
-        swap(&s->rows[i], &s->rows[parent]);
-        i = parent;
-    }
-}
-
-static void sift_down(struct selection *s, size_t i)
-{
-    for (;;) {
-        size_t child = 2 * i + 1;
-
-        if (child >= s->count)
-            return;
-        if (child + 1 < s->count && s->order(&s->rows[child + 1], &s->rows[child]) > 0)
-            child++;
-        if (s->order(&s->rows[child], &s->rows[i]) <= 0)
-            return;
-        swap(&s->rows[child], &s->rows[i]);
-        i = child;
-    }
-}
-
-static void consider(struct selection *s, const struct class_row *row)
-{
-    if (s->count < s->limit) {
-        s->rows[s->count++] = *row;
-        sift_up(s, s->count - 1);
-    } else if (s->order(row, &s->rows[0]) < 0) {
-        s->rows[0] = *row;
-        sift_down(s, 0);
-    }
-}
-
-static struct class_row row_of(const struct class_info *info)
-{
-    struct class_row row = {info->objects, info->bytes, info->shapes, info->name.len, ""};
-
-    CHECK(info->name.len <= sizeof row.name);
-    memcpy(row.name, info->name.data, info->name.len);
-    return row;
-}
-
-/* ---- the answer ---- */
-
-static void write_class(struct out *o, struct slice name, uint64_t objects, uint64_t bytes, uint64_t shapes)
+static void open_class(struct out *o, struct slice name, uint64_t objects, uint64_t bytes, uint64_t shapes)
 {
     out_open_object(o);
     out_member_string(o, "class", name);
     out_member_u64(o, "count", objects);
     out_member_u64(o, "bytes", bytes);
     out_member_u64(o, "shapes", shapes);
+}
+
+static void write_row(struct out *o, const struct class_row *r, bool since)
+{
+    open_class(o, name_of(r), r->objects, r->bytes, r->shapes);
+    if (since) {
+        out_key(o, "growth");
+        out_open_object(o);
+        out_member_i64(o, "count", (int64_t)(r->objects - r->objects_then));
+        out_member_i64(o, "bytes", bytes_grown(r));
+        out_close_object(o);
+    }
     out_close_object(o);
+}
+
+static struct class_row row_of(struct slice name)
+{
+    struct class_row row = {.name_len = name.len};
+
+    CHECK(name.len <= sizeof row.name);
+    memcpy(row.name, name.data, name.len);
+    return row;
+}
+
+static void set_then(struct class_row *row, struct ledger_row *then)
+{
+    row->objects_then = then->count[0];
+    row->bytes_then = then->bytes[0];
+    then->matched = true;
+}
+
+/* ---- a selection, in steps: each returns the units left; 0: there is more ---- */
+
+static enum err add_label(struct selection *s, const struct frozen_label *l, struct why *why)
+{
+    struct ledger_row key = {.what = LEDGER_CLASS, .name = frozen_string(s->since->frozen, l->class)}, *row;
+
+    if (l->kind >= FROZEN_OUTSIDE || l->nodes == 0)
+        return ERR_OK;
+    if ((row = ledger_row(&s->ledger, &key)) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to look up classes");
+    row->count[0] += l->nodes;
+    row->bytes[0] += l->bytes;
+    return ERR_OK;
+}
+
+static enum err walk_snapshot(struct selection *s, size_t *units, struct why *why)
+{
+    const struct frozen *f = s->since->frozen;
+    enum err e = ERR_OK;
+
+    for (; *units > 0 && s->cursor < f->label_count && e == ERR_OK; s->cursor++, --*units)
+        e = add_label(s, &f->labels[s->cursor], why);
+    return e;
+}
+
+static void consider(struct selection *s, const struct class_info *info)
+{
+    struct class_row row = row_of(info->name);
+    struct ledger_row key = {.what = LEDGER_CLASS, .name = info->name}, *then;
+
+    row.objects = info->objects;
+    row.bytes = info->bytes;
+    row.shapes = info->shapes;
+    if (s->since != NULL && (then = ledger_find(&s->ledger, &key)) != NULL)
+        set_then(&row, then);
+    best_consider(&s->best, &row);
+}
+
+static void walk_heap(struct selection *s, const struct heap *h, size_t *units)
+{
+    struct class_info info;
+
+    for (size_t left = *units * CLASSES_PER_UNIT; left > 0; left--) {
+        if (!heap_next_class(h, &s->cursor, &info))
+            return;
+        consider(s, &info);
+    }
+    *units = 0;
+}
+
+static void walk_gone(struct selection *s, size_t *units)
+{
+    for (; *units > 0 && s->cursor < s->ledger.count; s->cursor++, --*units) {
+        struct ledger_row *then = ledger_at(&s->ledger, s->cursor);
+        struct class_row row = row_of(then->name);
+
+        if (then->matched)
+            continue;
+        set_then(&row, then);
+        best_consider(&s->best, &row);
+    }
 }
 
 static enum err reply_selection(struct task *task, struct selection *s, struct why *why)
 {
     struct out *o = reply_page(task);
 
-    qsort(s->rows, s->count, sizeof s->rows[0], s->order);
-    for (size_t i = 0; i < s->count; i++) {
-        const struct class_row *r = &s->rows[i];
-
-        write_class(o, (struct slice){r->name, r->name_len}, r->objects, r->bytes, r->shapes);
-    }
+    best_sort(&s->best);
+    for (size_t i = 0; i < s->best.count; i++)
+        write_row(o, best_at(&s->best, i), s->since != NULL);
     return reply_page_end(task, 0, why);
 }
 
-static enum err step_selection(struct task *task, void *ctx, size_t units, enum task_turn *turn,
-                               struct why *why)
+static enum err step_selection(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
 {
     struct selection *s = ctx;
-    struct class_info info;
-    struct class_row row;
+    enum err e = ERR_OK;
 
-    for (size_t left = units * CLASSES_PER_UNIT; left > 0; left--) {
-        if (!heap_next_class(task->api->heap, &s->cursor, &info)) {
-            *turn = TASK_DONE;
-            return reply_selection(task, s, why);
-        }
-        row = row_of(&info);
-        consider(s, &row);
-    }
     *turn = TASK_MORE;
-    return ERR_OK;
-}
-
-static size_t selection_bytes(size_t limit)
-{
-    return sizeof(struct selection) + limit * sizeof(struct class_row);
+    if (s->part == WALK_SNAPSHOT)
+        e = walk_snapshot(s, &units, why);
+    else if (s->part == WALK_HEAP)
+        walk_heap(s, task->api->heap, &units);
+    else
+        walk_gone(s, &units);
+    if (e != ERR_OK || units == 0)
+        return e;
+    if (s->part++ != (s->since != NULL ? WALK_GONE : WALK_HEAP)) {
+        s->cursor = 0;
+        return ERR_OK;
+    }
+    *turn = TASK_DONE;
+    return reply_selection(task, s, why);
 }
 
 static void destroy_selection(struct task *task, void *ctx)
 {
     struct selection *s = ctx;
 
-    mem_free(task->api->mem, s, selection_bytes(s->limit));
+    while (ledger_close(&s->ledger, SIZE_MAX) == 0)
+        ;
+    best_fini(&s->best);
+    snapshots_release(task->api, &s->since);
+    mem_free(task->api->mem, s, sizeof *s);
 }
 
 static const struct task_work selection_work = {step_selection, destroy_selection};
 
-static enum err select_classes(struct task *task, row_order *order, size_t limit, struct why *why)
+static bool open_selection(struct api *api, struct selection *s, row_order *order, size_t limit)
 {
-    struct selection *s = mem_alloc(task->api->mem, selection_bytes(limit));
+    uint64_t seed;
+
+    if (!best_init(&s->best, api->mem, order, sizeof(struct class_row), limit))
+        return false;
+    if (s->since == NULL)
+        return true;
+    api->world.random_bytes(api->world.ctx, &seed, sizeof seed);
+    return ledger_open(&s->ledger, api->mem, seed);
+}
+
+static enum err select_classes(struct task *task, row_order *order, size_t limit, struct taken *since, struct why *why)
+{
+    struct selection *s = mem_zalloc(task->api->mem, sizeof *s);
 
     if (s == NULL)
         return why_set(why, ERR_NOMEM, "no memory to sort classes");
-    *s = (struct selection){.order = order, .limit = limit};
+    s->part = since != NULL ? WALK_SNAPSHOT : WALK_HEAP;
+    if (since != NULL)
+        snapshots_hold(since);
+    s->since = since;
     task_work(task, &selection_work, s);
-    return ERR_OK;
+    return open_selection(task->api, s, order, limit) ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to sort classes");
 }
 
 static enum err reply_classes(struct api *api, struct task *task, struct page *page, struct why *why)
@@ -218,22 +275,32 @@ static enum err reply_classes(struct api *api, struct task *task, struct page *p
     for (size_t shown = 0; heap_next_class(api->heap, &next, &c); shown++) {
         if (page_is_full(o, shown, page))
             return reply_page_end(task, page->cursor, why);
-        write_class(o, c.name, c.objects, c.bytes, c.shapes);
+        open_class(o, c.name, c.objects, c.bytes, c.shapes);
+        out_close_object(o);
         page->cursor = next;
     }
     return reply_page_end(task, 0, why);
 }
 
-/* GET /v1/heap/classes?sort=bytes  ->  200 {"items": [{"class", "count", "bytes", "shapes"}], "next": null}
- */
+static enum err query_since(struct api *api, const struct task *task, struct taken **ret, struct why *why)
+{
+    struct slice since;
+
+    *ret = NULL;
+    return query_get(task, "since", &since) ? snapshots_find(api, since, ret, why) : ERR_OK;
+}
+
+/* GET /v1/heap/classes?sort=bytes  ->  200 {"items": [{"class", "count", "bytes", "shapes"}], "next": null}; with ?since=N
+ * each has "growth": {"count", "bytes"} */
 enum err get_classes(struct api *api, struct task *task, struct why *why)
 {
+    struct taken *since;
     row_order *order;
     struct page page;
     enum err e;
 
-    if ((e = query_page(task, &page, why)) || (e = query_order(task, &order, why)))
+    if ((e = query_page(task, &page, why)) || (e = query_since(api, task, &since, why)) ||
+        (e = query_order(task, since != NULL, &order, why)))
         return e;
-    return order != NULL ? select_classes(task, order, page.limit, why)
-                         : reply_classes(api, task, &page, why);
+    return order != NULL ? select_classes(task, order, page.limit, since, why) : reply_classes(api, task, &page, why);
 }

@@ -28,6 +28,8 @@ handler get_heap, get_pools, get_classes, post_purge;
 handler post_validate;
 /* snapshots.c */
 handler post_snapshot, get_snapshots, get_snapshot, delete_snapshot;
+/* snapshot_diff.c */
+handler get_snapshot_diff;
 /* config.c */
 handler get_config, patch_config;
 /* backup.c */

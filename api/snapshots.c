@@ -89,7 +89,7 @@ void snapshots_release(struct api *api, struct taken **at)
 
 bool snapshots_have_work(const struct api *api)
 {
-    return api->snapshots.over != NULL || api->snapshots.look_again;
+    return api->snapshots.over != NULL || api->snapshots.diffs_over != NULL || api->snapshots.look_again;
 }
 
 size_t snapshots_step(struct api *api, size_t units)
@@ -106,7 +106,7 @@ size_t snapshots_step(struct api *api, size_t units)
         s->over = t->next;
         mem_free(api->mem, t, sizeof *t);
     }
-    return units;
+    return units > 0 ? snapshot_diffs_step(api, units) : 0;
 }
 
 void snapshots_fini(struct api *api)

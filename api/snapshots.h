@@ -32,6 +32,9 @@ bool snapshots_have_work(const struct api *api);
 /* Every one is over: nobody reads them. */
 void snapshots_fini(struct api *api);
 
+/* snapshot_diff.c: the same of comparisons. */
+size_t snapshot_diffs_step(struct api *api, size_t units);
+
 /* What they take on the account, those that are being taken included. O(snapshots). */
 uint64_t snapshots_bytes(const struct api *api);
 /* A member "snapshotting" of an open object: how far the one that is being taken is. Nothing while there is none. */

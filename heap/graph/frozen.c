@@ -45,6 +45,17 @@ static size_t validate_names(const struct frozen *f, uint32_t n)
     return broken;
 }
 
+static size_t validate_labels(const struct frozen *f)
+{
+    uint64_t nodes = 0, bytes = 0;
+
+    for (uint32_t l = 0; l < f->label_count; l++) {
+        nodes += f->labels[l].nodes;
+        bytes += f->labels[l].bytes;
+    }
+    return (size_t)(nodes != f->node_count) + (bytes != f->object_bytes);
+}
+
 size_t frozen_validate(const struct frozen *f)
 {
     size_t broken = validate_rows(f);
@@ -55,5 +66,5 @@ size_t frozen_validate(const struct frozen *f)
         broken += broken == 0 ? validate_names(f, n) : 0;
         bytes += f->bytes[n];
     }
-    return broken + validate_weak(f) + (bytes != f->object_bytes);
+    return broken + validate_weak(f) + validate_labels(f) + (bytes != f->object_bytes);
 }

@@ -18,7 +18,7 @@
  * Always true, and checked by frozen_validate():
  *   1. first_edge ascends from 0 to edge_count; edge_to is below node_count; nothing leads to node 0.
  *   2. Weak edges are in the order of the nodes that they come from, which are objects, like those they lead to.
- *   3. Labels and strings are below their counts; no id of an object is 0.
+ *   3. Labels and strings are below their counts; no id of an object is 0; labels count their nodes.
  */
 #pragma once
 #include "heap/base/mem.h"
@@ -43,6 +43,8 @@ struct frozen_label {
     uint32_t class; /* a string: the class of an object, the label of a session, the name of what is synthetic */
     uint32_t site;  /* a string; 0: none */
     enum frozen_kind kind;
+    uint32_t nodes; /* that have it ... */
+    uint64_t bytes; /* ... and those of all of them */
 };
 
 struct frozen {

@@ -152,6 +152,7 @@ static struct form *put_head(struct snapshot *s, uint32_t node, slot_t slot, con
     lane_u64(&s->id)[node] = slot_id_of(s->heap, slot, o);
     lane_u64(&s->bytes)[node] = bytes;
     s->object_bytes += bytes;
+    texts_count_node(&s->texts, lane_u32(&s->label)[node], bytes);
     return f;
 }
 

@@ -140,6 +140,7 @@ static bool add_node(struct snapshot *s, uint32_t node, uint64_t id, struct froz
     }
     lane_u64(&s->id)[node] = id;
     lane_u64(&s->bytes)[node] = 0;
+    texts_count_node(&s->texts, lane_u32(&s->label)[node], 0);
     return true;
 }
 

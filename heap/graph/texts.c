@@ -148,10 +148,18 @@ struct form *texts_form(struct texts *t, const struct heap *h, uint32_t shape)
 bool texts_label_of(struct texts *t, struct form *f, enum frozen_kind kind, uint32_t *ret)
 {
     CHECK(kind < ARRAY_LEN(f->label));
-    if (f->label[kind] == 0 && !texts_label(t, (struct frozen_label){f->class, f->site, kind}, &f->label[kind]))
+    if (f->label[kind] == 0 && !texts_label(t, (struct frozen_label){.class = f->class, .site = f->site, .kind = kind}, &f->label[kind]))
         return false;
     *ret = f->label[kind];
     return true;
+}
+
+void texts_count_node(struct texts *t, uint32_t label, uint64_t bytes)
+{
+    struct frozen_label *l = (struct frozen_label *)(void *)t->labels.base + label;
+
+    l->nodes++;
+    l->bytes += bytes;
 }
 
 void texts_shape_gone(struct texts *t, uint32_t shape)

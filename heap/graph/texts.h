@@ -48,6 +48,8 @@ bool texts_label(struct texts *t, struct frozen_label label, uint32_t *ret);
 struct form *texts_form(struct texts *t, const struct heap *h, uint32_t shape);
 /* The label of an object of this form. */
 bool texts_label_of(struct texts *t, struct form *f, enum frozen_kind kind, uint32_t *ret);
+/* A node of so many bytes has that label. */
+void texts_count_node(struct texts *t, uint32_t label, uint64_t bytes);
 void texts_shape_gone(struct texts *t, uint32_t shape);
 
 /* Of strings and labels, on the account. */
