@@ -180,12 +180,11 @@ class Refusals(Snapshots):
         self.ok(self.c.delete("/v1/snapshots/1"))
         self.assertTrue(eventually(lambda: self.heap()["bytes"]["snapshots"] == 0))
 
-    def test_who_cannot_write_takes_none(self):
-        self.assertNotIn("POST", self.ok_allow(self.c.request("PUT", "/v1/snapshots/1")))
-
-    def ok_allow(self, said):
-        self.problem(said, 405)
-        return said.headers["allow"]
+    def test_head_and_allow(self):
+        self.take()
+        self.assertEqual(self.c.head("/v1/snapshots/1?format=ndjson").status, 200)
+        self.assertEqual(self.problem(self.c.put("/v1/snapshots"), 405)["status"], 405)
+        self.assertEqual(set(self.c.request("OPTIONS", "/v1/snapshots/1").headers["allow"].split(", ")), {"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class Meanwhile(Snapshots):
@@ -324,6 +323,39 @@ class Growth(Snapshots):
         rows = self.ok(self.c.get("/v1/heap/classes?since=1&sort=name&limit=1"))["items"]
         self.assertEqual([r["class"] for r in rows], ["New"])
         self.problem(self.c.get("/v1/heap/classes?sort=growth"), 422, "bad-value")
+
+
+class CommandLine(HeapctlTest):
+    def test_snapshots_are_taken_listed_fetched_compared_and_deleted(self):
+        node = self.new({"a": 1}, "Node")
+        self.assertEqual(self.ctl_json("snapshot", "take")["n"], 1)
+        other = self.new({"to": {"$ref": node}}, "Other")
+        self.ctl("snapshot", "take")
+        self.assertEqual([x["n"] for x in self.ctl_json("snapshot", "ls")["items"]], [1, 2])
+        grown = self.ctl_json("snapshot", "diff", 1, 2)
+        self.assertEqual([(r["class"], r["growth"]["count"]) for r in grown["classes"]], [("Other", 1)])
+        self.assertIn("Other", self.ctl("snapshot", "diff", 1, 2))
+        self.assertEqual(self.ctl_json("classes", "--since", 1)["items"][0]["class"], "Other")
+        lines, chrome = self.folder / "x.ndjson", self.folder / "x.heapsnapshot"
+        self.ctl("snapshot", "get", 2, lines)
+        self.assertEqual([json.loads(x)["id"] for x in lines.read_text().splitlines()], [node, other])
+        self.assertIn("bytes", self.ctl("snapshot", "get", 2, chrome))
+        self.assertEqual({n.name for n in HeapSnapshot(chrome.read_bytes()).objects()}, {"Node", "Other"})
+        self.ctl("snapshot", "get", 2, chrome, "--format", "ndjson")
+        self.assertEqual(chrome.read_bytes(), lines.read_bytes())
+        self.assertEqual(self.ctl("snapshot", "rm", 1), "")
+        self.assertEqual([x["n"] for x in self.ctl_json("snapshot", "ls")["items"]], [2])
+
+    def test_what_cannot_be_is_said_and_leaves_no_file(self):
+        self.ctl("snapshot", "take")
+        file = self.folder / "x"
+        self.refused(1, "snapshot", "get", 7, file, says="no snapshot 7")
+        self.refused(1, "snapshot", "get", 1, file, "--format", "gexf", says="gexf")
+        self.refused(1, "snapshot", "rm", "1/diff/1", says="no snapshot")
+        self.refused(1, "snapshot", "get", 1, self.folder / "none/x", says="cannot write")
+        for words in ([], ["get", 1], ["ls", 1], ["rm"], ["diff", 1], ["lock"], ["ls", "--format", "ndjson"]):
+            self.refused(2, "snapshot", *words)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
 
 class Chrome(HeapctlTest):
