@@ -35,7 +35,6 @@ struct onlooker_ops {
     void (*hold_missed)(struct onlooker *o, const struct heap_holder *by, slot_t slot, bool came);
     void (*weak_died)(struct onlooker *o, slot_t cell, slot_t object);
     void (*freeing)(struct onlooker *o, uint32_t pool, const uint64_t cells[POOL_WORDS]); /* condemned, its contents gone */
-    void (*shape_gone)(struct onlooker *o, uint32_t shape); /* another may get its number */
 };
 
 struct onlooker {

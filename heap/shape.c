@@ -8,7 +8,6 @@
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/keys.h"
-#include "heap/onlooker.h"
 
 #define IDLE_FREED_AT_ONCE 2   /* more than one can become idle, so that refused creations leave nothing behind */
 #define CLASSES_MAX SHAPES_MAX /* a class has at least one shape */
@@ -121,8 +120,6 @@ static uint32_t shape_number(struct heap *h)
 
 static void return_shape_number(struct heap *h, uint32_t s)
 {
-    if (h->onlooker != NULL && h->onlooker->ops->shape_gone != NULL)
-        h->onlooker->ops->shape_gone(h->onlooker, s);
     h->shapes[s] = (struct shape){.newer = h->shape_free};
     h->shape_free = s;
 }

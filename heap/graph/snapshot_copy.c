@@ -473,11 +473,6 @@ static void note_weak_death(struct onlooker *o, slot_t cell, slot_t object)
         s->failed = true;
 }
 
-static void shape_gone(struct onlooker *o, uint32_t shape)
-{
-    texts_shape_gone(&snapshot_of(o)->texts, shape);
-}
-
 /* ---- the cursor ---- */
 
 static size_t cost_of(const struct snapshot *s, slot_t slot, const struct object *o)
@@ -640,8 +635,7 @@ const struct onlooker_ops snapshot_ops = {.waits_for = waits_for,
                                           .field_removing = field_removing,
                                           .root_changing = root_changing,
                                           .hold_missed = hold_missed,
-                                          .weak_died = note_weak_death,
-                                          .shape_gone = shape_gone};
+                                          .weak_died = note_weak_death};
 
 struct heap_watch snapshot_watch(struct snapshot *s)
 {

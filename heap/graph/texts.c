@@ -162,12 +162,6 @@ void texts_count_node(struct texts *t, uint32_t label, uint64_t bytes)
     l->bytes += bytes;
 }
 
-void texts_shape_gone(struct texts *t, uint32_t shape)
-{
-    if (shape < t->shapes && ((size_t)shape + 1) * sizeof(struct form *) <= t->forms.charged)
-        free_form(t, shape);
-}
-
 /* ---- life ---- */
 
 /* String 0 is empty, label 0 nobody's. */

@@ -5,7 +5,7 @@
  * Knows not: nodes and edges.
  *
  * A shape says class, site and field names of an object all at once, so they are looked up once for each shape (a form).
- * Shapes are found by number, for as long as the number means the same shape: texts_shape_gone().
+ * Shapes are found by number: one that has no users any more, and whose number another gets, had none that was not copied.
  */
 #pragma once
 #include "heap/base/map.h"
@@ -50,7 +50,6 @@ struct form *texts_form(struct texts *t, const struct heap *h, uint32_t shape);
 bool texts_label_of(struct texts *t, struct form *f, enum frozen_kind kind, uint32_t *ret);
 /* A node of so many bytes has that label. */
 void texts_count_node(struct texts *t, uint32_t label, uint64_t bytes);
-void texts_shape_gone(struct texts *t, uint32_t shape);
 
 /* Of strings and labels, on the account. */
 uint64_t texts_bytes(const struct texts *t);

@@ -67,6 +67,113 @@ START_TEST(it_is_the_heap_as_it_was_whatever_happened_meanwhile)
 }
 END_TEST
 
+/* ---- what chance does not come to ---- */
+
+/* The next step is the cut: what there is now will be in it. */
+static struct snapshot *begin_at(struct world *w, struct portrait *ret_then)
+{
+    struct snapshot *s;
+
+    world_reap(w);
+    *ret_then = portrait_of_heap(w);
+    s = begin(w);
+    MUST(!step(s, 1));
+    return s;
+}
+
+static void finish(struct snapshot **s, struct portrait *then)
+{
+    while (!step(*s, 3))
+        ;
+    be_same(then, *s, 0);
+    portrait_free(then);
+    end(s);
+}
+
+/* Garbage in a ring, and somebody who knows of it. */
+static void make_ring(struct world *w, uint32_t count, obj_id watcher)
+{
+    obj_id first = new_record_of(w, "Ring"), last = first;
+
+    for (uint32_t i = 0; i < count; i++) {
+        obj_id next = new_record_of(w, "Ring");
+
+        put_link(w, last, "next", next);
+        if (i % 8 == 0)
+            push(w, watcher, weak(next));
+        if (last != first)
+            let_go(w, last);
+        last = next;
+    }
+    put_link(w, last, "next", first);
+    let_go(w, last);
+    let_go(w, first);
+}
+
+/* True: it ended before that. */
+static bool collect_and_cut_after(uint32_t steps)
+{
+    struct world w = gc_world_new();
+    obj_id watcher = new_list(&w), live = new_record(&w);
+    struct portrait then;
+    struct snapshot *s;
+    bool over;
+
+    make_ring(&w, 1000, watcher);
+    for (int i = 0; i < 3000; i++)
+        put_link(&w, new_record(&w), "live", live);
+    (void)ask(&w, 2, false);
+    for (uint32_t i = 0; i < steps; i++)
+        (void)gc_step(w.gc, 200);
+    over = !gc_has_work(w.gc);
+    s = begin_at(&w, &then);
+    for (uint32_t i = 0; i < 200 && !step(s, 20); i++) { /* whose slots are free is born again */
+        (void)gc_step(w.gc, 500);
+        make_ring(&w, 40, watcher);
+        if (!gc_has_work(w.gc))
+            (void)ask(&w, 2, false);
+    }
+    finish(&s, &then);
+    gc_finish(w.gc);
+    gc_world_free(&w);
+    return over;
+}
+
+START_TEST(its_cut_may_be_at_any_step_of_a_collection)
+{
+    uint32_t steps = 0;
+
+    while (!collect_and_cut_after(steps))
+        steps++;
+    ck_assert_uint_ge(steps, 10);
+}
+END_TEST
+
+START_TEST(a_list_may_be_emptied_and_die_before_it_was_come_to)
+{
+    struct world w = gc_world_new();
+    struct portrait then;
+    struct snapshot *s;
+    obj_id list = new_list(&w), target = rooted(&w, "target");
+
+    for (int i = 0; i < 100; i++)
+        (void)new_record(&w);
+    for (int i = 0; i < 300; i++)
+        push(&w, list, value_link(target));
+    root(&w, "list", list);
+    let_go(&w, list);
+    s = begin_at(&w, &then);
+    for (int i = 0; i < 300; i++)
+        OK(heap_delete_item(w.heap, list, (uint64_t)(i % 2 == 0 ? 0 : 299 - i), &why));
+    unroot(&w, "list");
+    world_reap(&w);
+    for (int i = 0; i < 100; i++)
+        (void)new_record(&w);
+    finish(&s, &then);
+    gc_world_free(&w);
+}
+END_TEST
+
 /* ---- one at a time, and given up at any time ---- */
 
 START_TEST(it_may_be_given_up_at_any_step)
@@ -217,6 +324,8 @@ int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(it_is_the_heap_as_it_was_whatever_happened_meanwhile, .rounds = 40),
+        TEST(its_cut_may_be_at_any_step_of_a_collection),
+        TEST(a_list_may_be_emptied_and_die_before_it_was_come_to),
         TEST(it_may_be_given_up_at_any_step),
         TEST(there_is_one_at_a_time_and_no_audit_meanwhile),
         TEST(without_memory_it_is_refused_and_nothing_is_left_behind, .rounds = 4),
