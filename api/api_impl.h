@@ -50,6 +50,7 @@ struct snapshots {
 struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
     uint64_t answers[ROUTES_MAX + 1][6];
+    uint64_t answered; /* all together */
     uint64_t batch_ops;
     uint64_t replays; /* retries that got the first answer */
     uint64_t tasks_open;
@@ -96,6 +97,15 @@ static inline void api_stress(struct api *api)
     (void)api;
 }
 #endif
+
+/* How much others had done when a long task last had its turn; zeroed to begin. */
+struct share {
+    uint64_t answered, batch_ops;
+};
+
+/* How many of `units` of a long task, 20 to 100 ns each, it may do in this turn: in proportion to what others have done since
+ * its last one, so that they keep three quarters of the loop; all of them if nobody else is there. */
+size_t api_share(const struct api *api, struct share *s, size_t units);
 
 /* Whoever changes much waits for the disk. */
 static inline bool api_is_behind(const struct api *api)

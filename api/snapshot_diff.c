@@ -37,6 +37,7 @@ struct diff {
     uint32_t side;             /* 0: before */
     uint32_t at;               /* in labels, nodes or rows */
     uint32_t edge;
+    struct share share;
     bool failed;
     struct diff *next;         /* among those whose memory returns */
 };
@@ -281,7 +282,7 @@ static enum err step_diff(struct task *task, void *ctx, size_t units, enum task_
     struct diff *d = ctx;
 
     *turn = TASK_MORE;
-    if (parts[d->part](d, units * SNAPSHOT_UNITS_PER_UNIT) > 0)
+    if (parts[d->part](d, api_share(task->api, &d->share, units * SNAPSHOT_UNITS_PER_UNIT)) > 0)
         next_part(d);
     if (d->failed && d->ledger.count == LEDGER_ROWS_MAX)
         return why_limit(why, ERR_LIMIT, "diff_rows_max", LEDGER_ROWS_MAX, "there are too many classes, sites, roots and sessions to compare");

@@ -175,6 +175,7 @@ static void write_summary(struct api *api, struct out *o, const struct taken *t)
 struct taking {
     struct taken *taken; /* what it will be */
     uint64_t began_ms;   /* 0: it waits for its turn */
+    struct share share;
 };
 
 static enum err too_many(const struct api *api, struct why *why)
@@ -230,7 +231,8 @@ static enum err step_taking(struct task *task, void *ctx, size_t units, enum tas
     if (t->snapshot == NULL && (e = begin_taking(task->api, k, &busy)) != ERR_OK)
         return e == ERR_BUSY ? ERR_OK : why_set(why, e, "%s", busy.text);
     *turn = TASK_MORE;
-    if ((e = snapshot_step(t->snapshot, units * SNAPSHOT_UNITS_PER_UNIT, &done, why)) != ERR_OK || !done)
+    units = api_share(task->api, &k->share, units * SNAPSHOT_UNITS_PER_UNIT);
+    if ((e = snapshot_step(t->snapshot, units, &done, why)) != ERR_OK || !done)
         return e;
     keep_taken(task->api, k);
     *turn = TASK_DONE;
