@@ -36,7 +36,7 @@ struct bytes {
 
 static void add_up(const struct api *api, struct bytes *b)
 {
-    uint64_t blocks, sessions_untouched;
+    uint64_t blocks, sessions_untouched, snapshots_untouched;
     struct gc_state gc;
 
     heap_stats(api->heap, &b->heap);
@@ -45,10 +45,11 @@ static void add_up(const struct api *api, struct bytes *b)
     b->accounted = api->mem->used_bytes;
     b->gc = gc.side_bytes;
     b->sessions = session_set_bytes(api->sessions, &sessions_untouched);
-    b->snapshots = snapshots_bytes(api);
     b->set_aside = gc_table_bytes_to_come(api->gc) + heap_reap_bytes_to_come(api->heap);
     idem_stats(api->idempotency, &b->idempotency);
-    b->untouched = b->heap.untouched_bytes + sessions_untouched + b->idempotency.untouched_bytes;
+    b->snapshots = snapshots_bytes(api, &snapshots_untouched);
+    b->untouched =
+        b->heap.untouched_bytes + sessions_untouched + snapshots_untouched + b->idempotency.untouched_bytes;
     blocks = api->mem->block_bytes + b->process.blocks_bytes;
     b->allocator = b->process.blocks_resident_bytes > blocks ? b->process.blocks_resident_bytes - blocks : 0;
 }

@@ -7,7 +7,7 @@
  */
 #include "api/handlers.h"
 #include "api/pauses.h"
-#include "api/task.h"
+#include "api/snapshots.h"
 #include "heap/base/check.h"
 #include <inttypes.h>
 #include <strings.h>
@@ -281,6 +281,15 @@ static void write_requests(struct metrics *m, const struct api *api)
     gauge(m, "heapd_http_requests_open", "Requests not yet answered.", c->tasks_open);
 }
 
+static void write_snapshots(struct metrics *m, const struct api *api)
+{
+    uint64_t untouched, bytes = snapshots_bytes(api, &untouched);
+
+    gauge(m, "heapd_snapshots", "Snapshots that are kept or being taken.", api->snapshots.count);
+    gauge(m, "heapd_snapshot_bytes", "What they take.", bytes);
+    counter(m, "heapd_snapshots_taken", "Snapshots taken.", api->snapshots.last_n);
+}
+
 static void real(struct metrics *m, enum family_type type, const char *name, const char *help, double value)
 {
     family(m, type, name, help);
@@ -323,6 +332,7 @@ static void write_all(struct metrics *m, const struct api *api)
     write_bytes(m, &heap);
     write_pools(m, api->heap);
     write_requests(m, api);
+    write_snapshots(m, api);
     write_process(m, api);
     if (m->open_metrics)
         buf_add_text(m->buf, "# EOF\n");

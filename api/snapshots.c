@@ -124,15 +124,17 @@ void snapshots_fini(struct api *api)
     CHECK(s->count == 0);
 }
 
-uint64_t snapshots_bytes(const struct api *api)
+uint64_t snapshots_bytes(const struct api *api, uint64_t *ret_untouched)
 {
     const struct snapshots *s = &api->snapshots;
-    uint64_t bytes = s->taking != NULL ? snapshot_bytes(s->taking) : 0;
+    uint64_t bytes;
 
+    *ret_untouched = 0;
+    bytes = s->taking != NULL ? snapshot_bytes(s->taking, ret_untouched) : 0;
     for (const struct taken *t = s->first; t != NULL; t = t->next)
-        bytes += snapshot_bytes(t->snapshot);
+        bytes += snapshot_bytes(t->snapshot, NULL);
     for (const struct taken *t = s->over; t != NULL; t = t->next)
-        bytes += t->snapshot != NULL ? snapshot_bytes(t->snapshot) : 0;
+        bytes += t->snapshot != NULL ? snapshot_bytes(t->snapshot, NULL) : 0;
     return bytes;
 }
 
@@ -163,7 +165,7 @@ static void write_summary(struct api *api, struct out *o, const struct taken *t)
     out_member_u64(o, "weak_links", f->weak_count);
     out_member_u64(o, "bytes", f->object_bytes);
     out_member_u64(o, "sessions", frozen_session_count(f));
-    out_member_u64(o, "memory_bytes", snapshot_bytes(t->snapshot));
+    out_member_u64(o, "memory_bytes", snapshot_bytes(t->snapshot, NULL));
     out_member_u64(o, "took_ms", t->took_ms);
     out_member_u64(o, "age_ms", api_now_ms(api) - t->taken_ms);
     out_member_u64(o, "readers", t->readers);

@@ -35,7 +35,7 @@ void snapshots_fini(struct api *api);
 /* snapshot_diff.c: the same of comparisons. */
 size_t snapshot_diffs_step(struct api *api, size_t units);
 
-/* What they take on the account, those that are being taken included. O(snapshots). */
-uint64_t snapshots_bytes(const struct api *api);
+/* What they take on the account, those that are being taken included, and how much of that was never written. O(snapshots). */
+uint64_t snapshots_bytes(const struct api *api, uint64_t *ret_untouched);
 /* A member "snapshotting" of an open object: how far the one that is being taken is. Nothing while there is none. */
 void snapshots_write_progress(const struct api *api, struct out *o);

@@ -172,29 +172,51 @@ const struct frozen *snapshot_frozen(const struct snapshot *s)
     return &s->frozen;
 }
 
-static struct lane *const *lanes_of(struct snapshot *s, struct lane *ret[13])
+#define LANES 12
+
+static struct lane *const *lanes_of(struct snapshot *s, struct lane *ret[LANES + 1])
 {
-    struct lane *all[13] = {&s->node_of,   &s->id,      &s->bytes,     &s->label, &s->first_edge, &s->edge_to, &s->edge_name,
+    struct lane *all[LANES + 1] = {&s->node_of,   &s->id,      &s->bytes,     &s->label, &s->first_edge, &s->edge_to, &s->edge_name,
                             &s->weak_from, &s->weak_to, &s->weak_name, &s->wides, &s->sessions,   NULL};
 
     memcpy(ret, all, sizeof all);
     return ret;
 }
 
-uint64_t snapshot_bytes(const struct snapshot *s)
+static uint64_t beyond(const struct lane *l, uint64_t written)
 {
-    struct lane *all[13];
+    return l->charged > written ? l->charged - written : 0;
+}
+
+/* Rows are charged at the cut and written afterwards. */
+static uint64_t untouched_bytes(const struct snapshot *s)
+{
+    uint64_t nodes = (uint64_t)s->nodes + s->wide_count, edges = s->edges, weak = s->weak;
+
+    if (s->heap == NULL)
+        return 0;
+    return beyond(&s->node_of, 4 * (uint64_t)s->at) + beyond(&s->id, 8 * nodes) + beyond(&s->bytes, 8 * nodes) +
+           beyond(&s->label, 4 * nodes) + beyond(&s->first_edge, 4 * nodes) + beyond(&s->edge_to, 4 * edges) +
+           beyond(&s->edge_name, 4 * edges) + beyond(&s->weak_from, 4 * weak) + beyond(&s->weak_to, 4 * weak) +
+           beyond(&s->weak_name, 4 * weak);
+}
+
+uint64_t snapshot_bytes(const struct snapshot *s, uint64_t *ret_untouched)
+{
+    struct lane *all[LANES + 1];
     uint64_t bytes = sizeof *s + texts_bytes(&s->texts);
 
     for (struct lane *const *l = lanes_of((struct snapshot *)(uintptr_t)s, all); *l != NULL; l++)
         bytes += (*l)->charged - (*l)->gone;
+    if (ret_untouched != NULL)
+        *ret_untouched = untouched_bytes(s);
     return bytes;
 }
 
 size_t snapshot_end(struct snapshot **at, size_t units)
 {
     struct snapshot *s = *at;
-    struct lane *all[13];
+    struct lane *all[LANES + 1];
 
     if (s == NULL)
         return units;

@@ -36,8 +36,8 @@ void snapshot_progress(const struct snapshot *s, uint64_t *ret_done, uint64_t *r
 /* Once it is whole. */
 const struct frozen *snapshot_frozen(const struct snapshot *s);
 
-/* What it takes on the account. */
-uint64_t snapshot_bytes(const struct snapshot *s);
+/* What it takes on the account, and how much of that has not been written yet. */
+uint64_t snapshot_bytes(const struct snapshot *s, uint64_t *ret_untouched);
 
 /* Give it up, or back, at any time; memory returns in steps: returns the units left, 0: call again. Sets *s to NULL at the
  * end; a NULL *s is fine. */

@@ -313,7 +313,7 @@ START_TEST(its_bytes_are_those_on_the_account)
     s = begin(&m.w);
     while (!step(s, 50))
         ;
-    ck_assert_uint_eq(snapshot_bytes(s), m.w.mem->used_bytes - before);
+    ck_assert_uint_eq(snapshot_bytes(s, NULL), m.w.mem->used_bytes - before);
     end(&s);
     ck_assert_uint_eq(m.w.mem->used_bytes, before);
     mutator_free(&m);
