@@ -6,27 +6,24 @@ static const struct snapshot_format *const formats[] = {&snapshot_as_heapsnapsho
 
 /* ---- the answer ---- */
 
-/* What fails once it has begun cuts the connection, so that nobody takes a part for the whole. */
+/* Room for all that a step writes is made before; where there is none a stream that has begun waits, for its end cannot be
+ * told from a whole one. */
 static enum err step_export(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
 {
     struct snapshot_export *x = ctx;
+    struct buf *body = &task->reply.body;
 
     (void)units;
-    *turn = TASK_MORE;
-    if (task->reply.body.len >= SNAPSHOT_PIECE_BYTES) {
-        *turn = TASK_ROOM;
+    *turn = TASK_ROOM;
+    if (body->len > 0)
         return ERR_OK;
+    if (!buf_reserve(body, SNAPSHOT_PIECE_BYTES + SNAPSHOT_ITEM_BYTES_MAX)) {
+        buf_clear(body);
+        return task->reply.streaming ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to write a snapshot");
     }
-    if (!x->format->write(x))
-        *turn = TASK_DONE;
-    if (!task->reply.body.failed) {
-        task->reply.streaming = true;
-        return ERR_OK;
-    }
-    if (!task->reply.streaming)
-        return why_set(why, ERR_NOMEM, "no memory to write a snapshot");
-    task->reply.close = true;
-    *turn = TASK_DONE;
+    task->reply.streaming = true;
+    *turn = x->format->write(x) ? TASK_MORE : TASK_DONE;
+    CHECK(!body->failed);
     return ERR_OK;
 }
 

@@ -6,7 +6,8 @@
 #pragma once
 #include "api/snapshots.h"
 
-#define SNAPSHOT_PIECE_BYTES (64u << 10) /* written at a time, in about 0.2 ms */
+#define SNAPSHOT_PIECE_BYTES (64u << 10)    /* written at a time, in about 0.2 ms ... */
+#define SNAPSHOT_ITEM_BYTES_MAX (16u << 10) /* ... and what is begun may end: a line's head, a row, a string, all escaped */
 
 /* Where a writer is. */
 struct snapshot_export {
@@ -21,7 +22,7 @@ struct snapshot_export {
 
 struct snapshot_format {
     const char *name, *type;
-    /* Add about a piece to the answer; false: that was the last. */
+    /* Add a piece to the answer, for which there is room; false: that was the last. */
     bool (*write)(struct snapshot_export *x);
 };
 
@@ -34,5 +35,5 @@ enum err reply_snapshot(struct task *task, struct taken *t, struct slice format,
 
 static inline bool piece_is_full(const struct snapshot_export *x)
 {
-    return x->out.buf->len >= SNAPSHOT_PIECE_BYTES || x->out.buf->failed;
+    return x->out.buf->len >= SNAPSHOT_PIECE_BYTES;
 }

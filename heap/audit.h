@@ -2,7 +2,7 @@
  * audit.h - heap_validate() on a heap that goes on living: a recount in bounded steps, between which anything may happen.
  *
  * Owns:      an account of four bytes for each slot, from the beginning of an audit to its end.
- * Knows not: what happens between the steps: the heap tells (audit_impl.h).
+ * Knows not: what happens between the steps: the heap tells (onlooker.h).
  *
  * The equations are those of heap_validate.c; those about objects, links and counts are of one moment, the *cut*, at
  * which the audit begins. How it can still be known later what was there then:

@@ -156,6 +156,16 @@ class Refusals(Snapshots):
         self.ok(self.c.patch("/v1/config", {"memory_bytes_max": 0}))
         self.assertEqual(self.take()["objects"], 30001)
 
+    def test_a_full_heap_can_still_be_looked_at(self):
+        self.fill(30000)
+        self.take()
+        whole = self.raw(1, "heapsnapshot")
+        self.ok(self.c.patch("/v1/config", {"memory_bytes_max": self.heap()["bytes"]["counted"] // 2}))
+        self.assertEqual(self.raw(1, "heapsnapshot"), whole)
+        self.assertEqual(len(self.lines(1)), 30001)
+        self.ok(self.c.get("/v1/snapshots/1/diff/1"))
+        self.ok(self.c.delete("/v1/snapshots/1"))
+
     def test_who_reads_one_that_is_deleted_reads_on(self):
         self.fill(60000)
         self.take()
