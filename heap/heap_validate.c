@@ -245,7 +245,7 @@ static size_t look_through_wide(struct heap_audit *a, size_t units)
 
     if (a->wide == 0)
         return units;
-    if (!bits_has(a->heap->pools.used, a->wide)) {
+    if (!pool_is_objects(&a->heap->pools, pool_of(a->wide)) || !bits_has(a->heap->pools.used, a->wide)) {
         a->wide = 0;
         return units;
     }
