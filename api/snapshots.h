@@ -8,7 +8,7 @@
 #include "api/task.h"
 #include "heap/graph/snapshot.h"
 
-#define SNAPSHOT_UNITS_PER_UNIT 4 /* a unit of a snapshot is so much less than an op of a batch */
+#define SNAPSHOT_UNITS_PER_UNIT 2 /* a unit of a snapshot is less than an op of a batch; and whoever comes waits for a short slice */
 
 struct taken {
     uint32_t n;
