@@ -30,7 +30,7 @@ static const struct problem problems[ERR_COUNT_] = {
         "new." },
     [ERR_NO_NAME] = { 404, "no-such-name", "Nothing has this name",
         "There is no field, item, root, weak name, session or route of this name.",
-        "List what is there: /v1/roots, /v1/weak, /v1/sessions, the object itself, or /openapi.json." },
+        "List what is there: /v1/roots, /v1/weak, /v1/sessions, /v1/snapshots, the object itself, or /openapi.json." },
     [ERR_METHOD] = { 405, "method-not-allowed", "Not with this method",
         "The path exists; the method does not.",
         "The header Allow lists the methods that do." },

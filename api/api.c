@@ -11,6 +11,7 @@
 #include "api/admit.h"
 #include "api/config.h"
 #include "api/searches.h"
+#include "api/snapshots.h"
 #include "api/task.h"
 #include "api/validate.h"
 #include "heap/base/check.h"
@@ -77,6 +78,7 @@ void api_destroy(struct api **papi)
     CHECK(api->counters.tasks_open == 0 && api->bodies.open == 0 && api->bodies.first == NULL);
     while (api->ending != NULL || api->validations_over != NULL || api->searches_over != NULL)
         api_step(api, 1000);
+    snapshots_fini(api);
     task_drain_free(api);
     idem_destroy(&api->idempotency);
     growth_fini(&api->growth);
@@ -282,6 +284,7 @@ static enum task_turn finish(struct task *t)
     count_answer(&api->counters, t->route != NULL ? route_number(t->route) : ROUTES_MAX, class, t->began_us);
     if (class == 2 && t->route != NULL)
         t->reply.write = t->route->method != METHOD_GET;
+    api->counters.answered++;
     heap_reap(api->heap, (size_t)api->settings->reap_per_request);
     t->state = TASK_ENDED;
     return TASK_DONE;
@@ -488,6 +491,20 @@ void why_complete(const struct api *api, struct why *why)
     why->limit_value = api->mem->max_bytes;
 }
 
+/* ---- among requests ---- */
+
+#define UNITS_AN_ANSWER 32u /* a quarter of what it takes, some 10 us with its way through the kernel */
+#define UNITS_AN_OP     1u  /* the same of an op in a batch */
+
+size_t api_share(const struct api *api, struct share *s, size_t units)
+{
+    uint64_t answers = api->counters.answered - s->answered, ops = api->counters.batch_ops - s->batch_ops;
+    uint64_t share = answers * UNITS_AN_ANSWER + ops * UNITS_AN_OP;
+
+    *s = (struct share){api->counters.answered, api->counters.batch_ops};
+    return share > 0 && share < units ? (size_t)share : units;
+}
+
 /* ---- between requests ---- */
 
 struct scope_end *api_open_scope(struct api *api)
@@ -562,6 +579,7 @@ size_t api_step(struct api *api, size_t units)
     units = validations_end(api, units);
     units = searches_end(api, units);
     units = growth_step(&api->growth, now_ms, units);
+    units = units > 0 ? snapshots_step(api, units) : 0;
     if (units > 0)
         units -= session_expire(api->sessions, now_ms, units);
     return units > 0 ? session_release(api->sessions, units) : 0;
@@ -571,7 +589,7 @@ bool api_has_work(const struct api *api)
 {
     uint64_t now_ms = api_now_ms(api);
 
-    return api->ending != NULL || api->validations_over != NULL || api->searches_over != NULL || news_waits(api) ||
-           growth_has_work(&api->growth, now_ms) || idem_has_work(api->idempotency, now_ms) || has_much_to_tell(api) ||
-           session_has_work(api->sessions, now_ms);
+    return api->ending != NULL || api->validations_over != NULL || api->searches_over != NULL || snapshots_have_work(api) ||
+           news_waits(api) || growth_has_work(&api->growth, now_ms) || idem_has_work(api->idempotency, now_ms) ||
+           has_much_to_tell(api) || session_has_work(api->sessions, now_ms);
 }

@@ -43,10 +43,25 @@ struct ended {
     uint64_t began_us;
 };
 
+struct taken;
+struct diff;
+
+/* Snapshots that are kept (snapshots.h). */
+struct snapshots {
+    struct taken *first, *last;
+    uint32_t count;          /* kept, deleted but still read, being taken, or waiting for that */
+    uint32_t last_n;
+    struct snapshot *taking; /* the one whose turn it is; NULL: none */
+    struct taken *over;      /* their memory returns */
+    struct diff *diffs_over; /* so does that of comparisons */
+    bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
+};
+
 /* Facts for /metrics. */
 struct api_counters {
     /* by route, the one after the last for requests without one, and by first digit of the status */
     uint64_t answers[ROUTES_MAX + 1][6];
+    uint64_t answered; /* all together */
     struct times took[ROUTES_MAX + 1];
     uint64_t now_us;
     struct ended ended[API_ENDED_MAX];
@@ -74,6 +89,7 @@ struct api {
     struct reach_outside outside;  /* who holds, for walks ... */
     uint32_t walks;                /* ... of which so many go on */
     struct search *searches_over;  /* whose memory returns (searches.h) */
+    struct snapshots snapshots;
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct growth growth;     /* of what lives */
@@ -101,6 +117,15 @@ static inline void api_stress(struct api *api)
     (void)api;
 }
 #endif
+
+/* How much others had done when a long task last had its turn; zeroed to begin. */
+struct share {
+    uint64_t answered, batch_ops;
+};
+
+/* How many of `units` of a long task, 20 to 100 ns each, it may do in this turn: in proportion to what others have done since
+ * its last one, so that they keep three quarters of the loop; all of them if nobody else is there. */
+size_t api_share(const struct api *api, struct share *s, size_t units);
 
 /* Whoever changes much waits for the disk. */
 static inline bool api_is_behind(const struct api *api)

@@ -32,6 +32,10 @@ handler get_suspects;
 handler get_classes, get_sites;
 /* validate.c */
 handler post_validate;
+/* snapshots.c */
+handler post_snapshot, get_snapshots, get_snapshot, delete_snapshot;
+/* snapshot_diff.c */
+handler get_snapshot_diff;
 /* config.c */
 handler get_config, patch_config;
 /* backup.c */

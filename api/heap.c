@@ -4,7 +4,7 @@
  * Bytes are reported so that sums add up, with the rest of each sum named:
  *
  *     committed = in_use + pool_free + dirty     the pages of pools
- *     accounted = committed + large + side + gc + sessions + idempotency + events + other
+ *     accounted = committed + large + side + gc + sessions + snapshots + idempotency + events + other
  *                                                all memory asked for, on this account
  *     rss       = accounted - untouched + connections + allocator + program + rest
  *
@@ -21,7 +21,7 @@
  * no cell of which has been used yet (these count below 0), and what the libraries allocate for themselves.
  */
 #include "api/handlers.h"
-#include "api/task.h"
+#include "api/snapshots.h"
 #include "api/validate.h"
 #include "heap/heap_gc.h"
 
@@ -31,12 +31,12 @@ struct bytes {
     struct heap_stats heap;
     struct api_memory process;
     struct idem_stats idempotency;
-    uint64_t accounted, gc, sessions, events, untouched, allocator, set_aside;
+    uint64_t accounted, gc, sessions, snapshots, events, untouched, allocator, set_aside;
 };
 
 static void add_up(const struct api *api, struct bytes *b)
 {
-    uint64_t blocks, sessions_untouched;
+    uint64_t blocks, sessions_untouched, snapshots_untouched;
     struct gc_state gc;
 
     heap_stats(api->heap, &b->heap);
@@ -48,7 +48,9 @@ static void add_up(const struct api *api, struct bytes *b)
     b->set_aside = gc_table_bytes_to_come(api->gc) + heap_reap_bytes_to_come(api->heap);
     b->events = events_memory(api->news.events);
     idem_stats(api->idempotency, &b->idempotency);
-    b->untouched = b->heap.untouched_bytes + sessions_untouched + b->idempotency.untouched_bytes;
+    b->snapshots = snapshots_bytes(api, &snapshots_untouched);
+    b->untouched =
+        b->heap.untouched_bytes + sessions_untouched + snapshots_untouched + b->idempotency.untouched_bytes;
     blocks = api->mem->block_bytes + b->process.blocks_bytes;
     b->allocator = b->process.blocks_resident_bytes > blocks ? b->process.blocks_resident_bytes - blocks : 0;
 }
@@ -57,7 +59,7 @@ static void write_bytes(struct out *o, const struct bytes *b)
 {
     const struct heap_stats *s = &b->heap;
     uint64_t named = s->committed_bytes + s->large_bytes + s->side_bytes + b->gc + b->sessions +
-                     b->idempotency.bytes + b->events;
+                     b->snapshots + b->idempotency.bytes + b->events;
     uint64_t resident = b->accounted - b->untouched + b->process.connection_bytes + b->allocator +
                         b->process.program_bytes;
 
@@ -75,6 +77,7 @@ static void write_bytes(struct out *o, const struct bytes *b)
     out_member_u64(o, "side", s->side_bytes);
     out_member_u64(o, "gc", b->gc);
     out_member_u64(o, "sessions", b->sessions);
+    out_member_u64(o, "snapshots", b->snapshots);
     out_member_u64(o, "idempotency", b->idempotency.bytes);
     out_member_u64(o, "events", b->events);
     out_member_i64(o, "other", (int64_t)(b->accounted - named));
@@ -101,6 +104,7 @@ static void write_counts(const struct api *api, struct out *o, const struct heap
     out_member_u64(o, "roots", s->roots);
     out_member_u64(o, "weak_names", s->weak_names);
     out_member_u64(o, "sessions", session_count(api->sessions));
+    out_member_u64(o, "snapshots", api->snapshots.count);
     out_member_u64(o, "doomed", s->doomed);
     out_member_u64(o, "created", s->created);
     out_member_u64(o, "freed_by_refcount", s->freed_by_refcount);
@@ -118,6 +122,7 @@ enum err get_heap(struct api *api, struct task *task, struct why *why)
     out_open_object(o);
     write_counts(api, o, &b.heap);
     validation_write_progress(api, o);
+    snapshots_write_progress(api, o);
     write_bytes(o, &b);
     out_member_u64(o, "rss", b.process.rss_bytes);
     out_close_object(o);

@@ -7,7 +7,7 @@
 #include "api/exposition.h"
 #include "api/handlers.h"
 #include "api/pauses.h"
-#include "api/task.h"
+#include "api/snapshots.h"
 #include "heap/base/check.h"
 #include <inttypes.h>
 #include <strings.h>
@@ -285,6 +285,15 @@ static void write_requests(struct metrics *m, const struct api *api)
 
 /* ---- what is kept ---- */
 
+static void write_snapshots(struct metrics *m, const struct api *api)
+{
+    uint64_t untouched, bytes = snapshots_bytes(api, &untouched);
+
+    gauge(m, "heapd_snapshots", "Snapshots that are kept or being taken.", api->snapshots.count);
+    gauge(m, "heapd_snapshot_bytes", "What they take.", bytes);
+    counter(m, "heapd_snapshots_taken", "Snapshots taken.", api->snapshots.last_n);
+}
+
 static void write_store(struct metrics *m, const struct api_meters *told)
 {
     if (!told->keeps)
@@ -341,6 +350,7 @@ static void write_all(struct metrics *m, const struct api *api)
     write_pools(m, api->heap);
     write_requests(m, api);
     write_store(m, &told);
+    write_snapshots(m, api);
     write_process(m, api);
     if (m->open_metrics)
         buf_add_text(m->buf, "# EOF\n");

@@ -117,6 +117,8 @@ static const struct setting table[] = {
         "Objects that the default session may hold."),
     ROW(default_bytes_max, "bytes", 0, 0, INT64_MAX,
         "What may live of what is made in the default session, and in sessions that have ended; 0: no limit."),
+    ROW(snapshots_max, "count", 4, 0, 1000,
+        "Snapshots that are kept; each takes about twice what its objects do."),
     ROW(purge_decay_ms, "ms", 10000, 0, DAY_MS,
         "Pages that have been free for so long go back to the system; 0: at once."),
     ROW(pack_used_pct, "count", 25, 0, 90,

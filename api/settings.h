@@ -60,6 +60,7 @@ struct settings {
     uint64_t bytes_per_session_max;    /* 0: no limit; of what is made in its requests and lives */
     uint64_t default_holds_max;        /* 100,000,000: the same of session 0 */
     uint64_t default_bytes_max;        /* 0: no limit */
+    uint64_t snapshots_max;            /* 4 */
     uint64_t purge_decay_ms;           /* 10 s until free pages go back to the system */
     uint64_t pack_used_pct;            /* 25: pools less full are packed */
     /* what is told */

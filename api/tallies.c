@@ -1,18 +1,18 @@
 /*
- * tallies.c - /v1/heap/classes and /v1/heap/sites: how many objects of each class, or made at each site, and their bytes.
+ * tallies.c - /v1/heap/classes and /v1/heap/sites: how many objects of each class, or made at each site, their bytes, and by how
+ * much these grew: since the beginning of the window in which suspects are watched (growth.h), or, with ?since=, since a
+ * snapshot. growth_of() is the one place that says so.
  *
- * Growth is that since the beginning of the window in which the suspects are watched (watch.h); growth_of() is the one
- * place that says so.
- *
- * Without ?sort= it is a page like any other, in the order of the heap's table. Sorted, it is the first
- * `limit` in that order and `next` is null: one walk over the table, in steps, that keeps the best seen so
- * far as a binary heap with the worst of them on top. So a million classes cost a bounded table, and no
- * sorting of a million.
+ * Without ?sort= and ?since= it is a page like any other, in the order of the heap's table. Else it is the first `limit` in
+ * that order and `next` is null: one walk over the table, in steps, that keeps the best seen so far (best.h). What there was
+ * in the snapshot is added up by name first; a name of which nothing is left is shown too.
  */
+#include "api/best.h"
 #include "api/handlers.h"
+#include "api/ledger.h"
 #include "api/pages.h"
+#include "api/snapshots.h"
 #include "heap/base/check.h"
-#include <stdlib.h>
 
 #define ROWS_PER_UNIT 8
 
@@ -25,14 +25,19 @@ struct row {
 
 typedef int64_t rank_fn(const struct tally_info *t);
 
+enum { WALK_SNAPSHOT, WALK_HEAP, WALK_GONE };
+
 struct selection {
     enum heap_tally which;
     rank_fn *rank;
-    uint32_t cursor; /* in the heap's table */
-    size_t count, limit;
-    struct row rows[];
+    struct best best;
+    int part;
+    uint32_t cursor;      /* in the snapshot's labels, the heap's table, or rows of the ledger */
+    struct taken *since;  /* held; NULL: none */
+    struct ledger ledger; /* what it has of each name */
 };
 
+/* What was marked is what there was in the snapshot, if there is one (consider()). */
 static int64_t growth_of(const struct tally_info *t)
 {
     return (int64_t)(t->bytes - t->marked_bytes);
@@ -68,27 +73,28 @@ static const struct {
     {"bytes", bytes_of}, {"count", count_of}, {"objects", count_of}, {"growth", growth_of}, {"peak", peak_of}, {"name", no_rank},
 };
 
-/* As for qsort(): below 0 if `a` comes first. */
+static struct slice name_of(const struct row *r)
+{
+    return (struct slice){r->name, r->info.name.len};
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
-    size_t m = x->info.name.len, n = y->info.name.len;
-    int difference;
+    int order = largest_first(x->rank, y->rank);
 
-    if (x->rank != y->rank)
-        return x->rank > y->rank ? -1 : 1;
-    difference = memcmp(x->name, y->name, m < n ? m : n);
-    return difference != 0 ? difference : (m > n) - (m < n);
+    return order != 0 ? order : slice_order(name_of(x), name_of(y));
 }
 
 /* NULL in *ret: not sorted. */
-static enum err query_rank(const struct task *task, rank_fn **ret, struct why *why)
+static enum err query_rank(const struct task *task, bool since, rank_fn **ret, struct why *why)
 {
     struct slice sort;
 
-    *ret = NULL;
+    *ret = since ? growth_of : NULL;
     if (!query_get(task, "sort", &sort))
         return ERR_OK;
+    *ret = NULL;
     for (size_t i = 0; i < ARRAY_LEN(orders); i++)
         if (slice_is(sort, orders[i].name))
             *ret = orders[i].rank;
@@ -97,66 +103,7 @@ static enum err query_rank(const struct task *task, rank_fn **ret, struct why *w
     return ERR_OK;
 }
 
-/* ---- the best so far ---- */
-
-static void swap(struct row *a, struct row *b)
-{
-    struct row kept = *a;
-
-    *a = *b;
-    *b = kept;
-}
-
-static void sift_up(struct selection *s, size_t i)
-{
-    while (i > 0) {
-        size_t parent = (i - 1) / 2;
-
-        if (compare(&s->rows[i], &s->rows[parent]) <= 0)
-            return;
-        swap(&s->rows[i], &s->rows[parent]);
-        i = parent;
-    }
-}
-
-static void sift_down(struct selection *s, size_t i)
-{
-    for (;;) {
-        size_t child = 2 * i + 1;
-
-        if (child >= s->count)
-            return;
-        if (child + 1 < s->count && compare(&s->rows[child + 1], &s->rows[child]) > 0)
-            child++;
-        if (compare(&s->rows[child], &s->rows[i]) <= 0)
-            return;
-        swap(&s->rows[child], &s->rows[i]);
-        i = child;
-    }
-}
-
-static void consider(struct selection *s, const struct row *row)
-{
-    if (s->count < s->limit) {
-        s->rows[s->count++] = *row;
-        sift_up(s, s->count - 1);
-    } else if (compare(row, &s->rows[0]) < 0) {
-        s->rows[0] = *row;
-        sift_down(s, 0);
-    }
-}
-
-static struct row row_of(const struct selection *s, const struct tally_info *info)
-{
-    struct row row = {.info = *info, .rank = s->rank(info)};
-
-    CHECK(info->name.len <= sizeof row.name);
-    if (info->name.len > 0)
-        memcpy(row.name, info->name.data, info->name.len);
-    return row;
-}
-
-/* ---- the answer ---- */
+/* ---- one row ---- */
 
 static void write_name(struct out *o, enum heap_tally which, struct slice name)
 {
@@ -176,66 +123,158 @@ static void write_row(struct out *o, enum heap_tally which, const struct tally_i
     out_member_u64(o, "bytes", t->bytes);
     out_member_u64(o, "peak", t->peak_bytes);
     out_member_i64(o, "growth", growth_of(t));
+    out_member_i64(o, "count_growth", (int64_t)(t->objects - t->marked_objects));
     out_member_u64(o, "shapes", t->shapes);
     out_close_object(o);
+}
+
+/* ---- a selection, in steps; *units that are left say that a part is over ---- */
+
+static struct ledger_row key_of(const struct selection *s, struct slice name)
+{
+    return (struct ledger_row){.what = s->which == HEAP_SITES ? LEDGER_SITE : LEDGER_CLASS, .name = name};
+}
+
+static enum err add_label(struct selection *s, const struct frozen_label *l, struct why *why)
+{
+    struct ledger_row key = key_of(s, frozen_string(s->since->frozen, s->which == HEAP_SITES ? l->site : l->class)), *row;
+
+    if (l->kind >= FROZEN_OUTSIDE || l->nodes == 0)
+        return ERR_OK;
+    if ((row = ledger_row(&s->ledger, &key)) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to look up what there was in the snapshot");
+    row->count[0] += l->nodes;
+    row->bytes[0] += l->bytes;
+    return ERR_OK;
+}
+
+static enum err walk_snapshot(struct selection *s, size_t *units, struct why *why)
+{
+    const struct frozen *f = s->since->frozen;
+    enum err e = ERR_OK;
+
+    for (; *units > 0 && s->cursor < f->label_count && e == ERR_OK; s->cursor++, --*units)
+        e = add_label(s, &f->labels[s->cursor], why);
+    return e;
+}
+
+static void consider(struct selection *s, const struct tally_info *info, struct ledger_row *then)
+{
+    struct row row = {.info = *info};
+
+    CHECK(info->name.len <= sizeof row.name);
+    if (info->name.len > 0)
+        memcpy(row.name, info->name.data, info->name.len);
+    if (s->since != NULL) {
+        row.info.marked_objects = then != NULL ? then->count[0] : 0;
+        row.info.marked_bytes = then != NULL ? then->bytes[0] : 0;
+    }
+    if (then != NULL)
+        then->matched = true;
+    row.rank = s->rank(&row.info);
+    best_consider(&s->best, &row);
+}
+
+static void walk_heap(struct selection *s, const struct heap *h, size_t *units)
+{
+    struct tally_info info;
+
+    for (size_t left = *units * ROWS_PER_UNIT; left > 0; left--) {
+        struct ledger_row key;
+
+        if (!heap_next_tally(h, s->which, &s->cursor, &info))
+            return;
+        key = key_of(s, info.name);
+        consider(s, &info, s->since != NULL ? ledger_find(&s->ledger, &key) : NULL);
+    }
+    *units = 0;
+}
+
+static void walk_gone(struct selection *s, size_t *units)
+{
+    for (; *units > 0 && s->cursor < s->ledger.count; s->cursor++, --*units) {
+        struct ledger_row *then = ledger_at(&s->ledger, s->cursor);
+
+        if (!then->matched)
+            consider(s, &(struct tally_info){.name = then->name}, then);
+    }
 }
 
 static enum err reply_selection(struct task *task, struct selection *s, struct why *why)
 {
     struct out *o = reply_page(task);
 
-    qsort(s->rows, s->count, sizeof s->rows[0], compare);
-    for (size_t i = 0; i < s->count; i++) {
-        struct row *r = &s->rows[i];
+    best_sort(&s->best);
+    for (size_t i = 0; i < s->best.count; i++) {
+        struct row row = *(const struct row *)best_at(&s->best, i);
 
-        r->info.name.data = r->name;
-        write_row(o, s->which, &r->info);
+        row.info.name = name_of(&row);
+        write_row(o, s->which, &row.info);
     }
     return reply_page_end(task, 0, why);
 }
 
-static enum err step_selection(struct task *task, void *ctx, size_t units, enum task_turn *turn,
-                               struct why *why)
+static enum err step_selection(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
 {
     struct selection *s = ctx;
-    struct tally_info info;
-    struct row row;
+    enum err e = ERR_OK;
 
-    for (size_t left = units * ROWS_PER_UNIT; left > 0; left--) {
-        if (!heap_next_tally(task->api->heap, s->which, &s->cursor, &info)) {
-            *turn = TASK_DONE;
-            return reply_selection(task, s, why);
-        }
-        row = row_of(s, &info);
-        consider(s, &row);
-    }
     *turn = TASK_MORE;
-    return ERR_OK;
-}
-
-static size_t selection_bytes(size_t limit)
-{
-    return sizeof(struct selection) + limit * sizeof(struct row);
+    if (s->part == WALK_SNAPSHOT)
+        e = walk_snapshot(s, &units, why);
+    else if (s->part == WALK_HEAP)
+        walk_heap(s, task->api->heap, &units);
+    else
+        walk_gone(s, &units);
+    if (e != ERR_OK || units == 0)
+        return e;
+    if (s->part++ != (s->since != NULL ? WALK_GONE : WALK_HEAP)) {
+        s->cursor = 0;
+        return ERR_OK;
+    }
+    *turn = TASK_DONE;
+    return reply_selection(task, s, why);
 }
 
 static void destroy_selection(struct task *task, void *ctx)
 {
     struct selection *s = ctx;
 
-    mem_free(task->api->mem, s, selection_bytes(s->limit));
+    while (ledger_close(&s->ledger, SIZE_MAX) == 0)
+        ;
+    best_fini(&s->best);
+    snapshots_release(task->api, &s->since);
+    mem_free(task->api->mem, s, sizeof *s);
 }
 
 static const struct task_work selection_work = {step_selection, destroy_selection};
 
-static enum err reply_sorted(struct task *task, enum heap_tally which, rank_fn *rank, size_t limit, struct why *why)
+static bool open_selection(struct api *api, struct selection *s, size_t limit)
 {
-    struct selection *s = mem_alloc(task->api->mem, selection_bytes(limit));
+    uint64_t seed;
+
+    if (!best_init(&s->best, api->mem, compare, sizeof(struct row), limit))
+        return false;
+    if (s->since == NULL)
+        return true;
+    api->world.random_bytes(api->world.ctx, &seed, sizeof seed);
+    return ledger_open(&s->ledger, api->mem, seed);
+}
+
+/* ---- the answer ---- */
+
+static enum err reply_sorted(struct task *task, enum heap_tally which, rank_fn *rank, size_t limit, struct taken *since,
+                             struct why *why)
+{
+    struct selection *s = mem_zalloc(task->api->mem, sizeof *s);
 
     if (s == NULL)
         return why_set(why, ERR_NOMEM, "no memory to sort %zu rows", limit);
-    *s = (struct selection){.which = which, .rank = rank, .limit = limit};
+    *s = (struct selection){.which = which, .rank = rank, .part = since != NULL ? WALK_SNAPSHOT : WALK_HEAP, .since = since};
+    if (since != NULL)
+        snapshots_hold(since);
     task_work(task, &selection_work, s);
-    return ERR_OK;
+    return open_selection(task->api, s, limit) ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to sort %zu rows", limit);
 }
 
 static enum err reply_in_table_order(struct task *task, enum heap_tally which, struct page *page, struct why *why)
@@ -253,20 +292,30 @@ static enum err reply_in_table_order(struct task *task, enum heap_tally which, s
     return reply_page_end(task, 0, why);
 }
 
+static enum err query_since(struct task *task, struct taken **ret, struct why *why)
+{
+    struct slice since;
+
+    *ret = NULL;
+    return query_get(task, "since", &since) ? snapshots_find(task->api, since, ret, why) : ERR_OK;
+}
+
 static enum err reply_tallies(struct task *task, enum heap_tally which, struct why *why)
 {
+    struct taken *since;
     rank_fn *rank;
     struct page page;
     enum err e;
 
-    if ((e = query_page(task, &page, why)) || (e = query_rank(task, &rank, why)))
+    if ((e = query_page(task, &page, why)) || (e = query_since(task, &since, why)) ||
+        (e = query_rank(task, since != NULL, &rank, why)))
         return e;
-    return rank != NULL ? reply_sorted(task, which, rank, page.limit, why)
+    return rank != NULL ? reply_sorted(task, which, rank, page.limit, since, why)
                         : reply_in_table_order(task, which, &page, why);
 }
 
 /* GET /v1/heap/classes?sort=bytes
- *   ->  200 {"items": [{"class", "count", "bytes", "peak", "growth", "shapes"}], "next": null} */
+ *   ->  200 {"items": [{"class", "count", "bytes", "peak", "growth", "count_growth", "shapes"}], "next": null} */
 enum err get_classes(struct api *api, struct task *task, struct why *why)
 {
     (void)api;

@@ -135,6 +135,7 @@ enum err gc_create(struct heap *h, struct gc **ret)
                                     .recount = on_recount,
                                     .validate = on_validate,
                                     .recount_step = garbage_recount_step,
+                                    .held_count = garbage_held_count,
                                     .validate_step = gc_validate_step};
     if (!make_tables(gc, mem)) {
         free_tables(gc, mem);

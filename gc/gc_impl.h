@@ -104,7 +104,7 @@ struct gc {
     size_t dry_count;
 
     /* gc_validate.c, in steps */
-    uint32_t audit;             /* the last audit that came by (heap/audit.h) ... */
+    uint32_t onlook;            /* the last onlooker that came by (heap/onlooker.h) ... */
     uint32_t garbage_unseen;    /* ... and has not come to so many of the garbage, the first ones */
     struct census census;       /* of the slots below counted_end; kept up to date from then on */
     slot_t counted_end;         /* 0: there is none */
@@ -217,8 +217,9 @@ size_t condemn_tally(struct gc *gc, struct window *w, size_t units);
 /* freeze.c */
 size_t freeze_step(struct gc *gc, size_t units);
 
-/* gc_validate.c: for an audit, in steps (heap_gc.h) */
-size_t garbage_recount_step(void *ctx, void (*count)(void *to, slot_t slot), void *to, size_t units);
+/* gc_validate.c: for an onlooker, in steps (heap_gc.h) */
+size_t garbage_recount_step(void *ctx, held_fn *count, void *to, size_t units);
+uint64_t garbage_held_count(void *ctx);
 size_t gc_validate_step(void *ctx, void (*broken)(void *to, const char *sentence), void *to, struct proof *p, size_t units);
 /* An entry of the garbage table is about to come, or the last is about to go. */
 void garbage_note_change(struct gc *gc, bool goes);

@@ -148,14 +148,16 @@ size_t gc_validate(struct gc *gc, void (*broken)(void *ctx, const char *sentence
 /* As in heap/session_audit.c: from the last to the first, and what has not been come to is told when it goes. */
 static bool know_garbage(struct gc *gc)
 {
-    uint32_t audit = heap_audit_number(gc->heap);
+    uint32_t onlook = heap_onlook_number(gc->heap);
 
-    if (audit == 0 || audit == gc->audit)
-        return audit != 0;
-    gc->audit = audit;
+    if (onlook == 0 || onlook == gc->onlook)
+        return onlook != 0;
+    gc->onlook = onlook;
     gc->garbage_unseen = map_count(gc->garbage);
     return true;
 }
+
+static const struct heap_holder held_by_garbage = {.by = HELD_BY_GARBAGE};
 
 void garbage_note_change(struct gc *gc, bool goes)
 {
@@ -163,17 +165,22 @@ void garbage_note_change(struct gc *gc, bool goes)
 
     if (!know_garbage(gc) || !goes || last >= gc->garbage_unseen)
         return;
-    heap_audit_missed(gc->heap, map_key(gc->garbage, last), false);
+    heap_hold_missed(gc->heap, &held_by_garbage, map_key(gc->garbage, last), false);
     gc->garbage_unseen = last;
 }
 
-size_t garbage_recount_step(void *ctx, void (*count)(void *to, slot_t slot), void *to, size_t units)
+uint64_t garbage_held_count(void *ctx)
+{
+    return map_count(((const struct gc *)ctx)->garbage);
+}
+
+size_t garbage_recount_step(void *ctx, held_fn *count, void *to, size_t units)
 {
     struct gc *gc = ctx;
 
     (void)know_garbage(gc);
     for (; units > 0 && gc->garbage_unseen > 0; units--)
-        count(to, map_key(gc->garbage, --gc->garbage_unseen));
+        count(to, &held_by_garbage, map_key(gc->garbage, --gc->garbage_unseen));
     return units;
 }
 

@@ -2,6 +2,7 @@
 #include "heap/audit_impl.h"
 #include "heap/dict.h"
 #include "heap/ref.h"
+#include <stddef.h>
 
 #define TRIM_BYTES (256u << 10) /* of the account go back at a time, in 10 us */
 #define TRIM_UNITS 256u
@@ -29,6 +30,37 @@ static void settle(struct heap_audit *a, slot_t slot, uint64_t count)
 
 /* ---- whoever was there at the cut is looked at before it changes ---- */
 
+static struct heap_audit *audit_of(struct onlooker *o)
+{
+    struct heap_audit *a = (struct heap_audit *)(void *)((char *)o - offsetof(struct heap_audit, look));
+
+    CHECK_IS(a, AUDIT_MAGIC);
+    return a;
+}
+
+static bool waits_for(const struct onlooker *o, slot_t holder)
+{
+    const struct heap_audit *a = audit_of((struct onlooker *)(uintptr_t)o);
+
+    return holder < a->end && (a->account[holder] & ACCOUNT_LINKS) == 0;
+}
+
+/* A new object was not there at the cut. */
+static void birth(struct onlooker *o, slot_t slot)
+{
+    struct heap_audit *a = audit_of(o);
+
+    if (slot >= a->end)
+        return;
+    a->account[slot] |= ACCOUNT_HEAD | ACCOUNT_LINKS;
+    a->wide = a->wide == slot ? 0 : a->wide;
+}
+
+static void counted(struct onlooker *o, slot_t slot, bool gained)
+{
+    audit_add(audit_of(o), slot, gained ? 1 : UINT32_MAX);
+}
+
 static void on_born(void *ctx, slot_t slot, enum object_kind kind)
 {
     struct heap_audit *a = ctx;
@@ -40,7 +72,7 @@ static void on_born(void *ctx, slot_t slot, enum object_kind kind)
         audit_settle_found(a);
         a->account[slot] = 0;
     }
-    audit_note_birth(a->heap, slot);
+    birth(&a->look, slot);
     audit_add(a, slot, 1);
     a->account[slot] &= ~ACCOUNT_GONE;
 }
@@ -83,8 +115,10 @@ static void on_condemned(void *ctx, uint32_t pool, const uint64_t cells[POOL_WOR
 }
 
 /* Condemned and released at the cut, perhaps. */
-void audit_freeing(struct heap_audit *a, uint32_t pool, const uint64_t cells[POOL_WORDS])
+static void freeing(struct onlooker *o, uint32_t pool, const uint64_t cells[POOL_WORDS])
 {
+    struct heap_audit *a = audit_of(o);
+
     for (slot_t slot = next_of(a, pool, cells, 0); slot != 0; slot = next_of(a, pool, cells, slot % POOL_CELLS + 1))
         audit_look(a, slot);
 }
@@ -120,24 +154,30 @@ static bool item_is_seen(const struct heap_audit *a, slot_t list, uint32_t index
     return a->wide == list && index < a->wide_at;
 }
 
-void audit_item_changed(struct heap_audit *a, slot_t list, uint32_t index, word_t old, word_t now)
+static void item_changed(struct onlooker *o, slot_t list, uint32_t index, word_t old, word_t now)
 {
+    struct heap_audit *a = audit_of(o);
+
     if (item_is_seen(a, list, index))
         return;
     miss_word(a, old, false);
     miss_word(a, now, true);
 }
 
-void audit_item_deleted(struct heap_audit *a, slot_t list, uint32_t index, word_t old)
+static void item_deleted(struct onlooker *o, slot_t list, uint32_t index, word_t old)
 {
+    struct heap_audit *a = audit_of(o);
+
     if (item_is_seen(a, list, index))
         a->wide_at--;
     else
         miss_word(a, old, false);
 }
 
-void audit_leaf_popped(struct heap_audit *a, slot_t list, uint32_t first, const word_t *words, uint32_t count)
+static void leaf_popped(struct onlooker *o, slot_t list, uint32_t first, const word_t *words, uint32_t count)
 {
+    struct heap_audit *a = audit_of(o);
+
     for (uint32_t i = 0; i < count; i++)
         if (!item_is_seen(a, list, first + i))
             miss_word(a, words[i], false);
@@ -150,8 +190,11 @@ static bool entry_is_seen(const struct heap_audit *a, slot_t record, uint32_t en
     return a->wide == record && entry >= a->wide_at;
 }
 
-void audit_field_changed(struct heap_audit *a, slot_t record, uint32_t entry, word_t old, word_t now)
+static void field_changed(struct onlooker *o, slot_t record, slot_t name, uint32_t entry, word_t old, word_t now)
 {
+    struct heap_audit *a = audit_of(o);
+
+    (void)name;
     if (entry_is_seen(a, record, entry))
         return;
     miss_word(a, old, false);
@@ -159,8 +202,9 @@ void audit_field_changed(struct heap_audit *a, slot_t record, uint32_t entry, wo
 }
 
 /* The last takes its number; if it has been seen, it will be once more. */
-void audit_field_removing(struct heap_audit *a, slot_t record, slot_t dict, slot_t entry)
+static void field_removing(struct onlooker *o, slot_t record, slot_t dict, slot_t entry)
 {
+    struct heap_audit *a = audit_of(o);
     uint32_t last = dict_count(a->heap, dict) - 1, index = dict_index(a->heap, dict, entry);
 
     if (entry_is_seen(a, record, index))
@@ -170,36 +214,59 @@ void audit_field_removing(struct heap_audit *a, slot_t record, slot_t dict, slot
         miss_word(a, dict_word(a->heap, dict_at_index(a->heap, dict, last)), true);
 }
 
-/* ---- for the watchers ---- */
+/* ---- holders ---- */
 
-uint32_t heap_audit_number(const struct heap *h)
+/* One that it had at the cut goes before the audit came to it (came: false), or one comes where it will find it. */
+static void hold_missed(struct onlooker *o, const struct heap_holder *by, slot_t slot, bool came)
 {
-    return h->audit != NULL ? h->audits : 0;
+    (void)by;
+    audit_add(audit_of(o), slot, came ? UINT32_MAX : 1);
 }
 
-void heap_audit_missed(struct heap *h, slot_t slot, bool came)
+static void root_changing(struct onlooker *o, uint32_t number, slot_t old, slot_t now)
 {
-    audit_note_held(h, slot, came);
+    struct heap_audit *a = audit_of(o);
+
+    if (number < a->root_at)
+        return;
+    if (old != 0)
+        audit_add(a, old, 1);
+    if (now != 0)
+        audit_add(a, now, UINT32_MAX);
 }
+
+static const struct onlooker_ops ops = {.waits_for = waits_for,
+                                        .birth = birth,
+                                        .counted = counted,
+                                        .item_changed = item_changed,
+                                        .item_deleted = item_deleted,
+                                        .leaf_popped = leaf_popped,
+                                        .field_changed = field_changed,
+                                        .field_removing = field_removing,
+                                        .root_changing = root_changing,
+                                        .hold_missed = hold_missed,
+                                        .freeing = freeing};
 
 /* ---- life ---- */
 
 enum err heap_audit_begin(struct heap *h, broken_fn *broken, void *ctx, struct heap_audit **ret, struct why *why)
 {
     struct heap_audit *a;
+    enum err e = onlooker_claim(h, why);
 
-    CHECK(!pools_are_restored(&h->pools)); /* what is put back is not whole yet */
-    if (h->audited)
-        return why_set(why, ERR_BUSY, "another audit is going on");
-    if ((a = mem_zalloc(h->mem, sizeof *a)) == NULL)
+    if (e != ERR_OK)
+        return e;
+    if ((a = mem_zalloc(h->mem, sizeof *a)) == NULL) {
+        h->onlooked = false;
         return why_set(why, ERR_NOMEM, "no memory for an audit");
+    }
     a->magic = AUDIT_MAGIC;
     a->heap = h;
     a->tell = broken;
     a->tell_ctx = ctx;
-    a->watch = (struct heap_watch){
+    a->look.ops = &ops;
+    a->look.watch = (struct heap_watch){
         .ctx = a, .born = on_born, .changing = on_changing, .dying = on_dying, .condemned = on_condemned};
-    h->audited = true;
     *ret = a;
     return ERR_OK;
 }
@@ -242,11 +309,8 @@ static enum err cut(struct heap_audit *a, struct why *why)
 
     if (e != ERR_OK)
         return e;
-    CHECK(h->doomed == 0 && h->parting == 0 && h->deferred[0].count == 0 && h->deferred[1].count == 0);
-    h->audits++;
-    h->audit = a;
     h->windows.open |= WINDOW_AUDIT;
-    heap_add_watch(h, &a->watch);
+    onlooker_cut(h, &a->look);
     audit_take_cut(a);
     look_at_half_released(a);
     return ERR_OK;
@@ -277,12 +341,9 @@ static void end(struct heap_audit *a)
     struct heap *h = a->heap;
 
     a->ended = true;
-    h->audited = false;
-    if (h->audit != a)
-        return;
-    h->audit = NULL;
-    h->windows.open &= ~WINDOW_AUDIT;
-    heap_remove_watch(h, &a->watch);
+    if (h->onlooker == &a->look)
+        h->windows.open &= ~WINDOW_AUDIT;
+    onlooker_leave(h, &a->look);
 }
 
 /* In pieces: all of it at once takes a millisecond for ten million slots. */

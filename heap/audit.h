@@ -2,7 +2,7 @@
  * audit.h - heap_validate() on a heap that goes on living: a recount in bounded steps, between which anything may happen.
  *
  * Owns:      an account of four bytes for each slot, from the beginning of an audit to its end.
- * Knows not: what happens between the steps: the heap tells (audit_impl.h).
+ * Knows not: what happens between the steps: the heap tells (onlooker.h).
  *
  * The equations are those of heap_validate.c; those about objects, links and counts are of one moment, the *cut*, at
  * which the audit begins. How it can still be known later what was there then:
@@ -22,7 +22,7 @@
  * While there is no audit, this costs the heap a look at a pointer where lists, dictionaries, roots and scopes change, and
  * where a pool of condemned objects goes. While there is one, changing an object for the first time costs up to a microsecond
  * more: its account, and those of what it links to, have to come from memory. Ten million records of two links take 0.5 s in
- * all, 1,024 units at most 0.4 ms (tests/bench/audit_probe).
+ * all, 1,024 units at most 0.4 ms (tests/bench/onlook_probe).
  */
 #pragma once
 #include "heap/heap.h"

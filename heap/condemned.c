@@ -13,8 +13,7 @@
  *
  * A slot must not be free, and so used again, while a condemned neighbour still names it: hence two passes.
  */
-#include "heap/audit_impl.h"
-#include "heap/heap_impl.h"
+#include "heap/onlooker.h"
 #include "heap/ref.h"
 #include "heap/shape.h"
 #include "heap/weak.h"
@@ -246,8 +245,8 @@ void heap_free_condemned(struct heap *h, uint32_t pool, const uint64_t cells[POO
         count += (uint64_t)__builtin_popcountll(cells[i]);
     }
     CHECK(h->stats.doomed >= count && h->stats.doomed_bytes >= count * bytes);
-    if (h->audit != NULL)
-        audit_freeing(h->audit, pool, cells);
+    if (h->onlooker != NULL && h->onlooker->ops->freeing != NULL)
+        h->onlooker->ops->freeing(h->onlooker, pool, cells);
     h->stats.doomed -= count;
     h->stats.doomed_bytes -= count * bytes;
     if (!pool_is_current(&h->pools, pool) && !has_others(&h->pools, pool, cells)) {

@@ -1,9 +1,9 @@
 /* gc_door.c - see heap_gc.h: what the collector may see and do. */
-#include "heap/audit_impl.h"
 #include "heap/dict.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
 #include "heap/names.h"
+#include "heap/onlooker.h"
 #include "heap/record.h"
 #include "heap/ref.h"
 #include "heap/shape.h"
@@ -218,6 +218,6 @@ void heap_close_window(struct heap *h, enum object_window w)
 {
     h->windows.open &= ~(1u << w);
     h->windows.dead &= ~(1u << w);
-    if (h->audit != NULL)
-        h->audit->excused &= ~(1u << w);
+    if (h->onlooker != NULL)
+        h->onlooker->excused &= ~(1u << w);
 }

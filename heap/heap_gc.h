@@ -12,6 +12,17 @@
 
 /* ---- watching ---- */
 
+/* Who holds an object, but for what links to it and what names it. */
+enum held_by { HELD_BY_SCOPE, HELD_BY_SESSION, HELD_BY_GARBAGE };
+
+struct heap_holder {
+    enum held_by by;
+    uint32_t session;   /* its id ... */
+    struct slice label; /* ... and its label */
+};
+
+typedef void held_fn(void *to, const struct heap_holder *by, slot_t slot);
+
 /* What the heap tells, at the moment it happens. Functions may be NULL; they must not change the heap. */
 struct heap_watch {
     void *ctx;
@@ -30,9 +41,10 @@ struct heap_watch {
     /* for heap_validate(): counted references the watcher itself holds are told through `count` */
     void (*recount)(void *ctx, void (*count)(void *to, slot_t slot), void *to);
     size_t (*validate)(void *ctx, void (*broken)(void *to, const char *sentence), void *to);
-    /* The same in steps, for an audit (audit.h), by who has many; NULL: it is done in one go. Both return the units left,
-     * 0: call again. What changes in the part that recount_step() has not come to is told by heap_audit_missed(). */
-    size_t (*recount_step)(void *ctx, void (*count)(void *to, slot_t slot), void *to, size_t units);
+    /* The same in steps, for an onlooker (onlooker.h), by who has some: both return the units left, 0: call again. What
+     * changes in the part that recount_step() has not come to is told by heap_hold_missed(). */
+    size_t (*recount_step)(void *ctx, held_fn *count, void *to, size_t units);
+    uint64_t (*held_count)(void *ctx); /* how many those are now; O(1) */
     /* `p` is two of them: what is broken is counted in the first, the second is the watcher's. */
     size_t (*validate_step)(void *ctx, void (*broken)(void *to, const char *sentence), void *to, struct proof *p,
                             size_t units);
@@ -42,13 +54,13 @@ struct heap_watch {
 void heap_add_watch(struct heap *h, const struct heap_watch *w);
 void heap_remove_watch(struct heap *h, const struct heap_watch *w);
 
-/* ---- an audit (audit.h) ---- */
+/* ---- an onlooker (onlooker.h) ---- */
 
-/* The number of the one that is going on; 0: there is none. */
-uint32_t heap_audit_number(const struct heap *h);
-/* A reference that the watcher had at the cut goes before recount_step() came to it (came: false), or one comes where it
- * will be found, and was not at the cut. */
-void heap_audit_missed(struct heap *h, slot_t slot, bool came);
+/* The number of the one that is going on, from its cut; 0: there is none. */
+uint32_t heap_onlook_number(const struct heap *h);
+/* While there is one: a reference that the watcher had at the cut goes before recount_step() came to it (came: false), or
+ * one comes where it will be found, and was not at the cut. */
+void heap_hold_missed(struct heap *h, const struct heap_holder *by, slot_t slot, bool came);
 
 /* ---- reading ---- */
 

@@ -14,7 +14,7 @@
 #include "heap/window.h"
 
 #define HEAP_MAGIC 0x48454150u /* HEAP */
-#define HEAP_WATCHES_MAX 7 /* the collector, sessions, payers, an audit, two walks, and one to spare */
+#define HEAP_WATCHES_MAX 7 /* the collector, sessions, payers, an onlooker, two walks, and one to spare */
 
 struct keys;
 struct shape;
@@ -98,10 +98,10 @@ struct heap {
 
     struct heap_stats stats;
 
-    /* audit.c */
-    struct heap_audit *audit; /* NULL: there is none, or it has not come to its cut */
-    bool audited;             /* there is one */
-    uint32_t audits;          /* that came to their cuts, since the start */
+    /* onlooker.c */
+    struct onlooker *onlooker; /* NULL: there is none, or it has not come to its cut */
+    bool onlooked;             /* there is one */
+    uint32_t onlooks;          /* that came to their cuts, since the start */
 };
 
 ALWAYS_INLINE struct object *object_at(const struct heap *h, slot_t slot)

@@ -71,6 +71,12 @@ static void count_one(void *ctx, slot_t slot)
     a->target[a->waiting++] = slot;
 }
 
+static void count_held(void *ctx, const struct heap_holder *by, slot_t slot)
+{
+    (void)by;
+    count_one(ctx, slot);
+}
+
 static void count_word(struct heap_audit *a, word_t word)
 {
     if (word_tag(word) != WORD_LINK)
@@ -174,7 +180,7 @@ static void count_head(struct heap_audit *a, slot_t slot, const struct object *o
         a->gone_objects++;
         a->gone_bytes += object_bytes(a->heap, slot);
     }
-    if (o->state == STATE_DEAD || windows_have(&a->heap->windows, a->excused, slot))
+    if (o->state == STATE_DEAD || windows_have(&a->heap->windows, a->look.excused, slot))
         a->account[slot] |= ACCOUNT_EXCUSED;
 }
 
@@ -239,7 +245,7 @@ static size_t look_through_wide(struct heap_audit *a, size_t units)
 
     if (a->wide == 0)
         return units;
-    if (!bits_has(a->heap->pools.used, a->wide)) {
+    if (!pool_is_objects(&a->heap->pools, pool_of(a->wide)) || !bits_has(a->heap->pools.used, a->wide)) {
         a->wide = 0;
         return units;
     }
@@ -325,11 +331,6 @@ static size_t count_deferred(struct heap_audit *a, size_t units)
     return units;
 }
 
-bool audit_has_come_to_root(const struct heap_audit *a, uint32_t number)
-{
-    return number < a->root_at;
-}
-
 static size_t count_roots(struct heap_audit *a, size_t units)
 {
     for (; units > 0 && a->root_at < UINT32_MAX; units--) {
@@ -347,7 +348,7 @@ static size_t count_scopes(struct heap_audit *a, size_t units)
     const struct heap *h = a->heap;
 
     if (!a->whole)
-        return scopes_recount_step(&a->scope, count_one, a, units);
+        return scopes_recount_step(&a->look.scope, count_held, a, units);
     for (const struct scope *s = heap_next_scope(h, NULL); s != NULL; s = heap_next_scope(h, s))
         for (uint32_t i = 0; i < scope_end(s); i++)
             if (scope_slot(s, i) != 0)
@@ -377,7 +378,7 @@ static size_t count_watchers(struct heap_audit *a, size_t units)
 
     while (units > 0 && !a->whole && (w = next_watcher(a)) != NULL) {
         if (w->recount_step != NULL)
-            units = w->recount_step(w->ctx, count_one, a, units);
+            units = w->recount_step(w->ctx, count_held, a, units);
         a->watcher += units > 0;
     }
     if (units > 0)
@@ -403,8 +404,8 @@ void audit_take_cut(struct heap_audit *a)
     heap_stats(h, &a->then);
     a->unreleased_then = h->unreleased;
     a->bytes_then = bytes_of_objects(h, &a->then);
-    a->excused = h->windows.dead;
-    a->scope = heap_next_scope(h, NULL);
+    if (a->whole)
+        a->look.excused = h->windows.dead;
     a->root_at = 1;
     count_watchers_at_once(a);
 }

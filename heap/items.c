@@ -1,8 +1,8 @@
 /* items.c - lists as objects: heap.h's operations on them, over the tree of list.h. */
-#include "heap/audit_impl.h"
 #include "heap/birth.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
+#include "heap/onlooker.h"
 #include "heap/shape.h"
 #include "heap/slot.h"
 #include "heap/undo_impl.h"
@@ -30,19 +30,6 @@ static enum err find_item(const struct heap *h, obj_id id, uint64_t index, slot_
     return e;
 }
 
-/* An item has changed, or come at the end. */
-static void tell_audit_set(struct heap *h, slot_t list, uint32_t index, word_t old, word_t now)
-{
-    if (audit_waits_for(h, list))
-        audit_item_changed(h->audit, list, index, old, now);
-}
-
-static void tell_audit_deleted(struct heap *h, slot_t list, uint32_t index, word_t old)
-{
-    if (audit_waits_for(h, list))
-        audit_item_deleted(h->audit, list, index, old);
-}
-
 static enum err push_value(struct heap *h, slot_t list, const struct value *v, struct why *why)
 {
     word_t word;
@@ -53,7 +40,7 @@ static enum err push_value(struct heap *h, slot_t list, const struct value *v, s
     if ((e = list_push(h, list, word, why)) != ERR_OK)
         word_release(h, word);
     else
-        tell_audit_set(h, list, list_length(h, list) - 1, WORD_ABSENT, word);
+        onlooker_note_item(h, list, list_length(h, list) - 1, WORD_ABSENT, word);
     return e;
 }
 
@@ -75,7 +62,7 @@ static void take_set_back(struct heap *h, void *note)
     object_changing(h, n->list);
     undo_retake_word(h, n->was);
     gone = list_set(h, n->list, n->index, n->was);
-    tell_audit_set(h, n->list, n->index, gone, n->was);
+    onlooker_note_item(h, n->list, n->index, gone, n->was);
     word_release(h, gone);
     list_rewind(h, n->list, n->version);
 }
@@ -92,7 +79,7 @@ static void take_push_back(struct heap *h, void *note)
 
     object_changing(h, n->list);
     gone = list_unpush(h, n->list, n->last_words, n->version);
-    tell_audit_deleted(h, n->list, list_length(h, n->list), gone);
+    onlooker_note_item_deleted(h, n->list, list_length(h, n->list), gone);
     word_release(h, gone);
 }
 
@@ -207,7 +194,7 @@ enum err heap_set_item(struct heap *h, obj_id id, uint64_t index, const struct v
     object_changing(h, list);
     note_set(h, list, (uint32_t)index);
     old = list_set(h, list, (uint32_t)index, word);
-    tell_audit_set(h, list, (uint32_t)index, old, word);
+    onlooker_note_item(h, list, (uint32_t)index, old, word);
     undo_drop_word(h, old);
     return ERR_OK;
 }
@@ -224,7 +211,7 @@ enum err heap_delete_item(struct heap *h, obj_id id, uint64_t index, struct why 
         return e;
     object_changing(h, list);
     old = list_delete(h, list, (uint32_t)index);
-    tell_audit_deleted(h, list, (uint32_t)index, old);
+    onlooker_note_item_deleted(h, list, (uint32_t)index, old);
     word_release(h, old);
     return ERR_OK;
 }

@@ -1,9 +1,9 @@
 /* object.c - see object.h: birth, size, contents and end of an object of any kind. */
-#include "heap/audit_impl.h"
 #include "heap/birth.h"
 #include "heap/bytes.h"
 #include "heap/heap_impl.h"
 #include "heap/list.h"
+#include "heap/onlooker.h"
 #include "heap/payers.h"
 #include "heap/reap.h"
 #include "heap/record.h"
@@ -16,7 +16,7 @@ slot_t object_birth(struct heap *h, enum object_kind kind, uint32_t words, uint3
     if (slot == 0)
         return 0;
 
-    audit_note_birth(h, slot);
+    onlooker_note_birth(h, slot);
     memset(object_at(h, slot)->word, 0, (words - OBJECT_HEADER_WORDS) * sizeof(uint32_t));
     object_begin(h, slot, kind, words, shape);
     return slot;
@@ -105,8 +105,7 @@ static size_t release_list(struct heap *h, slot_t list, size_t units)
 
         if (n == 0)
             return units;
-        if (audit_waits_for(h, list))
-            audit_leaf_popped(h->audit, list, list_length(h, list), words, n);
+        onlooker_note_leaf_popped(h, list, list_length(h, list), words, n);
         if (defer)
             reap_defer(h, words, n);
         else

@@ -3,11 +3,11 @@
  * Changing them is record_edit.c.
  */
 #include "heap/record.h"
-#include "heap/audit_impl.h"
 #include "heap/dict.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/object.h"
+#include "heap/onlooker.h"
 #include "heap/shape.h"
 #include "heap/slot.h"
 #include "heap/undo_impl.h"
@@ -196,8 +196,7 @@ static size_t release_dictionary(struct heap *h, slot_t record, size_t units)
         uint64_t before = dict_bytes(h, dict);
 
         record_pass_scans(h, record, dict_first(h, dict));
-        if (audit_waits_for(h, record))
-            audit_field_removing(h->audit, record, dict, dict_first(h, dict));
+        onlooker_note_removing(h, record, dict, dict_first(h, dict));
         word_release(h, dict_remove(h, dict, dict_first(h, dict)));
         object_resized(h, record, (int64_t)(dict_bytes(h, dict) - before));
         units--;

@@ -7,13 +7,13 @@
  *   commit   cannot fail. What the edit displaced is let go of last, since that may kill objects; or noted, if the edit
  *            may have to be taken back (record_undo.h).
  */
-#include "heap/audit_impl.h"
 #include "heap/birth.h"
 #include "heap/record.h"
 #include "heap/dict.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/object.h"
+#include "heap/onlooker.h"
 #include "heap/record_undo.h"
 #include "heap/ref.h"
 #include "heap/shape.h"
@@ -322,8 +322,7 @@ static void add_entry(struct heap *h, slot_t record, slot_t dict, struct planned
 {
     slot_t entry;
 
-    if (audit_waits_for(h, record))
-        audit_field_changed(h->audit, record, dict_count(h, dict), WORD_ABSENT, edit->word);
+    onlooker_note_field(h, record, edit->name, dict_count(h, dict), WORD_ABSENT, edit->word);
     string_hold(h, edit->name);
     entry = dict_add(h, dict, edit->name, edit->word);
     record_note_added(h, record, entry);
@@ -333,8 +332,7 @@ static void add_entry(struct heap *h, slot_t record, slot_t dict, struct planned
 /* What was there is the plan's to let go of, or the note's. */
 static void replace_entry(struct heap *h, slot_t record, slot_t dict, slot_t entry, struct planned *edit)
 {
-    if (audit_waits_for(h, record))
-        audit_field_changed(h->audit, record, dict_index(h, dict, entry), dict_word(h, entry), edit->word);
+    onlooker_note_entry(h, record, dict, entry, edit->word);
     record_note_replaced(h, record, entry);
     edit->word = dict_replace(h, dict, entry, edit->word);
     if (undo_is_open(h)) {
@@ -345,8 +343,7 @@ static void replace_entry(struct heap *h, slot_t record, slot_t dict, slot_t ent
 
 static void remove_entry(struct heap *h, slot_t record, slot_t dict, slot_t entry, struct planned *edit)
 {
-    if (audit_waits_for(h, record))
-        audit_field_removing(h->audit, record, dict, entry);
+    onlooker_note_removing(h, record, dict, entry);
     if (undo_is_open(h)) {
         record_note_removed(h, record, entry);
         dict_take_out(h, dict, entry);

@@ -1,7 +1,7 @@
 /* record_undo.c - see record_undo.h. */
 #include "heap/record_undo.h"
-#include "heap/audit_impl.h"
 #include "heap/dict.h"
+#include "heap/onlooker.h"
 #include "heap/record.h"
 #include "heap/shape.h"
 
@@ -157,23 +157,20 @@ static void change_back(struct heap *h, const struct entry_note *n, put_back_fn 
 
 static word_t remove_added(struct heap *h, const struct entry_note *n)
 {
-    if (audit_waits_for(h, n->record))
-        audit_field_removing(h->audit, n->record, n->dict, n->entry);
+    onlooker_note_removing(h, n->record, n->dict, n->entry);
     return dict_remove(h, n->dict, n->entry);
 }
 
 static word_t replace_again(struct heap *h, const struct entry_note *n)
 {
-    if (audit_waits_for(h, n->record))
-        audit_field_changed(h->audit, n->record, dict_index(h, n->dict, n->entry), dict_word(h, n->entry), n->was);
+    onlooker_note_entry(h, n->record, n->dict, n->entry, n->was);
     undo_retake_word(h, n->was);
     return dict_replace(h, n->dict, n->entry, n->was);
 }
 
 static word_t put_removed_back(struct heap *h, const struct entry_note *n)
 {
-    if (audit_waits_for(h, n->record))
-        audit_field_changed(h->audit, n->record, dict_count(h, n->dict), WORD_ABSENT, n->was);
+    onlooker_note_field(h, n->record, dict_name(h, n->entry), dict_count(h, n->dict), WORD_ABSENT, n->was);
     dict_put_back(h, n->dict, n->entry);
     undo_retake_word(h, n->was);
     return WORD_ABSENT;

@@ -6,8 +6,8 @@
  * the kill, inside ref_drop() and heap_reap(), and as long as changes may be taken back (undo.h).
  * 2. has_big is set exactly while big_counts has an entry for the slot, and that entry is not 0.
  */
-#include "heap/audit_impl.h"
 #include "heap/death.h"
+#include "heap/onlooker.h"
 #include "heap/shape.h"
 #include "heap/weak.h"
 
@@ -65,7 +65,7 @@ static void tell_who_counts(const struct heap *h, slot_t slot, bool gained)
 /* The collector takes a member whose count changes as reached. */
 void ref_tell_window(const struct heap *h, slot_t slot, bool gained)
 {
-    audit_note_count(h, slot, gained);
+    onlooker_note_count(h, slot, gained);
     if ((h->windows.open & WINDOW_COUNTS) != 0)
         tell_who_counts(h, slot, gained);
     if (!windows_have(&h->windows, h->windows.open, slot))
@@ -129,12 +129,12 @@ void ref_die(struct heap *h, slot_t slot, struct object *o)
 static void stay_at_zero(struct heap *h, slot_t slot)
 {
     h->stats.fell_nonzero++;
-    audit_note_count(h, slot, false);
+    onlooker_note_count(h, slot, false);
 }
 
 void ref_leave_zero(struct heap *h, slot_t slot)
 {
-    audit_note_count(h, slot, true);
+    onlooker_note_count(h, slot, true);
 }
 
 void ref_lost_last(struct heap *h, slot_t slot, struct object *o)

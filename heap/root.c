@@ -1,9 +1,9 @@
 /* root.c - see root.h. */
 #include "heap/root.h"
-#include "heap/audit_impl.h"
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/names.h"
+#include "heap/onlooker.h"
 #include "heap/ref.h"
 #include "heap/slot.h"
 #include "heap/undo_impl.h"
@@ -25,7 +25,7 @@ static void take_put_back(struct heap *h, void *note)
     const struct root_note *n = note;
     slot_t now = names_at(h->roots, n->number)->target;
 
-    audit_note_root(h, n->number, now, n->was.target);
+    onlooker_note_root(h, n->number, now, n->was.target);
     if (n->was.target == 0) {
         names_remove(h->roots, n->number);
     } else {
@@ -47,7 +47,7 @@ static void take_deletion_back(struct heap *h, void *note)
 {
     const struct root_note *n = note;
 
-    audit_note_root(h, n->number, 0, n->was.target);
+    onlooker_note_root(h, n->number, 0, n->was.target);
     names_put_back(h->roots, n->number, &n->was);
     undo_retake_ref(h, n->was.target);
 }
@@ -105,7 +105,7 @@ enum err root_put(struct heap *h, struct slice name, obj_id id, bool *ret_new, s
         return e;
     }
     old = names_at(h->roots, n)->target;
-    audit_note_root(h, n, old, target);
+    onlooker_note_root(h, n, old, target);
     note_put(h, n, old);
     names_at(h->roots, n)->target = target;
     if (!is_new)
@@ -137,7 +137,7 @@ enum err root_delete(struct heap *h, struct slice name, struct why *why)
     if ((e = undo_reserve(h, 1, why)) || (e = journal_note(h->journal, &c, NULL, why)))
         return e;
     target = names_at(h->roots, n)->target;
-    audit_note_root(h, n, target, 0);
+    onlooker_note_root(h, n, target, 0);
     remove_name(h, n);
     ref_drop(h, target);
     return ERR_OK;

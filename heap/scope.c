@@ -1,7 +1,6 @@
 /* scope.c - see scope.h. Entries are slots in chunks, so a scope of millions grows without copying them. */
 #include "heap/scope.h"
-#include "heap/audit_impl.h"
-#include "heap/heap_impl.h"
+#include "heap/onlooker.h"
 #include "heap/ref.h"
 #include "heap/slot.h"
 
@@ -12,7 +11,7 @@ struct scope {
     struct scope *next, **at; /* among the open scopes */
     uint64_t serial;
     uint32_t end;
-    uint32_t audit;           /* the last audit that knows it ... */
+    uint32_t onlook;          /* the last onlooker that knows it ... */
     uint32_t unseen;          /* ... and has not come to so many of its entries, the first ones */
     uint32_t chunk_count;     /* chunks made */
     uint32_t chunk_room;      /* pointers there is room for */
@@ -29,7 +28,7 @@ struct scope *scope_open(struct heap *h)
     if (s == NULL)
         return NULL;
     s->heap = h;
-    s->audit = h->audit != NULL ? h->audits : 0; /* what it will hold was not there at the cut */
+    s->onlook = heap_onlook_number(h); /* what it will hold was not there at the cut */
     s->serial = ++h->scopes_opened;
     s->next = h->scopes;
     s->at = &h->scopes;
@@ -94,35 +93,38 @@ static bool make_room(struct scope *s, uint32_t number)
     return true;
 }
 
-/* ---- what an audit has not come to (audit.h) ---- */
+/* ---- what an onlooker has not come to (onlooker.h) ---- */
 
 /* Before it changes: at the cut it was as it is. */
-static inline void know_for_audit(struct scope *s)
+static inline void know_for_onlooker(struct scope *s)
 {
-    if (s->heap->audit == NULL || s->audit == s->heap->audits)
+    if (s->heap->onlooker == NULL || s->onlook == s->heap->onlooks)
         return;
-    s->audit = s->heap->audits;
+    s->onlook = s->heap->onlooks;
     s->unseen = s->end;
 }
 
+static const struct heap_holder held_by_scope = {.by = HELD_BY_SCOPE};
+
 static inline void let_go_unseen(struct scope *s, uint32_t number, slot_t slot)
 {
-    if (s->heap->audit == NULL || number >= s->unseen)
+    if (s->heap->onlooker == NULL || number >= s->unseen)
         return;
     s->unseen = number;
-    audit_note_held(s->heap, slot, false);
+    if (slot != 0)
+        heap_hold_missed(s->heap, &held_by_scope, slot, false);
 }
 
 /* The next: those that were open at the cut come one after the other, the others were opened before them in the list. */
-size_t scopes_recount_step(const struct scope **at, void (*count)(void *to, slot_t slot), void *to, size_t units)
+size_t scopes_recount_step(const struct scope **at, held_fn *tell, void *to, size_t units)
 {
     while (*at != NULL && units > 0) {
         struct scope *s = (struct scope *)(uintptr_t)*at;
 
-        know_for_audit(s);
+        know_for_onlooker(s);
         for (; s->unseen > 0 && units > 0; units--)
             if (scope_slot(s, --s->unseen) != 0)
-                count(to, scope_slot(s, s->unseen));
+                tell(to, &held_by_scope, scope_slot(s, s->unseen));
         if (units == 0)
             return 0;
         *at = s->next;
@@ -136,7 +138,7 @@ size_t scopes_recount_step(const struct scope **at, void (*count)(void *to, slot
 static enum err keep(struct scope *s, uint32_t number, slot_t slot, struct why *why)
 {
     CHECK(number >= s->end);
-    know_for_audit(s);
+    know_for_onlooker(s);
     if (!make_room(s, number)) {
         ref_drop(s->heap, slot);
         return why_set(why, ERR_NOMEM, "no memory for a batch to hold another object");
@@ -202,8 +204,8 @@ static void free_scope(struct scope *s)
 {
     struct mem *mem = s->heap->mem;
 
-    if (s->heap->audit != NULL && s->heap->audit->scope == s)
-        s->heap->audit->scope = s->next;
+    if (s->heap->onlooker != NULL && s->heap->onlooker->scope == s)
+        s->heap->onlooker->scope = s->next;
     *s->at = s->next;
     if (s->next != NULL)
         s->next->at = s->at;
@@ -218,7 +220,7 @@ size_t scope_close(struct scope **at, size_t units)
     struct scope *s = *at;
 
     if (s != NULL)
-        know_for_audit(s);
+        know_for_onlooker(s);
     while (s != NULL && s->end > 0 && units > 0) {
         slot_t slot = *entry_at(s, --s->end);
 

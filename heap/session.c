@@ -58,8 +58,8 @@ static bool make_room(struct session_set *ss)
 static void free_session(struct session_set *ss, struct session *s)
 {
     session_know(ss, s);
-    if (ss->audit_ending == s)
-        ss->audit_ending = s->next;
+    if (ss->onlook_ending == s)
+        ss->onlook_ending = s->next;
     session_count_holds(ss, s->holds, -1);
     map_destroy(&s->holds);
     mem_free(ss->heap->mem, s, sizeof *s);
@@ -448,7 +448,9 @@ static enum err empty_default(struct session_set *ss, struct session *s, struct 
         return why_set(why, ERR_NOMEM, "no memory to empty the session");
     }
     session_know(ss, s);
-    gone->audit = s->audit;
+    gone->label_len = s->label_len;
+    memcpy(gone->label, s->label, s->label_len);
+    gone->onlook = s->onlook;
     gone->unseen = s->unseen;
     gone->holds = s->holds;
     gone->label_len = s->label_len;

@@ -1,46 +1,58 @@
 /*
- * session_audit.c - what sessions hold, told to who recounts the heap: in one go, or in steps between which holds come
- * and go (heap/audit.h).
+ * session_audit.c - what sessions hold, told to who looks at the whole heap: in one go, or in steps between which holds
+ * come and go (heap/onlooker.h).
  *
- * An audit comes to a session's holds from the last to the first, so those that are added meanwhile stand where it has
- * been. A session knows how many it has not come to, and of which audit that is said: so beginning one touches none.
+ * An onlooker comes to a session's holds from the last to the first, so those that are added meanwhile stand where it has
+ * been. A session knows how many it has not come to, and of which onlooker that is said: so beginning one touches none.
  */
 #include "heap/session_impl.h"
 
-/* ---- what an audit has not come to ---- */
+/* ---- what an onlooker has not come to ---- */
 
-static void know_set_for_audit(struct session_set *ss, uint32_t audit)
+static void know_set_for_onlooker(struct session_set *ss, uint32_t onlook)
 {
-    if (ss->audit == audit)
+    if (ss->onlook == onlook)
         return;
-    ss->audit = audit;
-    ss->audit_at = 0;
-    ss->audit_ends = false;
+    ss->onlook = onlook;
+    ss->onlook_at = 0;
+    ss->onlook_ends = false;
     ss->bytes_then = ss->bytes;
     ss->bytes_found = 0;
 }
 
 bool session_know(struct session_set *ss, struct session *s)
 {
-    uint32_t audit = heap_audit_number(ss->heap);
+    uint32_t onlook = heap_onlook_number(ss->heap);
 
-    if (audit == 0 || s->audit == audit)
-        return audit != 0;
-    know_set_for_audit(ss, audit);
+    if (onlook == 0 || s->onlook == onlook)
+        return onlook != 0;
+    know_set_for_onlooker(ss, onlook);
     ss->bytes_found += map_bytes(s->holds);
-    s->audit = audit;
+    s->onlook = onlook;
     s->unseen = map_count(s->holds);
     return true;
 }
 
 void session_know_newborn(struct session_set *ss, struct session *s)
 {
-    uint32_t audit = heap_audit_number(ss->heap);
+    uint32_t onlook = heap_onlook_number(ss->heap);
 
-    if (audit != 0)
-        know_set_for_audit(ss, audit);
-    s->audit = audit;
+    if (onlook != 0)
+        know_set_for_onlooker(ss, onlook);
+    s->onlook = onlook;
     s->unseen = 0;
+}
+
+static struct heap_holder held_by(const struct session *s)
+{
+    return (struct heap_holder){.by = HELD_BY_SESSION, .session = s->id, .label = {s->label, s->label_len}};
+}
+
+static void miss(struct session_set *ss, const struct session *s, uint32_t entry, bool came)
+{
+    struct heap_holder by = held_by(s);
+
+    heap_hold_missed(ss->heap, &by, map_key(s->holds, entry), came);
 }
 
 /* The last takes its number: one that was seen would be seen once more. */
@@ -49,9 +61,9 @@ void session_note_unseen(struct session_set *ss, struct session *s, uint32_t ent
     uint32_t last = map_count(s->holds) - 1;
 
     if (entry < s->unseen) {
-        heap_audit_missed(ss->heap, map_key(s->holds, entry), false);
+        miss(ss, s, entry, false);
         if (last >= s->unseen)
-            heap_audit_missed(ss->heap, map_key(s->holds, last), true);
+            miss(ss, s, last, true);
     }
     s->unseen = s->unseen < last ? s->unseen : last;
 }
@@ -59,10 +71,12 @@ void session_note_unseen(struct session_set *ss, struct session *s, uint32_t ent
 /* Who stood there meanwhile goes to the end, where all have been seen. */
 void session_note_put_back(struct session_set *ss, struct session *s, uint32_t entry, slot_t slot)
 {
+    struct heap_holder by = held_by(s);
+
     if (entry >= s->unseen)
         return;
-    heap_audit_missed(ss->heap, slot, true);
-    heap_audit_missed(ss->heap, map_key(s->holds, entry), false);
+    heap_hold_missed(ss->heap, &by, slot, true);
+    miss(ss, s, entry, false);
 }
 
 /* ---- who holds what ---- */
@@ -110,35 +124,42 @@ static bool next_held(void *ctx, uint64_t *cursor, slot_t *ret)
 
 /* ---- recounting in steps ---- */
 
-static size_t count_unseen(struct session_set *ss, struct session *s, void (*count)(void *to, slot_t slot), void *to, size_t units)
+static size_t count_unseen(struct session_set *ss, struct session *s, held_fn *count, void *to, size_t units)
 {
+    struct heap_holder by = held_by(s);
+
     (void)session_know(ss, s);
     for (; s->unseen > 0 && units > 0; units--)
-        count(to, map_key(s->holds, --s->unseen));
+        count(to, &by, map_key(s->holds, --s->unseen));
     return units;
 }
 
+static uint64_t held_count(void *ctx)
+{
+    return ((const struct session_set *)ctx)->holds;
+}
+
 /* The table, then those that are ending; who begins to end meanwhile comes before the first, and has been seen. */
-static size_t recount_step(void *ctx, void (*count)(void *to, slot_t slot), void *to, size_t units)
+static size_t recount_step(void *ctx, held_fn *count, void *to, size_t units)
 {
     struct session_set *ss = ctx;
 
-    know_set_for_audit(ss, heap_audit_number(ss->heap));
-    while (units > 0 && ss->audit_at < ss->table_end) {
-        if (ss->table[ss->audit_at] != NULL)
-            units = count_unseen(ss, ss->table[ss->audit_at], count, to, units);
+    know_set_for_onlooker(ss, heap_onlook_number(ss->heap));
+    while (units > 0 && ss->onlook_at < ss->table_end) {
+        if (ss->table[ss->onlook_at] != NULL)
+            units = count_unseen(ss, ss->table[ss->onlook_at], count, to, units);
         if (units == 0)
             return 0;
-        ss->audit_at++;
+        ss->onlook_at++;
         units--;
     }
-    if (units > 0 && !ss->audit_ends)
-        ss->audit_ending = ss->ending;
-    ss->audit_ends |= units > 0;
-    while (units > 0 && ss->audit_ending != NULL) {
-        units = count_unseen(ss, ss->audit_ending, count, to, units);
+    if (units > 0 && !ss->onlook_ends)
+        ss->onlook_ending = ss->ending;
+    ss->onlook_ends |= units > 0;
+    while (units > 0 && ss->onlook_ending != NULL) {
+        units = count_unseen(ss, ss->onlook_ending, count, to, units);
         if (units > 0)
-            ss->audit_ending = ss->audit_ending->next;
+            ss->onlook_ending = ss->onlook_ending->next;
         units -= units > 0;
     }
     return units;
@@ -265,6 +286,7 @@ void session_set_watch(struct session_set *ss)
                                     .recount = recount,
                                     .validate = validate,
                                     .recount_step = recount_step,
+                                    .held_count = held_count,
                                     .validate_step = validate_step};
     heap_add_watch(ss->heap, &ss->watch);
 }

@@ -12,6 +12,7 @@ void session_count_holds(struct session_set *ss, const struct map *holds, int si
 {
     ss->bytes += (uint64_t)sign * map_bytes(holds);
     ss->untouched_bytes += (uint64_t)sign * map_untouched_bytes(holds);
+    ss->holds += (uint64_t)sign * map_count(holds);
 }
 
 static bool add_hold(struct session_set *ss, struct session *s, slot_t slot)

@@ -27,7 +27,7 @@ struct session {
     struct map *holds;  /* object -> 0 */
     uint64_t bytes;     /* that it pays for */
     struct session *next; /* among the ending */
-    uint32_t audit;     /* the last audit that knows it ... */
+    uint32_t onlook;    /* the last onlooker that knows it ... */
     uint32_t unseen;    /* ... and has not come to so many of its holds, the first ones */
     union {
         char token[SESSION_TOKEN_BYTES];
@@ -53,6 +53,7 @@ struct session_set {
     struct payers *payers;   /* NULL: no limit on bytes */
     struct session *paying;  /* who paid last */
     uint64_t bytes, untouched_bytes; /* of all maps of holds */
+    uint64_t holds;          /* in all of them */
     struct heap_watch watch; /* for recounts */
     const struct session_watch *told; /* NULL: nobody */
     struct { /* what the heap had counted when the toll was looked at last */
@@ -61,11 +62,11 @@ struct session_set {
     } seen;
     bool in_step;            /* between session_toll_begin() and _end() */
 
-    /* the last audit that came by (heap/audit.h) */
-    uint32_t audit;
-    uint32_t audit_at;       /* number of the session it has come to */
-    struct session *audit_ending; /* ... and of those that end, once it is through with the table */
-    bool audit_ends;
+    /* the last onlooker that came by (heap/onlooker.h) */
+    uint32_t onlook;
+    uint32_t onlook_at;       /* number of the session it has come to */
+    struct session *onlook_ending; /* ... and of those that end, once it is through with the table */
+    bool onlook_ends;
     uint64_t bytes_then, bytes_found; /* of maps of holds, as they were at its cut */
     uint32_t pays_at;        /* sessions with lower numbers ... */
     uint64_t pays_found;     /* ... pay for so much */
@@ -98,13 +99,13 @@ void session_describe(const struct session_set *ss, const struct session *s, str
 /* Let the heap know who holds what. */
 void session_set_watch(struct session_set *ss);
 
-/* Before anything of it changes: at the cut of the audit that is going on it was as it is. False: there is no audit. */
+/* Before anything of it changes: at the cut of the onlooker that is going on it was as it is. False: there is none. */
 bool session_know(struct session_set *ss, struct session *s);
 /* Nothing of it was there at the cut. */
 void session_know_newborn(struct session_set *ss, struct session *s);
-/* A hold is about to go, while there is an audit. */
+/* A hold is about to go, while there is an onlooker. */
 void session_note_unseen(struct session_set *ss, struct session *s, uint32_t entry);
-/* One is about to be put back as entry `entry`, whose place another has taken, while there is an audit. */
+/* One is about to be put back as entry `entry`, whose place another has taken, while there is one. */
 void session_note_put_back(struct session_set *ss, struct session *s, uint32_t entry, slot_t slot);
 /* A session, by its number, pays for so much more, or less. */
 static inline void session_note_pay(struct session_set *ss, uint32_t number, uint64_t bytes)

@@ -8,6 +8,7 @@
 #include "heap/heap_impl.h"
 #include "heap/intern.h"
 #include "heap/names.h"
+#include "heap/onlooker.h"
 #include "heap/slot.h"
 #include "heap/undo_impl.h"
 
@@ -93,6 +94,11 @@ slot_t weak_cell_target(const struct heap *h, slot_t cell)
     slot_t object = cell_at(h, cell)->object;
 
     return object != 0 && heap_is_alive(h, object) ? object : 0;
+}
+
+slot_t weak_cell_object(const struct heap *h, slot_t cell)
+{
+    return cell_at(h, cell)->object;
 }
 
 uint64_t weak_count(const struct heap *h, slot_t object)
@@ -193,6 +199,8 @@ void weak_died(struct heap *h, slot_t object)
     CHECK(cell != 0);
     chain_append(h, &h->notices, &cell_at(h, cell)->names);
     map_remove(h->weak_cells, map_find(h->weak_cells, object));
+    if (h->onlooker != NULL && h->onlooker->ops->weak_died != NULL)
+        h->onlooker->ops->weak_died(h->onlooker, cell, object);
     cell_at(h, cell)->object = 0;
     object_at(h, object)->has_weak = 0;
     h->weak_deaths++;

@@ -43,6 +43,8 @@ slot_t weak_cell_take(struct heap *h, slot_t object);
 void weak_cell_release(struct heap *h, slot_t cell);
 /* The object it refers to, or 0 once that is dead. */
 slot_t weak_cell_target(const struct heap *h, slot_t cell);
+/* The same, but one that is condemned counts until its end is told. */
+slot_t weak_cell_object(const struct heap *h, slot_t cell);
 uint64_t weak_count(const struct heap *h, slot_t object);
 /* The object dies: its weak cell reads null from now on, its names become notices. */
 void weak_died(struct heap *h, slot_t object);

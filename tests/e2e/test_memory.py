@@ -62,7 +62,8 @@ class Sums(Memory):
         whose = b["live"] + b["doomed"] + b["shared"] - 8 * (heap["objects"] + heap["doomed"])
         self.assertEqual(whose + b["packing"], b["in_use"] + b["large"], heap)
         self.assertEqual(b["committed"], b["in_use"] + b["pool_free"] + b["dirty"])
-        self.assertEqual(b["accounted"], sum(b[k] for k in ("committed", "large", "side", "gc", "sessions", "idempotency", "events", "other")))
+        self.assertEqual(b["accounted"], sum(b[k] for k in ("committed", "large", "side", "gc", "sessions", "snapshots", "idempotency",
+                                                            "events", "other")))
         self.assertEqual(rss, b["accounted"] - b["untouched"] + b["connections"] + b["allocator"] + b["program"] + b["rest"])
         self.assertEqual([k for k, n in b.items() if n < 0 and k != "rest"], [], b)
         self.assertLess(b["other"], MIB, b)                         # one small request is all there is
@@ -74,6 +75,17 @@ class Sums(Memory):
     def test_nothing(self):
         b = self.assert_adds_up()
         self.assertEqual((b["live"], b["doomed"], b["large"], b["dirty"]), (0, 0, 0, 0))
+
+    def test_snapshots_and_after_they_are_deleted(self):
+        self.chains(20)
+        self.ok(self.c.post("/v1/snapshots"), 201)
+        self.ok(self.c.post("/v1/snapshots"), 201)
+        b = self.assert_adds_up()
+        self.assertGreater(b["snapshots"], 2 * 200000 * 24)
+        self.ok(self.c.delete("/v1/snapshots/1"))
+        self.ok(self.c.delete("/v1/snapshots/2"))
+        self.assertTrue(eventually(lambda: self.heap()["bytes"]["snapshots"] == 0))
+        self.assert_adds_up()
 
     def test_many_small_objects_and_after_they_are_gone(self):
         self.config(purge_decay_ms=DAY_MS)

@@ -22,6 +22,7 @@ ROUTES = """
     GET PATCH /v1/gc; POST /v1/gc/collect; PUT DELETE /v1/gc/freeze; GET DELETE /v1/gc/garbage; GET /v1/gc/log;
     GET /v1/heap; GET /v1/heap/pools; GET /v1/heap/classes; GET /v1/heap/sites; GET /v1/heap/suspects;
     POST /v1/heap/purge; POST /v1/heap/validate;
+    POST GET /v1/snapshots; GET DELETE /v1/snapshots/{}; GET /v1/snapshots/{}/diff/{};
     GET /v1/events; GET PATCH /v1/config; GET /v1/backup; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
 PROBLEMS = """bad-json bad-request no-such-object no-such-name not-held session-ended busy collected changed other-instance
     bad-value dangling wrong-kind not-ready heap-full answer-not-kept""".split()
@@ -79,6 +80,7 @@ class Operation(HeapdTest):
         self.assertEqual(want - told, set())
 
     def test_every_route_that_openapi_names_answers(self):
+        self.ok(self.c.patch("/v1/config", {"snapshots_max": 100}))
         for path, item in self.paths().items():
             for method in (m for m in METHODS if m in item):
                 target = self.existing(path)
@@ -101,9 +103,11 @@ class Operation(HeapdTest):
         self.ok(self.c.put("/v1/weak/f", {"$ref": i}), 200, 201, 204)
         if "/sessions/" in path:
             i = self.session()[0]["id"]
+        if "/snapshots/" in path:
+            i = self.ok(self.c.post("/v1/snapshots"), 201)["n"]
         first = "bad-value" if path.startswith("/problems/") else "f" if re.match("/v1/(roots|weak)/", path) else str(i)
         path = re.sub(r"\{\w+\}", first, path, count=1)
-        return re.sub(r"\{\w+\}", "0" if kind == "items" else "f", path)
+        return re.sub(r"\{\w+\}", "0" if kind == "items" else first if "/snapshots/" in path else "f", path)
 
     def test_every_problem_has_a_page(self):
         for name in PROBLEMS:

@@ -1,6 +1,6 @@
 /*
  * life_audit.c - the heap is audited while it lives (heap/audit.h): a few units between any two operations, and within long
- * ones. Nothing is broken, so nothing must be found.
+ * ones. Nothing is broken, so nothing must be found. At other times a snapshot of it is taken (life_snapshot.c).
  *
  * Its decisions are its own, so that a seed lives the same life with and without.
  */
@@ -25,7 +25,9 @@ static void begin_audit(struct life *life)
     static const uint32_t units[] = {1, 4, 30, 300, 5000};
 
     life->audit_units = units[dice_below(&life->audit_dice, ARRAY_LEN(units))];
-    if (heap_audit_begin(life->heap, tell, NULL, &life->audit, NULL) != ERR_OK)
+    if (dice_one_in(&life->audit_dice, 3))
+        snapshot_start(life);
+    else if (heap_audit_begin(life->heap, tell, NULL, &life->audit, NULL) != ERR_OK)
         AGREE(life, life->refused, "an audit was refused");
 }
 
@@ -59,15 +61,18 @@ void audit_a_little(struct life *life)
 {
     if (life->dice.bytes == NULL && dice_one_in(&life->audit_dice, 8)) /* a table for it is much for a life that bytes decide */
         change_who_pays(life);
-    if (life->audit == NULL && !dice_one_in(&life->audit_dice, 16))
+    if (life->audit == NULL && life->snapshot == NULL && !dice_one_in(&life->audit_dice, 16))
         return;
-    if (life->audit == NULL)
+    if (life->audit == NULL && life->snapshot == NULL)
         begin_audit(life);
     for (uint32_t steps = dice_below(&life->audit_dice, 4); steps > 0 && life->audit != NULL; steps--)
         step_audit(life);
+    if (life->snapshot != NULL)
+        snapshot_go_on(life, 1 + dice_below(&life->audit_dice, life->audit_units));
 }
 
 void audit_stop(struct life *life)
 {
     end_audit(life, SIZE_MAX);
+    snapshot_stop(life);
 }

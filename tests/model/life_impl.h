@@ -11,6 +11,7 @@
  *     life_hold.c   roots, sessions, scopes, weak names, references of the life's own
  *     life_gc.c     collections asked for, freezing, saving, pacing
  *     life_audit.c  the heap audited meanwhile
+ *     life_snapshot.c snapshots taken meanwhile
  *     life_check.c  everything compared
  *     life_journal.c another heap made of what this one has told
  */
@@ -93,6 +94,9 @@ struct life {
     struct dice audit_dice;
     uint32_t audit_units;     /* a step has as many at most */
     uint64_t audits;          /* that came to their ends */
+    struct snapshot *snapshot; /* NULL: there is none; decided by the dice of audits */
+    uint64_t snapshot_count, snapshot_sum; /* what it should be */
+    uint64_t snapshots;       /* that came to their ends */
 
     uint64_t runs_seen;
     struct gc_tuning tuning;
@@ -226,6 +230,11 @@ void tidy_wear_many(struct life *life);
 /* life_audit.c */
 void audit_a_little(struct life *life);
 void audit_stop(struct life *life);
+
+/* life_snapshot.c: one at a time, and not while there is an audit */
+void snapshot_start(struct life *life);
+void snapshot_go_on(struct life *life, size_t units);
+void snapshot_stop(struct life *life);
 
 /* life_check.c */
 void check_safety(struct life *life); /* whatever is reached is alive */

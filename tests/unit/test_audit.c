@@ -426,7 +426,7 @@ START_TEST(an_audit_may_be_given_up_at_any_step)
             ;
         end(&a);
         ck_assert_uint_eq(x.w.mem->used_bytes, before);
-        MUST(x.w.heap->windows.open == 0 && x.w.heap->audit == NULL);
+        MUST(x.w.heap->windows.open == 0 && x.w.heap->onlooker == NULL);
     }
     audit_is_clean(&x.w);
     all_free(&x);

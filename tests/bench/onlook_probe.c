@@ -1,16 +1,19 @@
 /*
- * audit_probe.c - how long the slices of an audit are, and how long all of it takes, over a graph of records that live on.
+ * onlook_probe.c - how long the slices of an audit or a snapshot are, and how long all of it takes, over a graph of records
+ * that live on.
  *
- *   audit_probe OBJECTS [UNITS]     one line of JSON, times in microseconds
+ *   onlook_probe audit|snapshot OBJECTS [UNITS]     two lines of JSON, times in microseconds
  *
- * Records of two random links and an integer, held by one list. Between two slices of the audit some links are changed, so
- * that the audit has to look ahead of itself; what that adds to a change is measured apart. The collector is made to look
- * at all of it meanwhile. A slice is one call of heap_audit_step(); the last are those that give its memory back.
+ * Records of two random links and an integer, held by one list. First nothing happens meanwhile; then some links are
+ * changed between two slices, so that it has to look ahead of itself: what that adds to a change is measured apart, and the
+ * collector is made to look at all of it. A slice is one call of heap_audit_step() or snapshot_step(); the last are those that
+ * give its memory back.
  */
 #include "gc/gc.h"
 #include "heap/audit.h"
 #include "heap/base/check.h"
 #include "heap/form.h"
+#include "heap/graph/snapshot.h"
 #include "heap/root.h"
 #include "heap/session.h"
 #include "noise.h"
@@ -19,10 +22,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define UNITS_DEFAULT 1024 /* as the api gives an audit: four for each of batch_turn_ops */
+#define UNITS_DEFAULT 1024 /* as the api gives an audit or a snapshot: four for each of batch_turn_ops */
 #define CHANGES_A_SLICE 8
 
 struct probe {
+    bool snapshot; /* else an audit */
+    struct heap_audit *a;
+    struct snapshot *s;
     struct mem mem;
     struct heap *heap;
     struct gc *gc;
@@ -82,28 +88,54 @@ static uint64_t change_links(struct probe *p, uint32_t changes)
     return now_ns() - began;
 }
 
-static void audit(struct probe *p, size_t units, bool changing, struct slices *s, uint64_t *ret_changes_ns)
+/* ---- either ---- */
+
+static void begin(struct probe *p)
 {
-    struct heap_audit *a;
+    if (p->snapshot)
+        CHECK(snapshot_begin(p->heap, &p->s, NULL) == ERR_OK);
+    else
+        CHECK(heap_audit_begin(p->heap, hear, p, &p->a, NULL) == ERR_OK);
+}
+
+static bool step(struct probe *p, size_t units)
+{
+    bool done = false;
+
+    if (p->snapshot)
+        CHECK(snapshot_step(p->s, units, &done, NULL) == ERR_OK);
+    else
+        CHECK(heap_audit_step(p->a, units, &done, NULL) == ERR_OK);
+    return done;
+}
+
+static bool end(struct probe *p, size_t units)
+{
+    (void)(p->snapshot ? snapshot_end(&p->s, units) : heap_audit_end(&p->a, units));
+    return p->s == NULL && p->a == NULL;
+}
+
+static void look(struct probe *p, size_t units, bool changing, struct slices *s, uint64_t *ret_changes_ns)
+{
     struct slice_start start;
     uint64_t ticket;
     bool done = false;
 
-    CHECK(heap_audit_begin(p->heap, hear, p, &a, NULL) == ERR_OK);
+    begin(p);
     if (changing)
         CHECK(gc_collect(p->gc, 2, GC_BY_REQUEST, false, &ticket, NULL) == ERR_OK);
     while (!done) {
         start = slice_begin();
-        CHECK(heap_audit_step(a, units, &done, NULL) == ERR_OK);
+        done = step(p, units);
         slice_end(s, start, now_ns() - start.wall_ns);
         if (changing) {
             *ret_changes_ns += change_links(p, CHANGES_A_SLICE);
             (void)gc_step(p->gc, 64);
         }
     }
-    while (a != NULL) {
+    for (done = false; !done;) {
         start = slice_begin();
-        (void)heap_audit_end(&a, units);
+        done = end(p, units);
         slice_end(s, start, now_ns() - start.wall_ns);
     }
 }
@@ -114,9 +146,9 @@ static void run(struct probe *p, size_t units, bool changing)
     uint64_t changes_ns = 0, rest_ns = change_links(p, 100000), began = now_ns();
     size_t slices;
 
-    audit(p, units, changing, &s, &changes_ns);
+    look(p, units, changing, &s, &changes_ns);
     slices = s.count;
-    printf("{\"objects\":%u,\"units\":%zu,\"changing\":%s,\"broken\":%zu,\"seconds\":%.3f,\"audit_ns_an_object\":%.1f,\"change_ns\":%.0f,"
+    printf("{\"objects\":%u,\"units\":%zu,\"changing\":%s,\"broken\":%zu,\"seconds\":%.3f,\"ns_an_object\":%.1f,\"change_ns\":%.0f,"
            "\"change_ns_at_rest\":%.0f,\"slices\":",
            p->count, units, changing ? "true" : "false", p->said, (double)(now_ns() - began) / 1e9,
            (double)s.total_ns / p->count, changing ? (double)changes_ns / (double)(slices * CHANGES_A_SLICE) : 0.0, (double)rest_ns / 1e5);
@@ -128,11 +160,12 @@ static void run(struct probe *p, size_t units, bool changing)
 int main(int argc, char **argv)
 {
     struct probe p = {.state = 4327};
-    size_t units = argc > 2 ? strtoull(argv[2], NULL, 10) : UNITS_DEFAULT;
+    size_t units = argc > 3 ? strtoull(argv[3], NULL, 10) : UNITS_DEFAULT;
 
-    if (argc < 2)
+    if (argc < 3)
         return 2;
-    p.count = (uint32_t)strtoul(argv[1], NULL, 10);
+    p.snapshot = strcmp(argv[1], "snapshot") == 0;
+    p.count = (uint32_t)strtoul(argv[2], NULL, 10);
     p.ids = malloc(p.count * sizeof *p.ids);
     mem_settle();
     mem_init(&p.mem, 0);
