@@ -7,7 +7,8 @@
  *     number --> turn --> climb --> leap --> sum --> tree
  *
  *   number   the depth-first search: parent by number
- *   turn     the links the other way round, from number to number
+ *   turn     the links the other way round, from number to number; by node, since what was made together mostly lies
+ *            together, and the caches hold it
  *   climb    semidominators, from the last number to the first: the least number that the links into a node come from, or
  *            that those among its later-numbered predecessors' ancestors have that were done before; their paths up are
  *            made shorter each time one is climbed
@@ -19,12 +20,14 @@
  * all this takes 28 bytes a node that stay, and 12 a node and 4 a link that do not.
  */
 #include "heap/graph/dominators.h"
+#include "heap/base/bits.h"
 #include "heap/base/check.h"
 #include <stdatomic.h>
 #include <string.h>
 
 #define DOMINATORS_MAGIC 0xd0310001u
 #define TELL_UNITS       8192u /* links between two looks at whether anybody wants it still */
+#define AHEAD            40u   /* links: how early memory is asked for */
 #define DIGIT_BITS       11u   /* of what is retained, sorted by in one pass */
 #define DIGITS           (1u << DIGIT_BITS)
 
@@ -54,10 +57,12 @@ struct dominators {
     };
     union {
         uint32_t *objects;
-        uint32_t *stack;   /* (n) number: the next link to look at; climb: the path */
+        uint32_t *base;    /* (n) number: how high `todo` was before it put its own there */
+        uint32_t *path;    /* climb: down which it goes back */
     };
     union {
         uint32_t *first;   /* of its children in `order` */
+        uint32_t *number;  /* number, turn; DOMINATORS_NONE: not reached */
         uint32_t *jump;    /* (n) leap: an ancestor further up */
     };
     union {
@@ -66,7 +71,7 @@ struct dominators {
     };
     union {
         uint32_t *order;
-        uint32_t *into;    /* number: how many links lead into it; turn: where the next of them goes */
+        uint32_t *into;    /* turn: how many links lead into it, then where the next of them goes */
     };
     union {
         uint64_t *bytes;   /* retained */
@@ -76,8 +81,14 @@ struct dominators {
     /* what is given back */
     uint32_t *node;       /* (n) of a number; tree: half of the sorting */
     uint32_t *idom;       /* (n) leap, sum: the immediate dominator; before, the parent in the search */
-    uint32_t *first_from; /* (n) turn, climb: of those that link to it; tree: half of the sorting */
-    uint32_t *from;       /* numbers of those that link to one */
+    union {
+        uint32_t *first_from; /* (n) turn, climb: of those that link to it; tree: half of the sorting */
+        uint64_t *seen;       /* number: a bit a node */
+    };
+    union {
+        uint32_t *from;   /* numbers of those that link to one */
+        uint32_t *todo;   /* number: a stack of nodes to visit; each link puts one there at most */
+    };
 };
 
 /* ---- its life ---- */
@@ -183,8 +194,8 @@ void dominators_cancel(struct dominators *d)
     d->unwanted = true;
 }
 
-/* What the steps go on by if all is reached: number, turn and climb by each link; number by each node twice, on the way there
- * and back, tree too, the others once. */
+/* What the steps go on by if all is reached: number, turn and climb by each link and node, turn and tree by each node twice,
+ * leap and sum once. */
 static uint64_t units_all(const struct dominators_graph *g)
 {
     return 3 * (uint64_t)g->first_edge[g->node_count] + 8 * (uint64_t)g->node_count;
@@ -212,53 +223,66 @@ static inline bool go_on(struct dominators *d, uint32_t units)
 
 /* ---- number ---- */
 
-static uint32_t number_node(struct dominators *d, uint32_t node, uint32_t parent)
+/* Give it the next number, and put what it leads to on the stack, its first link on top. */
+static uint32_t visit(struct dominators *d, uint32_t node, uint32_t parent, uint32_t *height)
 {
-    uint32_t n = d->reached++;
+    const struct dominators_graph *g = &d->g;
+    uint32_t n = d->reached++, first = g->first_edge[node];
 
+    bits_add(d->seen, node);
     d->node[n] = node;
+    d->number[node] = n;
     d->rung[n].up = parent;
     d->idom[n] = parent;
-    d->stack[n] = d->g.first_edge[node];
+    d->base[n] = *height;
+    for (uint32_t i = g->first_edge[node + 1]; i-- > first;) {
+        uint32_t to = g->edge_to[i];
+
+        if (bits_has(d->seen, to))
+            continue;
+        __builtin_prefetch(&g->first_edge[to]);
+        d->todo[(*height)++] = to;
+    }
     return n;
-}
-
-/* The next node that n leads to and nobody did before. */
-static uint32_t find_new(struct dominators *d, uint32_t n)
-{
-    const uint32_t *to = d->g.edge_to;
-    uint32_t i = d->stack[n], end = d->g.first_edge[d->node[n] + 1];
-    bool found = false;
-
-    for (d->untold += end - i; i < end && !found; i++)
-        found = d->into[to[i]]++ == 0;
-    d->untold -= end - i;
-    d->stack[n] = i;
-    return found ? to[i - 1] : DOMINATORS_NONE;
 }
 
 static bool number_nodes(struct dominators *d)
 {
-    uint32_t at, found;
+    const struct dominators_graph *g = &d->g;
+    uint32_t at, height = 0;
 
-    memset(d->into, 0, row_bytes(&d->g));
-    d->into[0] = 1; /* it is not to be found */
-    at = number_node(d, 0, 0);
-    for (;;) {
-        if ((found = find_new(d, at)) != DOMINATORS_NONE)
-            at = number_node(d, found, at);
-        else if (at > 0)
+    memset(d->seen, 0, first_from_bytes(g));
+    memset(d->number, 0xff, row_bytes(g));
+    at = visit(d, 0, 0, &height);
+    while (height > 0) {
+        uint32_t node = d->todo[--height];
+
+        while (height < d->base[at])
             at = d->rung[at].up;
-        else
-            break;
-        if (!go_on(d, 1))
+        if (bits_has(d->seen, node))
+            continue;
+        at = visit(d, node, at, &height);
+        if (!go_on(d, 1 + g->first_edge[node + 1] - g->first_edge[node]))
             return false;
     }
-    d->into[0]--;
     return true;
 }
 
 /* ---- turn ---- */
+
+static bool count_into(struct dominators *d)
+{
+    const struct dominators_graph *g = &d->g;
+
+    memset(d->into, 0, row_bytes(&d->g));
+    for (uint32_t node = 0; node < g->node_count; node++) {
+        if (d->number[node] == DOMINATORS_NONE)
+            continue;
+        for (uint32_t i = g->first_edge[node]; i < g->first_edge[node + 1]; i++)
+            d->into[g->edge_to[i]]++;
+    }
+    return go_on(d, d->reached);
+}
 
 /* From how many lead into each node to where they will lie. Of `into` it is the end, which comes down to the first as they
  * are filled in. */
@@ -278,10 +302,14 @@ static bool turn_links(struct dominators *d)
 {
     const struct dominators_graph *g = &d->g;
 
+    if (!count_into(d))
+        return false;
     lay_out_from(d);
-    for (uint32_t n = 0; n < d->reached; n++) {
-        uint32_t i = g->first_edge[d->node[n]], end = g->first_edge[d->node[n] + 1];
+    for (uint32_t node = 0; node < g->node_count; node++) {
+        uint32_t i = g->first_edge[node], end = g->first_edge[node + 1], n = d->number[node];
 
+        if (n == DOMINATORS_NONE)
+            continue;
         if (!go_on(d, 1 + end - i))
             return false;
         for (; i < end; i++)
@@ -300,11 +328,11 @@ static uint32_t climb(struct dominators *d, uint32_t n, uint32_t done)
     uint32_t steps = 0, low, up;
 
     for (; rung[n].up >= done; n = rung[n].up)
-        d->stack[steps++] = n;
+        d->path[steps++] = n;
     low = rung[n].low;
     up = rung[n].up;
     while (steps > 0) {
-        struct rung *r = &rung[d->stack[--steps]];
+        struct rung *r = &rung[d->path[--steps]];
 
         r->up = up;
         r->low = low = r->low < low ? r->low : low;
@@ -320,6 +348,7 @@ static bool find_semis(struct dominators *d)
         for (uint32_t i = d->first_from[n]; i < end; i++) {
             uint32_t from = d->from[i], low = from <= n ? from : climb(d, from, n + 1);
 
+            __builtin_prefetch(&d->rung[d->from[i < AHEAD ? 0 : i - AHEAD]], 1);
             semi = low < semi ? low : semi;
         }
         d->semi[n] = d->rung[n].low = semi;
