@@ -34,6 +34,7 @@ struct body_line {
 
 struct taken;
 struct diff;
+struct dominated;
 
 /* Snapshots that are kept (snapshots.h). */
 struct snapshots {
@@ -44,6 +45,11 @@ struct snapshots {
     struct taken *over;      /* their memory returns */
     struct diff *diffs_over; /* so does that of comparisons */
     bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
+};
+
+/* Dominator trees of snapshots (dominated.h): the one that is being found, and the line of those that will be. */
+struct dominated_line {
+    struct dominated *running, *first;
 };
 
 /* Facts for /metrics. */
@@ -72,6 +78,7 @@ struct api {
     struct validation *validation; /* the one whose turn it is (validate.c); NULL: none */
     struct validation *validations_over; /* ... whose memory returns */
     struct snapshots snapshots;
+    struct dominated_line dominated;
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct buf openapi;       /* written once, when first asked for */

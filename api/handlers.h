@@ -30,6 +30,8 @@ handler post_validate;
 handler post_snapshot, get_snapshots, get_snapshot, delete_snapshot;
 /* snapshot_diff.c */
 handler get_snapshot_diff;
+/* dominators.c */
+handler get_dominators;
 /* config.c */
 handler get_config, patch_config;
 /* backup.c */

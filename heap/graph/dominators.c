@@ -106,7 +106,7 @@ static size_t first_from_bytes(const struct dominators_graph *g)
 /* One more, so that no links at all are something too. */
 static size_t from_bytes(const struct dominators_graph *g)
 {
-    return ((size_t)g->first_edge[g->node_count] + 1) * sizeof(uint32_t);
+    return ((size_t)g->edge_count + 1) * sizeof(uint32_t);
 }
 
 size_t dominators_settled_bytes(const struct dominators_graph *g)
@@ -136,7 +136,7 @@ enum err dominators_create(struct mem *mem, const struct dominators_graph *g, st
 {
     struct dominators *d = mem_zalloc(mem, sizeof *d);
 
-    CHECK(g->node_count > 0 && g->object_count < g->node_count);
+    CHECK(g->node_count > 0 && g->object_count < g->node_count && g->edge_count == g->first_edge[g->node_count]);
     if (d != NULL) {
         d->magic = DOMINATORS_MAGIC;
         d->mem = mem;
@@ -198,7 +198,7 @@ void dominators_cancel(struct dominators *d)
  * leap and sum once. */
 static uint64_t units_all(const struct dominators_graph *g)
 {
-    return 3 * (uint64_t)g->first_edge[g->node_count] + 8 * (uint64_t)g->node_count;
+    return 3 * (uint64_t)g->edge_count + 8 * (uint64_t)g->node_count;
 }
 
 void dominators_progress(const struct dominators *d, uint64_t *ret_done, uint64_t *ret_all)

@@ -29,10 +29,12 @@
 #define DOMINATORS_NONE UINT32_MAX /* nobody's number */
 
 /* Strong links, by the node that has them: those of node n lead to edge_to[first_edge[n]] .. edge_to[first_edge[n + 1] - 1].
- * Node 0 is the root. Belongs to the caller, and stays as long as the dominators. */
+ * Node 0 is the root. Belongs to the caller, and stays until they have been
+ * found. */
 struct dominators_graph {
     uint32_t node_count;        /* > 0 */
     uint32_t object_count;      /* nodes 1 .. object_count count as objects, the others only hold some */
+    uint32_t edge_count;
     const uint32_t *first_edge; /* node_count + 1 */
     const uint32_t *edge_to;
     const uint64_t *bytes;      /* of each node by itself */

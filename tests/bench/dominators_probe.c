@@ -61,7 +61,7 @@ static void build(struct probe *p, uint32_t nodes, uint32_t links)
     }
     p->first[nodes] = at;
     CHECK(at == links);
-    p->g = (struct dominators_graph){nodes, nodes - 1, p->first, p->to, p->bytes};
+    p->g = (struct dominators_graph){nodes, nodes - 1, links, p->first, p->to, p->bytes};
 }
 
 static void write_snapshot(const struct probe *p, const char *path)

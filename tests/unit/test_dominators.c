@@ -63,7 +63,8 @@ static void net_close(struct net *n)
     for (uint32_t i = 0; i < n->edge_count; i++)
         n->to[n->first[n->edges[i].from + 1]++] = n->edges[i].to;
     n->g = (struct dominators_graph){
-        .node_count = n->node_count, .object_count = n->node_count - 1, .first_edge = n->first, .edge_to = n->to, .bytes = n->bytes};
+        .node_count = n->node_count, .object_count = n->node_count - 1, .edge_count = n->edge_count, .first_edge = n->first,
+        .edge_to = n->to, .bytes = n->bytes};
 }
 
 static void net_create(struct net *n)
