@@ -321,14 +321,27 @@ static void find_points(struct trial *t)
     }
 }
 
+/* Where all has not grown by as much as one has to gain, things have only changed places, and nobody is a suspect. */
+static uint64_t threshold_of(struct tree now, struct tree then)
+{
+    uint64_t is = dominators_retained_bytes(now.d, 0), was, grown;
+
+    if (then.f == NULL)
+        return is * SUSPECT_PCT / 100;
+    was = dominators_retained_bytes(then.d, 0);
+    grown = is > was ? is - was : 0;
+    if (grown * 100 <= was * SUSPECT_PCT)
+        return UINT64_MAX;
+    return (grown > was ? grown : was) * SUSPECT_PCT / 100;
+}
+
 enum err verdict(struct mem *mem, struct tree now, struct tree then, struct suspect suspects[SUSPECTS_MAX], uint32_t *ret_count,
                  struct why *why)
 {
     struct trial t = {.mem = mem, .now = now, .then = then, .suspects = suspects};
-    uint64_t all = then.f != NULL ? then.f->object_bytes : dominators_retained_bytes(now.d, 0);
     enum err e = ERR_OK;
 
-    t.threshold = all / 100 * SUSPECT_PCT + all % 100 * SUSPECT_PCT / 100;
+    t.threshold = threshold_of(now, then);
     if (alloc_tables(&t)) {
         if (then.f != NULL)
             find_gains(&t);

@@ -14,7 +14,8 @@
  * A heap that is one large tree below one root has a suspect by these rules, though nothing leaks. So there may be an earlier
  * snapshot to hold it against (as LeakHunterQuery2 does): ids are never used again, so what an object has gained since is
  * what it retains less what it retained then. Then gains count instead of sizes, and one is a suspect whose gain is more
- * than SUSPECT_PCT of what there was then; the way down follows gains, too.
+ * than SUSPECT_PCT of what there was then, and of what all has grown by; if all has not grown by that much, nobody is: what has
+ * been replaced by another is no leak. The way down follows gains, too.
  */
 #pragma once
 #include "heap/graph/dominators.h"
