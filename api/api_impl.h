@@ -47,9 +47,10 @@ struct snapshots {
     bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
 };
 
-/* Dominator trees of snapshots (dominated.h): the one that is being found, and the line of those that will be. */
+/* Dominator trees of snapshots (dominated.h): is one being found, or judged by; and the line of those that will be. */
 struct dominated_line {
-    struct dominated *running, *first;
+    bool busy;
+    struct dominated *first;
 };
 
 /* Facts for /metrics. */

@@ -145,14 +145,13 @@ static void has_run(struct aside *aside)
     struct api *api = d->api;
     struct taken *t = d->taken;
 
-    api->dominated.running = NULL;
     d->state = d->found ? DOMINATED_THERE : DOMINATED_REFUSED;
     charge(d, d->mem.used_bytes);
     CHECK(d->waiting > 0 || atomic_load(&d->unwanted));
     if (atomic_load(&d->unwanted))
         spend(d);
     snapshots_release(api, &t); /* may be the last to let it go */
-    call_line(api);
+    dominated_end_turn(api);
 }
 
 static bool has_room(struct dominated *d)
@@ -171,7 +170,7 @@ static bool has_room(struct dominated *d)
 static void begin(struct dominated *d)
 {
     d->state = DOMINATED_RUNS;
-    d->api->dominated.running = d;
+    d->api->dominated.busy = true;
     mem_init(&d->mem, d->charged_bytes);
     snapshots_hold(d->taken);
     run_aside(d, run, has_run);
@@ -181,7 +180,7 @@ static void call_line(struct api *api)
 {
     struct dominated_line *line = &api->dominated;
 
-    while (line->running == NULL && line->first != NULL) {
+    while (!line->busy && line->first != NULL) {
         struct dominated *d = line->first;
 
         line->first = d->next;
@@ -190,6 +189,20 @@ static void call_line(struct api *api)
         else
             d->state = DOMINATED_REFUSED;
     }
+}
+
+bool dominated_take_turn(struct api *api)
+{
+    bool free = !api->dominated.busy;
+
+    api->dominated.busy = true;
+    return free;
+}
+
+void dominated_end_turn(struct api *api)
+{
+    api->dominated.busy = false;
+    call_line(api);
 }
 
 static void join_line(struct dominated *d)

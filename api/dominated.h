@@ -36,3 +36,7 @@ void dominated_write(const struct taken *t, struct out *o);
 void dominated_end(struct taken *t);
 /* The same where nothing may begin on another thread any more, and nothing is under way there. */
 void dominated_fini(struct taken *t);
+
+/* The place of the one that runs, for other work of that kind: false, it is taken (look again when an aside is done). */
+bool dominated_take_turn(struct api *api);
+void dominated_end_turn(struct api *api);

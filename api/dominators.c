@@ -6,19 +6,12 @@
  * order, so the node of one is looked for in steps.
  */
 #include "api/dominated.h"
+#include "api/frozen_write.h"
 #include "api/handlers.h"
 #include "api/pages.h"
-#include "heap/base/check.h"
 #include "heap/base/num.h"
 
 #define IDS_PER_UNIT 64u /* looked at */
-
-static const struct {
-    const char *name;
-    enum frozen_kind kind;
-} groups[] = {
-    {"roots", FROZEN_ROOTS}, {"sessions", FROZEN_SESSIONS}, {"batches", FROZEN_BATCHES}, {"garbage", FROZEN_GARBAGE},
-};
 
 struct viewing {
     struct taken *taken; /* held, and its tree waited for */
@@ -39,11 +32,8 @@ static enum err read_under(const struct task *task, struct viewing *v, struct wh
     v->kind = FROZEN_OUTSIDE;
     if (!query_get(task, "under", &under))
         return ERR_OK;
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-        if (slice_is(under, groups[i].name)) {
-            v->kind = groups[i].kind;
-            return ERR_OK;
-        }
+    if (frozen_group_named(under, &v->kind))
+        return ERR_OK;
     v->kind = FROZEN_RECORD;
     if (under.len > session.len && memcmp(under.data, session.data, session.len) == 0) {
         v->kind = FROZEN_SESSION;
@@ -93,53 +83,13 @@ static enum err nothing_there(const struct viewing *v, struct why *why)
 
 /* ---- a level ---- */
 
-static void write_group(struct out *o, enum frozen_kind kind, struct slice name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-        if (groups[i].kind == kind) {
-            out_member_string(o, "holder", name);
-            out_member_text(o, "under", groups[i].name);
-        }
-}
-
-/* Members that say which node it is. */
-static void write_who(struct out *o, const struct frozen *f, uint32_t node)
-{
-    const struct frozen_label *l = frozen_label_of(f, node);
-    char under[40];
-
-    if (frozen_is_object(f, node)) {
-        out_member_u64(o, "id", f->id[node]);
-        out_member_string(o, "class", frozen_string(f, l->class));
-        if (l->site != 0)
-            out_member_string(o, "site", frozen_string(f, l->site));
-        out_member_u64(o, "bytes", f->bytes[node]);
-    } else if (l->kind == FROZEN_SESSION) {
-        snprintf(under, sizeof under, "session:%llu", (unsigned long long)f->id[node]);
-        out_member_u64(o, "session", f->id[node]);
-        out_member_string(o, "label", frozen_string(f, l->class));
-        out_member_text(o, "under", under);
-    } else {
-        write_group(o, l->kind, frozen_string(f, l->class));
-    }
-}
-
-static void write_amount(struct out *o, const char *key, uint64_t objects, uint64_t bytes)
-{
-    out_key(o, key);
-    out_open_object(o);
-    out_member_u64(o, "objects", objects);
-    out_member_u64(o, "bytes", bytes);
-    out_close_object(o);
-}
-
 static void write_node(struct out *o, const struct taken *t, uint32_t node)
 {
     const struct dominators *d = dominated_tree(t);
     uint32_t children;
 
     (void)dominators_children(d, node, &children);
-    write_who(o, t->frozen, node);
+    write_frozen_node(o, t->frozen, node);
     write_amount(o, "retained", dominators_retained_objects(d, node), dominators_retained_bytes(d, node));
     out_member_u64(o, "children", children);
 }
@@ -156,7 +106,7 @@ static void write_head(struct out *o, const struct taken *t, uint32_t node)
     if (parent != DOMINATORS_NONE && parent != 0) {
         out_key(o, "dominator");
         out_open_object(o);
-        write_who(o, t->frozen, parent);
+        write_frozen_node(o, t->frozen, parent);
         out_close_object(o);
     }
     out_close_object(o);

@@ -113,6 +113,8 @@ static const struct route table[] = {
      "A snapshot: what is in it; format=heapsnapshot (for Chrome DevTools), ndjson, or folded (for flame graphs): all of it"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/dominators", get_dominators, "200", "under limit cursor",
      "What objects retain, as a tree: a page of those that one dominates, the largest first"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/suspects", get_snapshot_suspects, "200", "since",
+     "Who retains too much, or has gained too much since an earlier snapshot, and where it has accumulated"},
     {METHOD_DELETE, ACCESS_WRITE, BODY_NONE, "/v1/snapshots/{n}", delete_snapshot, "200", "",
      "Delete a snapshot; who is reading it reads on"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/diff/{b}", get_snapshot_diff, "200", "limit",

@@ -212,6 +212,74 @@ class Folded(Trees):
         self.assertEqual(self.raw(1, "folded"), b"")
 
 
+class Suspects(Trees):
+    """A registry that listeners never leave, a cache that turns over, and a page of drafts."""
+
+    def suspects(self, query=""):
+        return self.ok(self.c.get(f"/v1/snapshots/{query}"))["items"]
+
+    def serve(self, requests):
+        sited = self.client(**{"Heapd-Site": "app.py:12"})
+        for _ in range(requests):
+            listener = self.new({"on": "change", "payload": "x" * 60}, "Listener", client=sited)
+            self.ok(self.c.post(f"/v1/objects/{self.bus}/items", {"$ref": listener}), 201)
+            self.drop(listener)
+            entry = self.new({"text": "y" * 60}, "Entry")
+            self.link(self.cache, f"e{entry % 8}", entry)
+            self.drop(entry)
+
+    def setUp(self):
+        super().setUp()
+        self.app, self.bus, self.cache = self.new(kind="App"), self.new(items=[], kind="Bus"), self.new(kind="Cache")
+        self.root("app", self.app)
+        for name, i in (("bus", self.bus), ("cache", self.cache)):
+            self.link(self.app, name, i)
+            self.drop(i)
+        self.drop(self.app)
+        self.serve(20)
+
+    def test_what_has_grown_is_named_with_its_point_and_site(self):
+        self.take()
+        self.serve(200)
+        self.take()
+        said, = self.suspects("2/suspects?since=1")
+        self.assertEqual((said["id"], said["point"]["id"], said["point"]["most"]), (self.app, self.bus, "Listener"))
+        self.assertEqual((said["point"]["most_site"], said["point"]["children"]), ("app.py:12", 220))
+        grown = self.level(2)["node"]["retained"]["bytes"] - self.level(1)["node"]["retained"]["bytes"]
+        self.assertAlmostEqual(said["gained"], grown, delta=grown / 20)
+        for word in (f"App {self.app} has gained", f"accumulated in Bus {self.bus}", "keeps 220 alive, most of them Listener", "since snapshot 1"):
+            self.assertIn(word, said["sentence"])
+        path = said["more"][0].split("4327}")[1].rstrip('"')
+        self.assertEqual(self.ok(self.c.get(path))["node"]["id"], self.bus)
+        self.assertEqual(self.suspects("1/suspects?since=2"), [])
+
+    def test_who_only_turns_over_is_no_suspect(self):
+        self.take()
+        for i in range(200):
+            entry = self.new({"text": "z" * 60}, "Entry")
+            self.link(self.cache, f"e{i % 8}", entry)
+            self.drop(entry)
+        self.take()
+        self.assertEqual(self.suspects("2/suspects?since=1"), [])
+        self.assertEqual(self.suspects("2/suspects?since=2"), [])
+        self.assertEqual(self.suspects("2/suspects")[0]["id"], self.app)       # by size alone it is
+
+    def test_a_session_that_hoards_is_named(self):
+        _, worker = self.session(label="hoarder")
+        self.take()
+        for _ in range(150):
+            self.new({"text": "d" * 60}, "Draft", client=worker)
+        self.take()
+        said, = self.suspects("2/suspects?since=1")
+        self.assertEqual((said["label"], said["point"]["label"], said["point"]["most"]), ("hoarder", "hoarder", "Draft"))
+        self.assertIn("(hoarder) has gained", said["sentence"])
+
+    def test_the_other_snapshot_must_be_there(self):
+        self.take()
+        self.problem(self.c.get("/v1/snapshots/1/suspects?since=2"), 404, "no-such-name")
+        self.problem(self.c.get("/v1/snapshots/2/suspects"), 404, "no-such-name")
+
+
 class Outside(HeapctlTest, Trees):
     """Two outside programs, node by node, on a snapshot of Node that went in and came out again."""
 

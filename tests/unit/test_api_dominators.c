@@ -203,6 +203,53 @@ START_TEST(whatever_is_refused_nothing_is_left)
 }
 END_TEST
 
+/* A verdict waits for its trees, then for its turn; whoever leaves while it runs leaves it to the end. */
+START_TEST(verdicts_wait_for_trees_and_take_turns)
+{
+    struct world *w = world_with_snapshot();
+    struct task *t[2];
+
+    ck_assert_int_eq(ask(w, "POST /v1/snapshots", ""), 201);
+    w->holds_asides = true;
+    for (int i = 0; i < 2; i++) {
+        t[i] = begin_get(w, "/v1/snapshots/2/suspects?since=1");
+        must_wait(t[i]);
+    }
+    ck_assert_uint_eq(count_asides(w), 1);
+    fake_run_asides(w); /* both trees, one after the other */
+    must_wait(t[0]);
+    must_wait(t[1]);
+    ck_assert_uint_eq(count_asides(w), 1);
+    task_end(&t[0]);
+    ck_assert_int_eq(ask(w, "DELETE /v1/snapshots/1", ""), 200);
+    ck_assert_int_eq(ask(w, "DELETE /v1/snapshots/2", ""), 200);
+    fake_run_asides(w);
+    must_wait(t[1]);
+    fake_run_asides(w);
+    must_end(w, &t[1], 200);
+    ck_assert_uint_eq(json_array_size(json_object_get(w->json, "items")), 0);
+    fake_run_asides(w);
+    w->holds_asides = false;
+    world_free(w);
+}
+END_TEST
+
+START_TEST(whatever_is_refused_to_a_verdict_nothing_is_left)
+{
+    for (uint64_t nth = 1, ended = 0; ended == 0; nth++) {
+        struct world *w = world_with_snapshot();
+
+        w->mem.fail_at = w->mem.request_count + nth;
+        (void)ask(w, "GET /v1/snapshots/1/suspects?since=1", "");
+        ck_assert_msg(w->status == 200 || w->status == 507, "%d %s", w->status, w->body);
+        ended = w->mem.request_count < w->mem.fail_at;
+        ck_assert_uint_lt(nth, 100);
+        w->mem.fail_at = 0;
+        world_free(w);
+    }
+}
+END_TEST
+
 START_TEST(what_is_asked_wrongly_is_refused)
 {
     struct world *w = world_with_snapshot();
@@ -229,6 +276,8 @@ int main(int argc, char **argv)
         TEST(one_is_found_at_a_time),
         TEST(without_room_it_is_refused_and_may_be_asked_for_again),
         TEST(whatever_is_refused_nothing_is_left),
+        TEST(verdicts_wait_for_trees_and_take_turns),
+        TEST(whatever_is_refused_to_a_verdict_nothing_is_left),
         TEST(what_is_asked_wrongly_is_refused),
     };
 
