@@ -105,7 +105,7 @@ static inline uint32_t net_label(struct net *n, const char *class, enum frozen_k
         if (n->labels[i].class == string && n->labels[i].kind == kind)
             return i;
     MUST(n->f.label_count < ARRAY_LEN(n->labels));
-    n->labels[n->f.label_count] = (struct frozen_label){string, 0, kind};
+    n->labels[n->f.label_count] = (struct frozen_label){.class = string, .kind = kind};
     return n->f.label_count++;
 }
 
@@ -185,6 +185,10 @@ static inline struct tree net_freeze(struct net *n)
         net_link(n, n->f.node_count - FROZEN_GROUPS + 1, n->f.object_count + 1 + i);
     net_nodes(n);
     net_rows(n);
+    for (uint32_t i = 0; i < n->f.node_count; i++) {
+        n->labels[n->f.label[i]].nodes++;
+        n->labels[n->f.label[i]].bytes += n->f.bytes[i];
+    }
     n->f.labels = n->labels;
     n->f.strings = (const char *const *)n->strings;
     n->f.string_count = n->string_count;
