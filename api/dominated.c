@@ -329,23 +329,29 @@ void dominated_write(const struct taken *t, struct out *o)
 
 /* ---- the end ---- */
 
-void dominated_end(struct taken *t)
+/* What is there, once nobody waits for it. */
+static struct dominated *at_rest(const struct taken *t)
 {
     struct dominated *d = t->dominated;
 
-    if (d == NULL)
-        return;
-    CHECK(d->waiting == 0 && d->state == DOMINATED_THERE);
-    spend(d);
+    CHECK(d == NULL || (d->waiting == 0 && d->state == DOMINATED_THERE));
+    return d;
+}
+
+void dominated_end(struct taken *t)
+{
+    struct dominated *d = at_rest(t);
+
+    if (d != NULL)
+        spend(d);
 }
 
 void dominated_fini(struct taken *t)
 {
-    struct dominated *d = t->dominated;
+    struct dominated *d = at_rest(t);
 
     if (d == NULL)
         return;
-    CHECK(d->waiting == 0 && d->state == DOMINATED_THERE);
     t->dominated = NULL;
     give_all_back(d);
     destroy(d);

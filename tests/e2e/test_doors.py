@@ -28,7 +28,7 @@ SCOPES = {
             "GET /v1/objects/{id}/items, GET /v1/objects/{id}/items/{index}, GET /v1/objects/{id}/referents, "
             "GET /v1/objects/{id}/referrers, GET /v1/roots, GET /v1/roots/{name}, GET /v1/sessions, "
             "GET /v1/sessions/{session}, GET /v1/sessions/{session}/holds, GET /v1/snapshots, GET /v1/snapshots/{n}, "
-            "GET /v1/snapshots/{a}/diff/{b}, GET /v1/snapshots/{n}/dominators, GET /v1/snapshots/{n}/suspects, GET /v1/weak, "
+            "GET /v1/snapshots/{n}/diff/{b}, GET /v1/snapshots/{n}/dominators, GET /v1/snapshots/{n}/suspects, GET /v1/weak, "
             "GET /v1/weak/{name}",
     "write": "DELETE /v1/gc/garbage, DELETE /v1/objects/{id}, DELETE /v1/objects/{id}/fields/{name}, "
              "DELETE /v1/objects/{id}/hold, DELETE /v1/objects/{id}/items/{index}, DELETE /v1/roots/{name}, "
