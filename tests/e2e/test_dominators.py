@@ -207,6 +207,15 @@ class Folded(Trees):
         self.assertEqual({path[-1] for path in self.stacks(1)}, set(names))
         self.assertTrue(all(path[:-1] == ("(sessions)", "session:default") for path in self.stacks(1)))
 
+    def test_the_longest_line_fits(self):
+        names = [";" * 255, "%" * 255]
+        ops = [["new", names[0], {}]] + [["new", names[i % 2], {"to": {"$ref": f"@{i - 1}"}}] for i in range(1, 100)]
+        self.done(*ops, ["root", "deep", "@99"])
+        self.take()
+        stacks = self.stacks(1)
+        self.assertEqual((len(stacks), max(map(len, stacks))), (63, 64))
+        self.assertEqual(sum(stacks.values()), self.heap()["bytes"]["live"])
+
     def test_an_empty_heap_has_no_lines(self):
         self.take()
         self.assertEqual(self.raw(1, "folded"), b"")
