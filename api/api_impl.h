@@ -45,6 +45,7 @@ struct ended {
 
 struct taken;
 struct diff;
+struct dominated;
 
 /* Snapshots that are kept (snapshots.h). */
 struct snapshots {
@@ -55,6 +56,12 @@ struct snapshots {
     struct taken *over;      /* their memory returns */
     struct diff *diffs_over; /* so does that of comparisons */
     bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
+};
+
+/* Dominator trees of snapshots (dominated.h): is one being found, or judged by; and the line of those that will be. */
+struct dominated_line {
+    bool busy;
+    struct dominated *first;
 };
 
 /* Facts for /metrics. */
@@ -90,6 +97,7 @@ struct api {
     uint32_t walks;                /* ... of which so many go on */
     struct search *searches_over;  /* whose memory returns (searches.h) */
     struct snapshots snapshots;
+    struct dominated_line dominated;
     struct body_line bodies;
     struct idempotency *idempotency; /* what retries are answered */
     struct growth growth;     /* of what lives */

@@ -36,6 +36,10 @@ handler post_validate;
 handler post_snapshot, get_snapshots, get_snapshot, delete_snapshot;
 /* snapshot_diff.c */
 handler get_snapshot_diff;
+/* dominators.c */
+handler get_dominators;
+/* verdicts.c */
+handler get_snapshot_suspects;
 /* config.c */
 handler get_config, patch_config;
 /* backup.c */

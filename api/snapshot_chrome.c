@@ -241,4 +241,4 @@ static bool write_heapsnapshot(struct snapshot_export *x)
     return x->part < PART_END;
 }
 
-const struct snapshot_format snapshot_as_heapsnapshot = {"heapsnapshot", WIRE_TYPE_JSON, write_heapsnapshot};
+const struct snapshot_format snapshot_as_heapsnapshot = {"heapsnapshot", WIRE_TYPE_JSON, write_heapsnapshot, false};

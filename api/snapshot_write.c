@@ -1,8 +1,9 @@
 /* snapshot_write.c - see snapshot_write.h: which formats there are, the answer that is streamed, and ndjson. */
 #include "api/snapshot_write.h"
+#include "api/dominated.h"
 #include "heap/base/check.h"
 
-static const struct snapshot_format *const formats[] = {&snapshot_as_heapsnapshot, &snapshot_as_ndjson};
+static const struct snapshot_format *const formats[] = {&snapshot_as_heapsnapshot, &snapshot_as_ndjson, &snapshot_as_folded};
 
 /* ---- the answer ---- */
 
@@ -12,8 +13,13 @@ static enum err step_export(struct task *task, void *ctx, size_t units, enum tas
 {
     struct snapshot_export *x = ctx;
     struct buf *body = &task->reply.body;
+    bool there = true;
+    enum err e;
 
     (void)units;
+    *turn = TASK_WAIT;
+    if (x->format->of_tree && ((e = dominated_look(x->taken, &there, why)) || !there))
+        return e;
     *turn = TASK_ROOM;
     if (body->len > 0)
         return ERR_OK;
@@ -31,6 +37,8 @@ static void destroy_export(struct task *task, void *ctx)
 {
     struct snapshot_export *x = ctx;
 
+    if (x->format->of_tree)
+        dominated_leave(x->taken);
     snapshots_release(task->api, &x->taken);
     mem_free(task->api->mem, x, sizeof *x);
 }
@@ -49,12 +57,17 @@ enum err reply_snapshot(struct task *task, struct taken *t, struct slice name, s
 {
     const struct snapshot_format *format = format_named(name);
     struct snapshot_export *x;
+    enum err e;
 
     if (format == NULL)
-        return why_set(why, ERR_BAD_VALUE, "format is heapsnapshot or ndjson, not %.*s", (int)(name.len > 80 ? 80 : name.len),
+        return why_set(why, ERR_BAD_VALUE, "format is heapsnapshot, ndjson or folded, not %.*s", (int)(name.len > 80 ? 80 : name.len),
                        name.data);
     if ((x = mem_zalloc(task->api->mem, sizeof *x)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory to begin");
+    if (format->of_tree && (e = dominated_join(task->api, t, why))) {
+        mem_free(task->api->mem, x, sizeof *x);
+        return e;
+    }
     *x = (struct snapshot_export){.taken = t, .format = format, .f = t->frozen, .node = 1, .out = out_into(&task->reply.body)};
     snapshots_hold(t);
     reply_empty(task, 200);
@@ -146,4 +159,4 @@ static bool write_ndjson(struct snapshot_export *x)
     return x->node <= x->f->object_count;
 }
 
-const struct snapshot_format snapshot_as_ndjson = {"ndjson", WIRE_TYPE_NDJSON, write_ndjson};
+const struct snapshot_format snapshot_as_ndjson = {"ndjson", WIRE_TYPE_NDJSON, write_ndjson, false};

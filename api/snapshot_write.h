@@ -1,5 +1,6 @@
 /*
- * snapshot_write.h - a snapshot as a file: `heapsnapshot` for Chrome DevTools and those who read its format, `ndjson` for jq.
+ * snapshot_write.h - a snapshot as a file: `heapsnapshot` for Chrome DevTools and those who read its format, `ndjson` for jq,
+ * `folded` for flame graphs.
  *
  * Written piece by piece into the answer, so that whatever a snapshot is large, its answer takes little memory.
  */
@@ -24,9 +25,10 @@ struct snapshot_format {
     const char *name, *type;
     /* Add a piece to the answer, for which there is room; false: that was the last. */
     bool (*write)(struct snapshot_export *x);
+    bool of_tree; /* it shows who retains what, so that has to be found before (dominated.h) */
 };
 
-extern const struct snapshot_format snapshot_as_heapsnapshot, snapshot_as_ndjson;
+extern const struct snapshot_format snapshot_as_heapsnapshot, snapshot_as_ndjson, snapshot_as_folded;
 
 /* Answer with it. ERR_BAD_VALUE: there is no such format. */
 enum err reply_snapshot(struct task *task, struct taken *t, struct slice format, struct why *why);

@@ -6,6 +6,7 @@
  * counts among snapshots_max.
  */
 #include "api/snapshots.h"
+#include "api/dominated.h"
 #include "api/handlers.h"
 #include "api/pages.h"
 #include "api/snapshot_write.h"
@@ -63,6 +64,7 @@ static void end_taken(struct api *api, struct taken *t)
     struct snapshots *s = &api->snapshots;
 
     CHECK(s->count > 0 && t->readers == 0);
+    dominated_end(t);
     s->count--;
     t->next = s->over;
     s->over = t;
@@ -117,6 +119,7 @@ void snapshots_fini(struct api *api)
         struct taken *t = s->first;
 
         remove_from_list(s, t);
+        dominated_fini(t);
         end_taken(api, t);
     }
     while (snapshots_have_work(api))
@@ -132,7 +135,7 @@ uint64_t snapshots_bytes(const struct api *api, uint64_t *ret_untouched)
     *ret_untouched = 0;
     bytes = s->taking != NULL ? snapshot_bytes(s->taking, ret_untouched) : 0;
     for (const struct taken *t = s->first; t != NULL; t = t->next)
-        bytes += snapshot_bytes(t->snapshot, NULL);
+        bytes += snapshot_bytes(t->snapshot, NULL) + dominated_bytes(t);
     for (const struct taken *t = s->over; t != NULL; t = t->next)
         bytes += t->snapshot != NULL ? snapshot_bytes(t->snapshot, NULL) : 0;
     return bytes;
@@ -165,10 +168,11 @@ static void write_summary(struct api *api, struct out *o, const struct taken *t)
     out_member_u64(o, "weak_links", f->weak_count);
     out_member_u64(o, "bytes", f->object_bytes);
     out_member_u64(o, "sessions", frozen_session_count(f));
-    out_member_u64(o, "memory_bytes", snapshot_bytes(t->snapshot, NULL));
+    out_member_u64(o, "memory_bytes", snapshot_bytes(t->snapshot, NULL) + dominated_bytes(t));
     out_member_u64(o, "took_ms", t->took_ms);
     out_member_u64(o, "age_ms", api_now_ms(api) - t->taken_ms);
     out_member_u64(o, "readers", t->readers);
+    dominated_write(t, o);
     out_close_object(o);
 }
 
@@ -298,7 +302,7 @@ enum err get_snapshots(struct api *api, struct task *task, struct why *why)
     return reply_page_end(task, 0, why);
 }
 
-/* GET /v1/snapshots/{n}  ->  200, its summary; ?format=heapsnapshot, ndjson: all of it */
+/* GET /v1/snapshots/{n}  ->  200, its summary; ?format=heapsnapshot, ndjson, folded: all of it */
 enum err get_snapshot(struct api *api, struct task *task, struct why *why)
 {
     struct slice format;

@@ -18,6 +18,7 @@ struct taken {
     uint32_t took_ms;
     uint32_t readers;      /* tasks, and threads, that read it */
     bool deleted;          /* nobody else begins to */
+    struct dominated *dominated; /* who retains what, once somebody has asked (dominated.h) */
     struct taken *next;    /* by number; or among those that are over */
 };
 

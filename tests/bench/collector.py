@@ -6,18 +6,15 @@ bar has two numbers, what must be reached and what is aimed at. What is measured
 sides, stands in collector_work.c and cpython_work.py; here they are run in turn, and the median of rounds is
 taken. Times are CPU time, except how long others wait.
 """
-import argparse
 import json
-import signal
-import sys
 import threading
-import time
 from http.client import HTTPConnection
 from pathlib import Path
 
 import collector_profile
+import suite
 import table
-from peers import Heapd, Place, Row, in_turn, median
+from peers import Heapd, Row, in_turn, median
 from rates import CONNECTIONS, wrk_p99_us
 
 COLUMNS = ("", "heapd", "CPython", "times better", "bar", "")
@@ -246,46 +243,27 @@ PARTS = {"graph": graph_rows, "chain": chain_rows, "young": young_rows, "pairs":
 
 
 def arguments():
-    p = argparse.ArgumentParser(prog="tests/bench/collector", description=__doc__.strip().splitlines()[0])
-    p.add_argument("--quick", action="store_true", help="smaller graphs, shorter runs")
+    p = suite.options("collector", __doc__, PARTS, quick="smaller graphs, shorter runs")
     p.add_argument("--objects", type=int, metavar="N", help="records of the large graphs")
-    p.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     p.add_argument("--curve", action="store_true", help="full collections against the size of the heap instead")
     p.add_argument("--profile", action="store_true", help="what the time goes into instead: instructions, misses, functions")
-    p.add_argument("--only", action="append", choices=PARTS, help="one part; may be given several times")
-    p.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     args = p.parse_args()
     if args.objects is not None and args.objects < OBJECTS_MIN:
         p.error(f"fewer than {OBJECTS_MIN:,} objects say nothing")
     return args
 
 
-def measure(place, parts):
-    rows = []
-    for name in parts:
-        table.progress(name)
-        rows += PARTS[name](place)
-    return rows
+def tables(place, args):
+    place.objects, place.rounds = args.objects or place.size(OBJECTS, OBJECTS_QUICK), place.size(ROUNDS, 1)
+    parts = args.only or ([] if args.curve or args.profile else PARTS)
+    return [(suite.rows(place, PARTS, parts), COLUMNS),
+            (list(curve_rows(place)) if args.curve else [], CURVE_COLUMNS),
+            (collector_profile.rows(place) if args.profile else [], collector_profile.COLUMNS)]
 
 
 def main():
     args = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    host, began = table.machine(), time.monotonic()
-    with Place(args.build, args.quick) as place:
-        place.objects, place.rounds = args.objects or place.size(OBJECTS, OBJECTS_QUICK), place.size(ROUNDS, 1)
-        rows = measure(place, args.only or ([] if args.curve or args.profile else PARTS))
-        curve = list(curve_rows(place)) if args.curve else []
-        profile = collector_profile.rows(place) if args.profile else []
-    table.progress("")
-    seconds = time.monotonic() - began
-    if args.json:
-        table.print_json(rows + curve + profile, host, seconds)
-        return
-    print(table.headline(host, seconds, args.quick) + "\n")
-    for part, columns in ((rows, COLUMNS), (curve, CURVE_COLUMNS), (profile, collector_profile.COLUMNS)):
-        if part:
-            table.print_table(part, columns)
+    suite.tell_tables(args, *suite.measure(args, lambda place: tables(place, args)))
 
 
 if __name__ == "__main__":

@@ -27,13 +27,16 @@ SCOPES = {
             "GET /v1/heap/suspects, GET /v1/objects, GET /v1/objects/{id}, "
             "GET /v1/objects/{id}/bytes, GET /v1/objects/{id}/fields, GET /v1/objects/{id}/fields/{name}, "
             "GET /v1/objects/{id}/items, GET /v1/objects/{id}/items/{index}, GET /v1/objects/{id}/referents, "
-            "GET /v1/objects/{id}/referrers, GET /v1/objects/{id}/retained, GET /v1/objects/{id}/why, GET /v1/roots, GET /v1/roots/{name}, GET /v1/sessions, "
-            "GET /v1/sessions/{session}, GET /v1/sessions/{session}/holds, GET /v1/weak, GET /v1/weak/{name}",
+            "GET /v1/objects/{id}/referrers, GET /v1/objects/{id}/retained, GET /v1/objects/{id}/why, GET /v1/roots, "
+            "GET /v1/roots/{name}, GET /v1/sessions, "
+            "GET /v1/sessions/{session}, GET /v1/sessions/{session}/holds, GET /v1/snapshots, GET /v1/snapshots/{n}, "
+            "GET /v1/snapshots/{n}/diff/{b}, GET /v1/snapshots/{n}/dominators, GET /v1/snapshots/{n}/suspects, GET /v1/weak, "
+            "GET /v1/weak/{name}",
     "write": "DELETE /v1/gc/garbage, DELETE /v1/objects/{id}, DELETE /v1/objects/{id}/fields/{name}, "
              "DELETE /v1/objects/{id}/hold, DELETE /v1/objects/{id}/items/{index}, DELETE /v1/roots/{name}, "
-             "DELETE /v1/sessions/{session}, DELETE /v1/weak/{name}, PATCH /v1/objects/{id}, POST /v1/batch, "
+             "DELETE /v1/sessions/{session}, DELETE /v1/snapshots/{n}, DELETE /v1/weak/{name}, PATCH /v1/objects/{id}, POST /v1/batch, "
              "POST /v1/gc/collect, POST /v1/heap/purge, POST /v1/heap/validate, POST /v1/objects, "
-             "POST /v1/objects/{id}/items, POST /v1/sessions, PUT /v1/objects/{id}/bytes, "
+             "POST /v1/objects/{id}/items, POST /v1/sessions, POST /v1/snapshots, PUT /v1/objects/{id}/bytes, "
              "PUT /v1/objects/{id}/fields/{name}, PUT /v1/objects/{id}/hold, PUT /v1/objects/{id}/items/{index}, "
              "PUT /v1/roots/{name}, PUT /v1/sessions/{session}, PUT /v1/weak/{name}",
     "admin": "DELETE /v1/gc/freeze, GET /v1/backup, PATCH /v1/config, PATCH /v1/gc, PUT /v1/gc/freeze",
