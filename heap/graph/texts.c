@@ -120,7 +120,7 @@ static void free_form(struct texts *t, uint32_t shape)
 static bool fill_form(struct texts *t, const struct heap *h, const struct shape *s, uint32_t shape, struct form *f)
 {
     if (!texts_number(t, shape_class_name(h, shape), &f->class) ||
-        (s->site != 0 && !texts_number(t, string_slice(h, s->site), &f->site)))
+        (s->site != 0 && !texts_number(t, shape_site(h, shape), &f->site)))
         return false;
     for (uint32_t i = 0; i < f->names; i++)
         if (!texts_number(t, string_slice(h, s->names[i]), &f->name[i]))
