@@ -72,6 +72,14 @@ void tell_changes(struct task *task, const char *what, json_t *body, member_writ
     news_end(task->api);
 }
 
+/* What has happened is worth less than what there is: of little memory it gets little. */
+static uint64_t event_bytes_max(const struct settings *s)
+{
+    uint64_t share = s->memory_bytes_max / EVENTS_MEMORY_PART;
+
+    return s->memory_bytes_max == 0 || share > s->events_kept_bytes_max ? s->events_kept_bytes_max : share;
+}
+
 void api_apply_settings(struct api *api)
 {
     const struct settings *s = api->settings;
@@ -80,7 +88,7 @@ void api_apply_settings(struct api *api)
     idem_set_limits(api->idempotency, (struct idem_limits){.keys_max = (uint32_t)s->idempotency_keys_max,
                                                            .keep_ms = s->idempotency_keep_ms,
                                                            .answer_bytes_max = (size_t)s->idempotency_answer_bytes_max});
-    events_set_limits(api->news.events, s->events_kept_max, s->events_kept_bytes_max);
+    events_set_limits(api->news.events, s->events_kept_max, event_bytes_max(s));
     session_set_limits(api->sessions, &(struct session_limits){.sessions_max = (uint32_t)s->sessions_max,
                                                                .holds_max = (uint32_t)s->holds_per_session_max,
                                                                .default_holds_max = (uint32_t)s->default_holds_max,

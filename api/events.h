@@ -38,6 +38,7 @@ enum event_form { EVENT_SSE, EVENT_LINES };
 #define EVENT_ID_MAX ((UINT64_C(1) << 53) - 1) /* exact in every JSON implementation, till the year 2255 */
 #define EVENTS_MAX_DEFAULT 10000
 #define EVENTS_BYTES_MAX_DEFAULT (4u << 20)
+#define EVENTS_MEMORY_PART 64 /* of memory_bytes_max they have so little at most */
 
 /* The first event will have the id `first`. NULL: memory is refused. */
 struct events *events_create(struct mem *mem, uint64_t first);

@@ -65,7 +65,7 @@ static const struct setting table[] = {
     ROW(events_kept_max, "count", EVENTS_MAX_DEFAULT, 1, 1000000,
         "Events kept for those who listen again after a cut; the oldest goes first."),
     ROW(events_kept_bytes_max, "bytes", EVENTS_BYTES_MAX_DEFAULT, 4 * KIB, 1 * GIB,
-        "Text of the events that are kept."),
+        "Text of the events that are kept; of memory_bytes_max at most a 64th."),
     ROW(events_listeners_max, "count", 10000, 0, 1000000,
         "Those who listen to events at a time."),
     ROW(events_backlog_bytes_max, "bytes", 1 * MIB, 1 * KIB, 1 * GIB,

@@ -26,6 +26,7 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = int(os.environ.get("E2E_WAIT", 30))
 STRESSED = "HEAPD_GC_STRESS" in os.environ  # the collector and tidying run after every operation, off the clock
+WALKS = ("/why", "/retained")
 UNREAD = ("/v1/backup", "/v1/events")          # the one needs --data, the other has no end: they have tests of their own
 PROBLEM_KEYS = {"type", "title", "status", "detail", "hint"}
 

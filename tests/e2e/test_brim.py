@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from heapd_test import STRESSED, UNREAD, Client, HeapdTest, Wire, eventually, request
+from heapd_test import STRESSED, UNREAD, WALKS, Client, HeapdTest, Wire, eventually, request
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 MIB = 1 << 20
@@ -76,12 +76,15 @@ class Full(HeapdTest):
 
     def read_everything(self):
         """Every GET there is, but for a few."""
-        values = {"id": self.kept, "name": "items", "name*": "items", "index": 0, "session": self.other["id"]}
+        values = {"id": self.kept, "name": "items", "name*": "items", "index": 0, "session": self.other["id"], "n": 1, "b": 1}
         for path, what in self.ok(self.c.get("/openapi.json"))["paths"].items():
             for of in (self.kept, self.items, self.bytes) if "get" in what and path not in UNREAD else ():
                 url = re.sub(r"{([^}]*)}", lambda m: str({**values, "id": of}[m[1]]), path)
                 said = self.c.get(url)
-                self.assertLess(said.status, 500, (url, said.raw[:300]))
+                if said.status == 507 and path.endswith(WALKS):         # they need room for what they have seen
+                    self.assertIn("no memory to walk the heap", said.json["detail"])
+                else:
+                    self.assertLess(said.status, 500, (url, said.raw[:300]))
         self.assertEqual(self.ok(self.c.get(f"/v1/objects/{self.items}?depth=3"))["id"], self.items)
         self.assertEqual(self.c.get(f"/v1/objects/{self.bytes}/bytes").raw, b"b" * 5000)
         self.pages("/v1/objects", 1000)

@@ -63,6 +63,9 @@ class FullHeap(HeapdTest):
 
     def test_a_recount_has_no_room_either_until_it_is_given_some(self):
         self.fill()
+        for size in (1000, 100):
+            while self.c.post("/v1/objects", b"b" * size, OCTETS).status == 201:
+                pass
         refused = self.problem(self.c.post("/v1/heap/validate"), 507, "heap-full")
         self.assertIn("account", refused["detail"])
         self.ok(self.c.patch("/v1/config", {"memory_bytes_max": 0}))

@@ -7,7 +7,7 @@ import threading
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from heapd_test import STRESSED, UNREAD, Client, eventually, request
+from heapd_test import STRESSED, UNREAD, WALKS, Client, eventually, request
 from test_gc import Graph
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -144,12 +144,13 @@ class BesideOthers(Logged):
         i, blob = self.new({"f": 1, "l": {}}, root="f"), self.ok(self.c.post("/v1/objects?root=blob", b"abc", OCTETS), 201)["id"]
         items = self.new(items=[1, {}], root="items")
         self.ok(self.c.put("/v1/weak/f", {"$ref": i}), 200, 201)
+        n = str(self.ok(self.c.post("/v1/snapshots"), 201)["n"])
         paths = []
         for path, item in self.ok(self.c.get("/openapi.json"))["paths"].items():
             if "get" not in item or path in UNREAD:
                 continue
             of = items if "/items" in path else blob if "/bytes" in path else i
-            path = path.replace("{id}", str(of)).replace("{index}", "0").replace("{session}", "0")
+            path = path.replace("{id}", str(of)).replace("{index}", "0").replace("{session}", "0").replace("{n}", n).replace("{b}", n)
             path = path.replace("/problems/{name}", "/problems/collected").replace("{name}", "f")
             self.assertEqual(self.c.get(path).status, 200, path)
             paths.append(path)
@@ -204,7 +205,8 @@ class BesideOthers(Logged):
         before = self.gc()
         for _ in range(20):
             for path in paths:
-                self.assertEqual(self.c.get(path).status, 200)
+                if not path.endswith(WALKS) and "/snapshots/" not in path:                            # work in slices, which are pauses, and counted
+                    self.assertEqual(self.c.get(path).status, 200)
         self.assertEqual({k: v for k, v in self.gc().items() if k != "phase"}, {k: v for k, v in before.items() if k != "phase"})
 
 

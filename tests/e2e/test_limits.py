@@ -22,6 +22,9 @@ ELSEWHERE = {                                   # where the others are met
     "test_brim": "memory_collect_pct",
     "test_long_bodies": "json_inline_bytes_max",
     "test_store": "durability",
+    "test_metrics": "metrics_python_names",
+    "test_snapshots": "snapshots_max",
+    "test_suspects": "suspects_enabled suspects_window_ms suspects_bytes_min",
     "test_events": "events_kept_max events_kept_bytes_max events_listeners_max events_backlog_bytes_max events_ping_ms",
 }
 DEFAULTS = {                                    # what a user relies on who sets nothing

@@ -55,6 +55,23 @@ class Suspects(HeapdTest):
         self.assertEqual({i["by"] for i in json.loads(self.heapctl("suspects", "--json"))["items"]}, set(items))
         self.assertIn('\nheapd_suspects{by="site"} 1\n', self.c.get("/metrics").raw.decode())
 
+    def test_nobody_watches_when_told_so_and_then_it_begins_anew(self):
+        self.ok(self.c.patch("/v1/config", {"suspects_window_ms": 1000}))
+
+        def a_window_is_over():
+            self.ok(self.c.post("/v1/gc/collect"))
+            return self.suspects()["windows"] > 0
+        self.assertTrue(eventually(a_window_is_over))
+        self.ok(self.c.patch("/v1/config", {"suspects_enabled": False}))
+        self.assertTrue(eventually(lambda: self.suspects()["windows"] == 0))
+        self.assertEqual((self.suspects()["watching"], self.suspects()["items"]), (False, []))
+        self.ok(self.c.patch("/v1/config", {"suspects_enabled": True}))
+        self.assertTrue(eventually(a_window_is_over))
+
+    def test_what_is_worth_a_word_has_a_least_size(self):
+        self.problem(self.c.patch("/v1/config", {"suspects_bytes_min": 0}), 422, "bad-value")
+        self.assertEqual(self.ok(self.c.patch("/v1/config", {"suspects_bytes_min": 1}))["suspects_bytes_min"], 1)
+
     def evidence_is_true(self, item, registry):
         """It adds up, and the line that shows more shows it."""
         e = item["evidence"]
