@@ -17,6 +17,7 @@ from store_test import StoreTest
 
 CYCLES = 1000 if "HEAPD_TEST_LONG" in os.environ else 25
 SEED = int(os.environ.get("HEAPD_TEST_SEED", random.randrange(10**6)))
+KILLS_A_STORE = 50              # then another, for all that is there is looked at after each
 WRITERS = 6
 MANY = "many"  # how the names begin that a long batch makes
 
@@ -228,10 +229,11 @@ class Killed(StoreTest):
         for at in range(0, len(names), 1000):
             self.ok(self.c.post("/v1/batch?reply=summary", lines([["unroot", n] for n in names[at:at + 1000]])))
 
-    def test_nothing_that_was_answered_is_lost(self):
+    def live(self, seeds):
+        """One store, killed once a seed."""
         states, known, dead = [{} for _ in range(WRITERS)], set(), [set() for _ in range(WRITERS)]
-        settled, self.replays = [[] for _ in range(WRITERS)], {False: 0, True: 0}
-        for seed in range(SEED, SEED + CYCLES):
+        settled = [[] for _ in range(WRITERS)]
+        for seed in seeds:
             self.dice = random.Random(seed)
             writers = [Writer(n, f"{seed}/{n}", states[n]) for n in range(WRITERS)]
             for w in writers:
@@ -251,6 +253,16 @@ class Killed(StoreTest):
             for w in writers:
                 known |= w.ids
             known |= self.new_ids(seed, known)
+
+    def test_nothing_that_was_answered_is_lost(self):
+        self.replays = {False: 0, True: 0}
+        for first in range(SEED, SEED + CYCLES, KILLS_A_STORE):
+            if first > SEED:
+                self.stop()
+                self.begin()
+            self.live(range(first, min(first + KILLS_A_STORE, SEED + CYCLES)))
+            if "HEAPD_TEST_LONG" in os.environ:
+                print(f"kills survived: {min(first + KILLS_A_STORE, SEED + CYCLES) - SEED}", flush=True)
         print(f"{CYCLES} kills; of requests with a key that were not answered, {self.replays[True]} had been done and "
               f"{self.replays[False]} had not")
 
