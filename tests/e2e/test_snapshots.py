@@ -335,6 +335,18 @@ class Growth(Snapshots):
         rows = self.ok(self.c.get("/v1/heap/classes?since=1&sort=name&limit=1"))["items"]
         self.assertEqual([r["class"] for r in rows], ["New"])
 
+    def test_sites_since_a_snapshot(self):
+        make = lambda site: self.ok(self.c.post("/v1/objects", {"class": "N"}, {"Heapd-Site": site}), 201)["id"]
+        gone, _ = make("old.py:1"), make("old.py:1")
+        self.take()
+        self.drop(gone)
+        for _ in range(3):
+            make("new.py:2")
+        rows = {r["site"]: (r["count"], r["count_growth"]) for r in self.ok(self.c.get("/v1/heap/sites?since=1"))["items"]}
+        self.assertEqual({s: n for s, n in rows.items() if s}, {"new.py:2": (3, 3), "old.py:1": (1, -1)})
+        for wrong in ("7", "x", ""):
+            self.problem(self.c.get(f"/v1/heap/sites?since={wrong}"), 404, "no-such-name")
+
 
 class CommandLine(HeapctlTest):
     def test_snapshots_are_taken_listed_fetched_compared_and_deleted(self):

@@ -218,7 +218,8 @@ static inline enum method method_of(const char *name, size_t len)
 }
 
 /* Ask "PUT /path?query" with headers ("Name: value", NULL at the end); returns the status. */
-static inline int ask_with(struct world *w, const char *line, struct slice body, const char *const *headers)
+/* 0: there was no memory for a task. */
+static inline int try_ask_with(struct world *w, const char *line, struct slice body, const char *const *headers)
 {
     const char *target = strchr(line, ' ') + 1;
     const char *query = strchr(target, '?');
@@ -245,10 +246,19 @@ static inline int ask_with(struct world *w, const char *line, struct slice body,
 
     struct task *t = api_begin(w->api, &r);
 
-    ck_assert_ptr_nonnull(t);
+    if (t == NULL)
+        return 0;
     run(w, t, body);
     task_end(&t);
     return w->status;
+}
+
+static inline int ask_with(struct world *w, const char *line, struct slice body, const char *const *headers)
+{
+    int status = try_ask_with(w, line, body, headers);
+
+    ck_assert_int_ne(status, 0);
+    return status;
 }
 
 static inline int ask(struct world *w, const char *line, const char *body)

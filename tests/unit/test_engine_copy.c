@@ -154,6 +154,24 @@ START_TEST(it_has_no_name_once_it_is_whole)
 }
 END_TEST
 
+START_TEST(its_end_leaves_the_next_one_alone)
+{
+    struct world *w = world_new();
+    struct engine_copy *first = begin(w), *next;
+    int fd, next_fd;
+
+    finish(w, first, &fd);
+    next = begin(w); /* while the first still gives back what it had */
+    ops->copy_end(&first);
+    ck_assert_int_eq(access(path_in(w, "backup.tmp"), F_OK), 0);
+    finish(w, next, &next_fd);
+    ops->copy_end(&next);
+    close(fd);
+    close(next_fd);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(one_that_is_ended_in_the_middle_leaves_nothing)
 {
     struct world *w = world_new();
@@ -202,6 +220,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(it_has_what_was_committed_before_it_began_and_nothing_else),
         TEST(it_has_no_name_once_it_is_whole),
+        TEST(its_end_leaves_the_next_one_alone),
         TEST(one_that_is_ended_in_the_middle_leaves_nothing),
         TEST(nobody_else_may_read_it),
         TEST(where_there_is_nothing_to_copy_it_says_so),
