@@ -2,16 +2,19 @@
 edge_crowd.py - many connections that do little: what an idle one costs, and what slow ones cost the healthy.
 
 The crowd is a program of its own, crowd.c, which says what each of its connections does and how fast. It runs on the
-core of wrk, so it has to be quiet: how much of that core it took is told beside what was measured.
+core of who asks, so it has to be quiet: how much of that core it took is told beside what was measured. Who asks is asker.c:
+wrk is at work all the time, so that what the crowd takes is missing there, and its answers wait for wrk and not for
+the server. What that core and this machine have to do with it, nginx shows, which is asked among the same crowd.
 """
 import json
 import os
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from peers import Failed, Heapd, Row, in_turn, median
-from rates import CONNECTIONS, wrk_p99_us
+from peers import Failed, Heapd, Nginx, Row, in_turn, median
+from rates import CONNECTIONS
 
 IDLE_BYTES_MAX = 2048
 TIMES_MAX = 2
@@ -19,16 +22,17 @@ ITEMS = 1000         # of the list that slow readers ask for
 TEXT = "x" * 300
 STEPS_A_SECOND = 2   # of each slow connection: PERIOD_MS of crowd.c
 PRESENT = 0.95       # who is cut comes again in its next step
-BEFORE_CUTS_S = 0.5  # a writer sends its first byte half a second after it came
+ASKED_S = 3          # from before the first slow writer is cut until after all have come again
+BEFORE_CUTS_S = 0.5
 EMPTY_WAIT_S = 10
 
 
 # ---- the crowd ----
 
 class Crowd:
-    def __init__(self, place, heapd, idle, slow, path="-"):
-        self.heapd, self.idle, self.slow = heapd, idle, slow
-        self.process = place.start(place.client_core, place.built("crowd"), heapd.port, idle, slow, path, stdin=True)
+    def __init__(self, place, server, idle, slow, path="-"):
+        self.server, self.idle, self.slow = server, idle, slow
+        self.process = place.start(place.client_core, place.built("crowd"), server.port, idle, slow, path, stdin=True)
 
     def __enter__(self):
         self.says()
@@ -39,7 +43,7 @@ class Crowd:
         self.process.wait()
         self.process.stdout.close()
         end = time.monotonic() + EMPTY_WAIT_S
-        while self.heapd.connections() > 1 and time.monotonic() < end:
+        while self.server.connections() > 1 and time.monotonic() < end:
             time.sleep(0.1)
 
     def says(self):
@@ -52,10 +56,10 @@ class Crowd:
         return json.loads(line)
 
     def check_presence(self):
-        """By heapd's own count."""
-        here, least = self.heapd.connections(), self.idle + self.slow * PRESENT
+        """By the server's own count."""
+        here, least = self.server.connections(), self.idle + self.slow * PRESENT
         if here < least:
-            raise Failed(f"the crowd is not there: heapd has {here:,} connections of {self.idle + self.slow:,}")
+            raise Failed(f"the crowd is not there: the server has {here:,} connections of {self.idle + self.slow:,}")
 
     def grow_old(self, age_s):
         time.sleep(max(0, age_s - self.says()["seconds"]))
@@ -67,7 +71,7 @@ class Crowd:
         self.check_presence()
         did = difference(after, before)
         due = STEPS_A_SECOND * self.slow * did["seconds"]
-        if did["steps"] < PRESENT * due or did["idle"]["cut"] or not did["readers"]["got_bytes"] or not did["writers"]["answered"]:
+        if did["steps"] < PRESENT * due or did["idle"]["cut"] or not did["readers"]["got_bytes"] or not did["writers"]["cut"]:
             raise Failed(f"the crowd did not do its part: {did}; due were {due:,.0f} steps")
         return said, did
 
@@ -101,6 +105,41 @@ def large_list(heapd):
     return f"/v1/objects/{heapd.ask('POST', '/v1/objects', {'items': items})['id']}"
 
 
+@dataclass
+class Asked:
+    """How one server answered in the rounds: alone, and among the crowd."""
+    rest: list
+    among: list
+    did: list       # the crowd meanwhile
+    resident: list
+
+    @property
+    def p99s(self):
+        return [[said["p99_us"] for said in side] for side in (self.among, self.rest)]
+
+    @property
+    def times(self):
+        among, rest = self.p99s
+        return median(among) / median(rest)
+
+    def runs(self):
+        return ", ".join(f"{c:,.0f} / {r:,.0f}" for c, r in zip(*self.p99s))
+
+    def asker_part(self):
+        return median(said["cpu_part"] for said in self.among)
+
+
+def asked_among(place, server, path, large, cut_after_s):
+    """Alone, and then among the crowd, while all its writers are cut, and come again."""
+    ask = partial(place.program, "asker", server.port, path, CONNECTIONS, ASKED_S)
+
+    def among():
+        with Crowd(place, server, place.size(10_000, 1_000), place.size(1_000, 100), large) as crowd:
+            crowd.grow_old(cut_after_s - BEFORE_CUTS_S)
+            return *crowd.during(ask), resident(server.worker)
+    return ask(), among()
+
+
 def what_it_did(runs):
     """The crowd's part in all runs together."""
     seconds = sum(did["seconds"] for did in runs)
@@ -110,26 +149,25 @@ def what_it_did(runs):
     return (f"by heapd's own count the crowd was there; each second it sent {rate('writers', 'sent_bytes'):,.0f} bytes of heads "
             f"and read {rate('readers', 'got_bytes') / 1024:,.0f} KiB of answers, {rate('writers', 'answered'):,.0f} writers "
             f"were told that they are too slow and {rate('readers', 'cut'):,.0f} readers cut; who is cut comes again; it took "
-            f"{sum(did['cpu_seconds'] for did in runs) / seconds:.1%} of the core that it shares with wrk")
+            f"{sum(did['cpu_seconds'] for did in runs) / seconds:.1%} of the core that it shares with the asker")
 
 
 def crowd_rows(place):
     from edge_path import object_in
-    idle_count, slow_count = place.size(10_000, 1_000), place.size(1_000, 100)
     with Heapd(place) as heapd:
-        (path, _), large = object_in(heapd), large_list(heapd)
-        ask = partial(wrk_p99_us, place, heapd.url + path, place.size(3, 1))
-        cuts_at_s = heapd.ask("GET", "/v1/config")["header_timeout_ms"] / 1000
-
-        def among():
-            with Crowd(place, heapd, idle_count, slow_count, large) as crowd:
-                crowd.grow_old(cuts_at_s + BEFORE_CUTS_S)  # now all writers will be cut, and come again
-                return *crowd.during(ask), resident(heapd.worker)
-        rest, said = in_turn(place.size(5, 2), ask, among)
-    alone, busy = median(rest), median(p99 for p99, _, _ in said)
-    runs = ", ".join(f"{c:,.0f} / {r:,.0f}" for (c, _, _), r in zip(said, rest))
-    return [Row(f"p99 of GETs among {idle_count:,} idle and {slow_count:,} slow connections", f"{busy:,.0f} us",
-                f"at rest {alone:,.0f} us", busy / alone, f"at most {TIMES_MAX} times", busy <= TIMES_MAX * alone,
-                note=f"{CONNECTIONS} healthy connections, {len(rest)} times, crowded / at rest {runs}; "
-                     f"{what_it_did([did for _, did, _ in said])}; resident {max(rss for _, _, rss in said) / 2**20:.0f} MiB at most",
-                measured={"crowded": said, "rest": rest})]
+        (path, body_bytes), large = object_in(heapd), large_list(heapd)
+        cut_after_s = heapd.ask("GET", "/v1/config")["header_timeout_ms"] // 1000
+        with Nginx(place, body_bytes, ITEMS * len(f'"0000{TEXT}",'), cut_after_s) as nginx:
+            said = in_turn(place.size(5, 2), partial(asked_among, place, heapd, path, large, cut_after_s),
+                           partial(asked_among, place, nginx, "/", "/large", cut_after_s))
+    ours, theirs = (Asked([rest for rest, _ in side], *zip(*(among for _, among in side))) for side in said)
+    us, them = ([median(p99s) for p99s in side.p99s] for side in (ours, theirs))
+    crowd = f"{place.size(10_000, 1_000):,} idle and {place.size(1_000, 100):,} slow connections"
+    return [Row(f"p99 of GETs among {crowd}", f"{us[0]:,.0f} us", f"at rest {us[1]:,.0f} us", ours.times,
+                f"at most {TIMES_MAX} times", ours.times <= TIMES_MAX,
+                note=f"{CONNECTIONS} healthy connections, {len(ours.rest)} times, crowded / at rest {ours.runs()}; "
+                     f"{what_it_did(ours.did)}, which took {ours.asker_part():.0%}; resident {max(ours.resident) / 2**20:.0f} MiB "
+                     "at most", measured=vars(ours)),
+            Row("  nginx among the same crowd", f"{them[0]:,.0f} us", f"at rest {them[1]:,.0f} us", theirs.times,
+                note=f"in turn with heapd, crowded / at rest {theirs.runs()}; it cuts slow writers as late as heapd, and tells "
+                     "them nothing", measured=vars(theirs))]

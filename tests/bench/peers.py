@@ -15,6 +15,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 WAIT = 60
@@ -186,12 +187,14 @@ class Heapd(Server):
 
 
 class Nginx(Server):
-    """One worker that answers every request with the same `body_bytes` bytes."""
+    """One worker that answers every request with the same `body_bytes` bytes, but for /large, and has as much patience with
+    heads that do not end as heapd."""
 
-    def __init__(self, place, body_bytes):
+    def __init__(self, place, body_bytes, large_bytes=0, head_seconds=60):
         port, folder = free_port(), place.folder / "nginx"
         folder.mkdir(exist_ok=True)
-        (folder / "nginx.conf").write_text(self.config(folder, port, "x" * body_bytes))
+        (folder / "large").write_text("x" * large_bytes)
+        (folder / "nginx.conf").write_text(self.config(folder, port, "x" * body_bytes, head_seconds))
         super().__init__(place, ["/usr/sbin/nginx", "-p", folder, "-e", folder / "error.log", "-c", "nginx.conf"], port)
         self.url = f"http://127.0.0.1:{port}/"
         self.wait_until_it_listens()
@@ -201,13 +204,21 @@ class Nginx(Server):
         pid = self.process.pid
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
+    def connections(self):
+        """How many it has, this one too."""
+        with socket.create_connection(("127.0.0.1", self.port), WAIT) as s:
+            s.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+            return int(re.search(rb"Active connections: (\d+)", b"".join(iter(partial(s.recv, 4096), b"")))[1])
+
     @staticmethod
-    def config(folder, port, body):
+    def config(folder, port, body, head_seconds):
         user = "user root;" if os.geteuid() == 0 else ""
         temp = "".join(f"{t}_temp_path {folder}/{t};" for t in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        return (f"daemon off; {user} worker_processes 1; pid {folder}/pid; events {{ worker_connections 1024; }}\n"
+        return (f"daemon off; {user} worker_processes 1; pid {folder}/pid; events {{ worker_connections 20000; }}\n"
                 f"http {{ access_log off; {temp} keepalive_requests 1000000000; default_type application/json;\n"
-                f'  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{body}"; }} }} }}\n')
+                f"  client_header_timeout {head_seconds}s;\n"
+                f'  server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ return 200 "{body}"; }}\n'
+                f"    location = /large {{ }} location = /status {{ stub_status; }} }} }}\n")
 
 
 class Redis(Server):
