@@ -45,11 +45,20 @@ struct api_pauses {
     uint64_t below[PAUSE_BOUNDS]; /* how many took less than PAUSE_BOUND_US_MIN << i */
 };
 
+/* Why a connection was cut whose peer was too slow. */
+enum cut {
+    CUT_EVENTS,  /* events_backlog_bytes_max more waited for a listener */
+    CUT_ANSWERS, /* nothing was read for backlog_timeout_ms */
+    CUT_ROOM,    /* buffers were short, and it was the slowest */
+    CUTS,
+};
+
 struct api_process {
     double cpu_seconds;
     double start_time_seconds; /* Unix time */
     uint64_t virtual_bytes, open_fds, max_fds;
     uint64_t connections;
+    uint64_t cuts[CUTS]; /* connections */
 };
 
 /* What others count, for /metrics. */

@@ -75,6 +75,7 @@ struct api_counters {
     size_t ended_count;
     uint64_t batch_ops;
     uint64_t replays; /* retries that got the first answer */
+    uint64_t problems[ERR_COUNT_]; /* answered, to requests and to ops */
     uint64_t tasks_open;
 };
 
@@ -108,6 +109,9 @@ struct api {
     uint32_t stress; /* operations that have ended */
 #endif
 };
+
+/* What memory_bytes_max is compared with (heap.c). */
+uint64_t api_counted_bytes(const struct api *api);
 
 /* NULL: memory is refused. */
 struct scope_end *api_open_scope(struct api *api);

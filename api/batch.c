@@ -45,6 +45,8 @@ static void fail_op(struct batch *b, size_t mark)
     t->out.comma = false;
     b->failed = true;
     b->state = BATCH_CLOSE;
+    if (!b->atomic) /* else it is the whole answer, and counted there */
+        t->api->counters.problems[b->why.err]++;
     if (b->summary_only || b->atomic)
         return;
     out_open_object(&t->out);

@@ -63,7 +63,7 @@ void counter(struct metrics *m, const char *name, const char *help, uint64_t val
 void real(struct metrics *m, enum family_type type, const char *name, const char *help, double value)
 {
     family(m, type, name, help);
-    buf_printf(m->buf, "%s%s %.3f\n", name, type == COUNTER ? "_total" : "", value);
+    buf_printf(m->buf, "%s%s %.6f\n", name, type == COUNTER ? "_total" : "", value);
 }
 
 /* ---- histograms ---- */

@@ -55,6 +55,19 @@ static void add_up(const struct api *api, struct bytes *b)
     b->allocator = b->process.blocks_resident_bytes > blocks ? b->process.blocks_resident_bytes - blocks : 0;
 }
 
+static uint64_t counted(const struct bytes *b)
+{
+    return b->accounted + b->process.connection_bytes + b->allocator + b->set_aside;
+}
+
+uint64_t api_counted_bytes(const struct api *api)
+{
+    struct bytes b;
+
+    add_up(api, &b);
+    return counted(&b);
+}
+
 static void write_bytes(struct out *o, const struct bytes *b)
 {
     const struct heap_stats *s = &b->heap;
@@ -86,7 +99,7 @@ static void write_bytes(struct out *o, const struct bytes *b)
     out_member_u64(o, "connections", b->process.connection_bytes);
     out_member_u64(o, "allocator", b->allocator);
     out_member_u64(o, "set_aside", b->set_aside);
-    out_member_u64(o, "counted", b->accounted + b->process.connection_bytes + b->allocator + b->set_aside);
+    out_member_u64(o, "counted", counted(b));
     out_member_u64(o, "program", b->process.program_bytes);
     out_member_i64(o, "rest", (int64_t)(b->process.rss_bytes - resident));
     out_close_object(o);

@@ -4,6 +4,7 @@
  * Nothing that clients name is a label here, neither ids nor sites: a time series for each of them would be the end of
  * whoever keeps them. /v1/heap/sites and /v1/heap/suspects tell of those.
  */
+#include "api/answer.h"
 #include "api/exposition.h"
 #include "api/handlers.h"
 #include "api/pauses.h"
@@ -76,7 +77,7 @@ static void write_collection_times(struct metrics *m, const struct api_meters *t
     }
 }
 
-static void write_tuning(struct metrics *m, const struct gc_state *s)
+static void write_tuning(struct metrics *m, const struct api *api, const struct gc_state *s)
 {
     family(m, GAUGE, "heapd_gc_threshold", "Count above which a generation is collected.");
     for (size_t i = 0; i < GC_GENERATIONS; i++)
@@ -85,6 +86,8 @@ static void write_tuning(struct metrics *m, const struct gc_state *s)
     for (size_t i = 0; i < GC_GENERATIONS; i++)
         labelled(m, "heapd_gc_progress", "generation", generation_names[i], s->counts[i]);
     gauge(m, "heapd_gc_enabled", "Whether collections start by themselves.", s->tuning.enabled);
+    real(m, GAUGE, "heapd_gc_pause_budget_seconds", "How long a slice of work between requests may be.",
+         (double)api->settings->pause_budget_us / 1e6);
     gauge(m, "heapd_gc_garbage", "Objects kept by save-all.", s->garbage);
 }
 
@@ -264,6 +267,14 @@ static void write_durations(struct metrics *m, const struct api_counters *c)
     }
 }
 
+/* All of them, also those that there never were: of a line that begins with 1 nobody sees that it has grown. */
+static void write_problems(struct metrics *m, const struct api_counters *c)
+{
+    family(m, COUNTER, "heapd_problems", "Refusals of requests and of ops of batches, by the name under /problems/.");
+    for (enum err e = ERR_OK + 1; e < ERR_COUNT_; e++)
+        labelled(m, "heapd_problems_total", "problem", problem_of(e)->name, c->problems[e]);
+}
+
 static void write_requests(struct metrics *m, const struct api *api)
 {
     const struct api_counters *c = &api->counters;
@@ -275,6 +286,7 @@ static void write_requests(struct metrics *m, const struct api *api)
         write_answers(m, c->answers[i], method_name(r->method), r->pattern);
     write_answers(m, c->answers[ROUTES_MAX], "", "");
     write_durations(m, c);
+    write_problems(m, c);
     counter(m, "heapd_batch_ops", "Operations of batches done.", c->batch_ops);
     idem_stats(api->idempotency, &kept);
     gauge(m, "heapd_idempotency_keys", "Answers kept for retries.", kept.kept);
@@ -308,15 +320,40 @@ static void write_store(struct metrics *m, const struct api_meters *told)
 
 /* ---- the process ---- */
 
+static void write_state(struct metrics *m, const struct api *api)
+{
+    const struct api_world *w = &api->world;
+    struct slice why_not;
+
+    gauge(m, "heapd_ready", "What /readyz says: 1, or 0 while what was kept is being put back, and at the end.",
+          w->ready(w->ctx, &why_not));
+    gauge(m, "heapd_takes_changes", "0: not ready, or the store cannot write and changes are refused.",
+          w->admits == NULL || w->admits(w->ctx, true, NULL) == ERR_OK);
+}
+
+static void write_cuts(struct metrics *m, const uint64_t cuts[CUTS])
+{
+    static const char *const names[CUTS] = {[CUT_EVENTS] = "events", [CUT_ANSWERS] = "answers", [CUT_ROOM] = "room"};
+
+    family(m, COUNTER, "heapd_connections_cut",
+           "Connections cut since their peers were too slow: to read events, to read answers, or when buffers were short.");
+    for (size_t i = 0; i < CUTS; i++)
+        labelled(m, "heapd_connections_cut_total", "by", names[i], cuts[i]);
+}
+
 static void write_process(struct metrics *m, const struct api *api)
 {
     struct api_process p;
 
     api->world.process(api->world.ctx, &p);
+    write_state(m, api);
     gauge(m, "heapd_connections", "Open connections.", p.connections);
+    write_cuts(m, p.cuts);
+    gauge(m, "heapd_event_listeners", "Who listens to /v1/events.", api->news.listeners);
     real(m, COUNTER, "process_cpu_seconds", "User and system time.", p.cpu_seconds);
     real(m, GAUGE, "process_start_time_seconds", "Start, in Unix time.", p.start_time_seconds);
     gauge(m, "process_resident_memory_bytes", "Memory in RAM.", api->world.rss_bytes(api->world.ctx));
+    gauge(m, "heapd_memory_counted_bytes", "What heapd_memory_limit_bytes is compared with.", api_counted_bytes(api));
     gauge(m, "heapd_memory_limit_bytes", "What heapd may allocate; 0: no limit.", api->settings->memory_bytes_max);
     counter(m, "heapd_allocations", "Times that memory was asked for.", api->mem->request_count);
     counter(m, "heapd_memory_refusals", "Times that memory was refused because of the limit.", api->mem->refused_count);
@@ -340,7 +377,7 @@ static void write_all(struct metrics *m, const struct api *api)
     api->world.meters(api->world.ctx, &told);
     write_collections(m, api, &gc, &told);
     write_collection_times(m, &told);
-    write_tuning(m, &gc);
+    write_tuning(m, api, &gc);
     write_pauses(m, api);
     write_objects(m, &gc, &heap);
     write_life(m, &heap);

@@ -70,6 +70,7 @@ static void begin_problem(struct task *t, const struct why *why)
     struct reply *r = &t->reply;
 
     CHECK(why->err != ERR_OK && !r->streaming);
+    t->api->counters.problems[why->err]++;
     payload_release(&r->payload);
     r->has_etag = r->write = r->accept_ranges = false;
     r->has_range = why->err == ERR_RANGE;

@@ -557,8 +557,9 @@ static uint64_t linger_ms(const struct conn *c)
     return c->edge->draining && c->since_bytes == 0 ? EDGE_TICK_MS : CONN_LINGER_MS;
 }
 
-static void let_go_of_peer(struct conn *c)
+static void let_go_of_peer(struct conn *c, enum cut why)
 {
+    c->edge->cuts[why]++;
     conn_lose_peer(c);
     conn_advance(c);
 }
@@ -595,7 +596,7 @@ static void lose_patience(struct conn *c)
         time_out(c, "the body arrives too slowly");
         break;
     case WAITS_FOR_READER:
-        let_go_of_peer(c);
+        let_go_of_peer(c, CUT_ANSWERS);
         break;
     default:
         conn_close(c);
@@ -613,7 +614,7 @@ static bool look_at_listener(struct conn *c)
         task_hang_up(c->task);
         conn_tell(c);
     } else if (c->writing && how == LISTENING_BEHIND) {
-        let_go_of_peer(c);
+        let_go_of_peer(c, CUT_EVENTS);
     } else if (c->now.listens && c->out.bytes == 0 && how == LISTENING_PING) {
         conn_tell(c);
     } else {
@@ -656,6 +657,7 @@ void conn_cut(struct conn *c)
     struct why why = {0};
 
     c->cut = true;
+    c->edge->cuts[CUT_ROOM]++;
     holders_note(&c->edge->holders, &c->holding, 0, false);
     if (edge_lacks_memory(c->edge))
         why_set(&why, ERR_NOMEM, "there is no memory for more under way, and this connection is slow");

@@ -78,6 +78,7 @@ struct edge {
     unsigned accepted;   /* in this half of a time round the loop */
     bool held_back;      /* more would have come */
     size_t turned_away;  /* of them, those that were one too many */
+    uint64_t cuts[CUTS]; /* those whose peers were too slow */
     struct peers peers;  /* whose the others are */
     bool draining;
     uint64_t turn_began_us; /* when requests began to be served, after the loop last slept; 0: not yet */

@@ -180,6 +180,8 @@ static void process(void *ctx, struct api_process *ret)
         .connections = w->server == NULL ? 0 : server_connections(w->server),
         .virtual_bytes = read_statm().virtual,
     };
+    if (w->server != NULL)
+        memcpy(ret->cuts, server_edge(w->server)->cuts, sizeof ret->cuts);
 }
 
 static void meters(void *ctx, struct api_meters *ret)

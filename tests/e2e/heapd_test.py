@@ -402,6 +402,15 @@ class HeapdTest(unittest.TestCase):
     def heap(self):
         return self.ok(self.c.get("/v1/heap"))
 
+    def metric(self, name, **labels):
+        """One sample of /metrics, which must be there."""
+        labels = "{" + ",".join(f'{k}="{v}"' for k, v in labels.items()) + "}" if labels else ""
+        page = self.c.get("/metrics")
+        self.assertEqual(page.status, 200, page.raw[:600])
+        found = re.search(f"^{re.escape(name + labels)} (\\S+)$", page.raw.decode(), re.M)
+        self.assertIsNotNone(found, f"no {name}{labels}")
+        return float(found[1])
+
 
 if __name__ == "__main__":
     unittest.main()

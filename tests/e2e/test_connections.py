@@ -99,6 +99,7 @@ class Slow(Edge):
         self.assertLess(self.rss() - before, 24 * MIB)
         self.assertEqual(self.c.get("/livez").status, 200)
         self.assertTrue(eventually(lambda: self.connections() == 1))
+        self.assertEqual(self.metric("heapd_connections_cut_total", by="answers"), 4)
 
     def test_a_slow_reader_of_a_large_answer_gets_all_of_it(self):
         self.set(backlog_timeout_ms=2000)
@@ -153,6 +154,7 @@ class Buffers(Edge):
         self.is_told(crowd[0])
         kept = sum(self.is_waited_for(w) for w in crowd[1:])
         self.assertTrue(0 < kept <= 5, kept)
+        self.assertEqual(self.metric("heapd_connections_cut_total", by="room"), len(crowd) - kept)
         self.assertEqual(self.ok(self.c.get("/v1/roots"))["items"], [])
 
     def test_slow_heads_count(self):

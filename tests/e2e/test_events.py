@@ -397,6 +397,7 @@ class Events(EventsTest):
             while data := deaf.recv(1 << 16):                   # a timeout is an error: it was not cut
                 got += len(data)
         self.assertLess(got, sum(len(json.dumps(e)) for e in heard))
+        self.assertEqual(self.metric("heapd_connections_cut_total", by="events"), 1)
         self.assertIsNotNone(self.listen("?types=death").first)
 
     def test_many_that_do_not_read_stay_below_the_limit_of_all_buffers(self):

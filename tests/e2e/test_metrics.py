@@ -5,6 +5,7 @@ promtool, prometheus and Debian's python3-prometheus-client come with deploy/pac
 import http.client
 import json
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from heapd_test import WAIT, HeapdTest, eventually
+from store_test import StoreTest
 
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 # The strict parser, in the interpreter that Debian installs it for.
@@ -27,7 +29,8 @@ PYTHON_NAMES = {"python_gc_objects_collected", "python_gc_objects_uncollectable"
 FAMILIES = PYTHON_NAMES | {f"heapd_{name}" for name in """
     gc_objects_collected gc_objects_uncollectable gc_collections gc_slices gc_pause_seconds gc_collection_seconds gc_threshold
     gc_progress gc_enabled objects objects_created objects_freed links weak_links roots weak_names sessions sessions_opened
-    leases_expired sites heap_bytes pool_bytes allocations log_appended_bytes log_frames log_fsync_seconds http_requests
+    leases_expired sites heap_bytes pool_bytes ready takes_changes problems
+    connections_cut event_listeners memory_counted_bytes memory_limit_bytes gc_pause_budget_seconds allocations log_appended_bytes log_frames log_fsync_seconds http_requests
     http_request_duration_seconds build_info connections""".split()} | {f"process_{name}" for name in """
     cpu_seconds resident_memory_bytes virtual_memory_bytes open_fds max_fds start_time_seconds""".split()}
 
@@ -105,7 +108,7 @@ class Metrics(HeapdTest):
         self.assertNotRegex(page, r"name-\d|Kind\d|odd|site \\|/objects/\d|nonsense")
         labels = {m for line in page.splitlines() if line[:1] != "#" for m in re.findall(r'[{,](\w+)="', line)}
         self.assertEqual(labels, {"generation", "phase", "le", "by", "kind", "cell_bytes", "state", "method", "route", "code",
-                                  "version"})
+                                  "version", "problem"})
 
     def test_requests_are_timed_by_route(self):
         before, body = samples(self.page()), json.dumps({"generation": 2})
@@ -123,6 +126,33 @@ class Metrics(HeapdTest):
         self.assertGreater(grown(took + "sum"), 0)
         buckets = [v for (name, labels), v in after.items() if name == took + "bucket" and "/v1/gc/collect" in labels]
         self.assertEqual(buckets, sorted(buckets))
+
+    def test_refusals_are_counted_by_problem(self):
+        def counts():
+            return {labels: v for (name, labels), v in samples(self.page()).items() if name == "heapd_problems_total"}
+        before = counts()
+        self.problem(self.c.get("/v1/objects/1"), 404, "no-such-object")
+        self.problem(self.c.post("/v1/objects", "{"), 400, "bad-json")
+        self.batch(["drop", 1])
+        self.batch(["drop", 1], query="?reply=summary")
+        self.problem(self.c.post("/v1/batch?atomic=true", '["drop",1]\n'), 404, "no-such-object")
+        after = counts()
+        self.assertEqual({k: after[k] - v for k, v in before.items() if after[k] != v},
+                         {'{problem="no-such-object"}': 4, '{problem="bad-json"}': 1})
+
+    def test_what_an_alert_compares_is_told(self):
+        self.ok(self.c.patch("/v1/config", {"memory_bytes_max": 1 << 30}))
+        self.gc(pause_budget_us=300)
+        self.assertAlmostEqual(self.metric("heapd_memory_counted_bytes"), self.heap()["bytes"]["counted"], delta=1 << 16)
+        self.assertEqual(self.metric("heapd_memory_limit_bytes"), 1 << 30)
+        self.assertEqual(self.metric("heapd_gc_pause_budget_seconds"), 300e-6)
+        self.assertEqual((self.metric("heapd_ready"), self.metric("heapd_takes_changes")), (1, 1))
+        self.assertEqual(self.metric("heapd_event_listeners"), 0)
+        w = self.wire().ask("GET", "/v1/events", b"", "Accept: application/x-ndjson")
+        self.assertTrue(w.response().readline())
+        self.assertEqual(self.metric("heapd_event_listeners"), 1)
+        w.close()
+        self.assertTrue(eventually(lambda: self.metric("heapd_event_listeners") == 0))
 
     def test_a_request_that_waits_is_told_to_have_waited(self):
         s = self.stream()
@@ -146,6 +176,30 @@ class Metrics(HeapdTest):
         self.session(ttl=1)
         self.assertTrue(eventually(lambda: samples(self.page())["heapd_leases_expired_total", ""] == 1))
         self.assertEqual(samples(self.page())["heapd_sessions_opened_total", ""], 1)
+
+
+class Recovery(StoreTest):
+    """While what was kept is put back, who asks how it is gets an answer."""
+    LEAVES = 200_000
+
+    def wait_ready(self):
+        """It stands still until a request is there, which so comes before the end."""
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        early = self.wire().ask("GET", "/metrics")
+        self.daemon.process.send_signal(signal.SIGCONT)
+        self.early = early.answer()
+        super().wait_ready()
+
+    def test_it_says_that_it_is_not_ready(self):
+        self.done(["list", []], ["root", "all", "@0"], *(["push", "@0", {}] for _ in range(self.LEAVES)), query="?reply=summary")
+        for _ in range(5):
+            self.again(well=True)
+            self.assertEqual(self.early.status, 200)
+            found = samples(self.early.raw.decode())
+            if found["heapd_ready", ""] == 0:
+                break
+        self.assertEqual((found["heapd_ready", ""], found["heapd_takes_changes", ""]), (0, 0))
+        self.assertEqual((self.metric("heapd_ready"), self.metric("heapd_takes_changes")), (1, 1))
 
 
 class Prometheus(HeapdTest):
