@@ -113,7 +113,8 @@ static const struct route table[] = {
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",
      "Recount everything, others being served meanwhile"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/events", get_events, "200", "types since",
-     "What happens, as it happens: server-sent events, or NDJSON by Accept; Last-Event-ID goes on where a cut was"},
+     "What happens, as it happens, all of it or types=gc,death,lease,config,alert: server-sent events, or NDJSON by Accept; "
+     "Last-Event-ID goes on where a cut was"},
     /* snapshots */
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/snapshots", post_snapshot, "201", "",
      "Take a snapshot of all objects and links, others being served meanwhile"},
