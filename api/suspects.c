@@ -2,11 +2,13 @@
  * suspects.c - /v1/heap/suspects: what only grows, in sentences, each with its evidence and the call that shows more.
  *
  * What grows is found between requests, all the time (growth.h); here it is told. A site comes before a class, because it
- * is what somebody can go and mend, and of one kind what has grown most comes first.
+ * is what somebody can go and mend, and of one kind what has grown most comes first. With ?snapshot= it is judged there and
+ * then, by what is retained (verdicts.h).
  */
 #include "api/handlers.h"
 #include "api/suspect_write.h"
 #include "api/task.h"
+#include "api/verdicts.h"
 #include <stdlib.h>
 
 #define SUSPECTS_MAX (GROWTH_SITES_MAX + GROWTH_CLASSES_MAX + GROWTH_ROOTS_MAX + GROWTH_SESSIONS_MAX + GROWTH_TOTALS)
@@ -63,12 +65,7 @@ static void write_watch(const struct api *api, struct out *o)
     out_member_u64(o, "windows_needed", TREND_POINTS + 1);
 }
 
-/* GET /v1/heap/suspects
- *   ->  200 {"watching": true, "window_s": 60.0, "windows": 40, "windows_needed": 17, "items": [
- *            {"sentence", "by": "site", "site": "chat.py:31", "suspect_s",
- *             "evidence": {"from", "to", "over_s", "windows", "rises", "per_hour", "floors"}, "more": ["curl ..."]}],
- *            "next": null} */
-enum err get_suspects(struct api *api, struct task *task, struct why *why)
+static enum err reply_suspects(struct api *api, struct task *task, struct why *why)
 {
     struct found found[SUSPECTS_MAX];
     struct page page;
@@ -87,4 +84,21 @@ enum err get_suspects(struct api *api, struct task *task, struct why *why)
     for (size_t i = 0; i < count && i < page.limit; i++)
         write_suspect(api, o, &found[i]);
     return reply_page_end(task, 0, why);
+}
+
+/* GET /v1/heap/suspects
+ *   ->  200 of ?snapshot=N&since=M as verdicts.h says; else
+ *   ->  200 {"watching": true, "window_s": 60.0, "windows": 40, "windows_needed": 17, "items": [
+ *            {"sentence", "by": "site", "site": "chat.py:31", "suspect_s",
+ *             "evidence": {"from", "to", "over_s", "windows", "rises", "per_hour", "floors"}, "more": ["curl ..."]}],
+ *            "next": null} */
+enum err get_suspects(struct api *api, struct task *task, struct why *why)
+{
+    struct slice n;
+
+    if (query_get(task, "snapshot", &n))
+        return verdicts_begin(api, task, n, why);
+    if (query_get(task, "since", &n))
+        return why_set(why, ERR_BAD_VALUE, "since=M is for snapshot=N: what N has gained since M");
+    return reply_suspects(api, task, why);
 }

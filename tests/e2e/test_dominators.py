@@ -221,7 +221,7 @@ class Folded(Trees):
         self.assertEqual(self.raw(1, "folded"), b"")
 
 
-class Suspects(Trees):
+class Suspects(HeapctlTest, Trees):
     """A registry that listeners never leave, a cache that turns over, and a page of drafts."""
 
     def suspects(self, query=""):
@@ -261,6 +261,17 @@ class Suspects(Trees):
         path = said["more"][0].split("4327}")[1].rstrip('"')
         self.assertEqual(self.ok(self.c.get(path))["node"]["id"], self.bus)
         self.assertEqual(self.suspects("1/suspects?since=2"), [])
+        self.assertEqual(self.ok(self.c.get("/v1/heap/suspects?snapshot=2&since=1")), {"items": [said], "next": None})
+        self.assertEqual(self.ok(self.c.get("/v1/heap/suspects?snapshot=2"))["items"], self.suspects("2/suspects"))
+        self.heapctl_says_so(said)
+
+    def heapctl_says_so(self, said):
+        words = self.ctl("suspects", "--snapshot", 2, "--since", 1).splitlines()
+        self.assertEqual(words, [said["sentence"], *("    " + line for line in said["more"])])
+        self.assertIn("Nobody is to blame", self.ctl("suspects", "--snapshot", 1, "--since", 2))
+        self.refused(1, "suspects", "--snapshot", 7, says="no snapshot 7")
+        for words in (["--since", 1], ["--snapshot", "x"], ["--snapshot", 2, "--since", "1&x"], ["all"]):
+            self.refused(2, "suspects", *words)
 
     def test_who_only_turns_over_is_no_suspect(self):
         self.take()
@@ -287,6 +298,10 @@ class Suspects(Trees):
         self.take()
         self.problem(self.c.get("/v1/snapshots/1/suspects?since=2"), 404, "no-such-name")
         self.problem(self.c.get("/v1/snapshots/2/suspects"), 404, "no-such-name")
+        for query in ("snapshot=2", "snapshot=1&since=2", "snapshot=0", "snapshot=x", "snapshot=", "snapshot=99999999999"):
+            self.problem(self.c.get(f"/v1/heap/suspects?{query}"), 404, "no-such-name")
+        self.problem(self.c.get("/v1/heap/suspects?since=1"), 422, "bad-value")
+        self.problem(self.c.get("/v1/heap/suspects?snapshot=1&limit=0"), 422, "bad-value")
 
 
 class Outside(HeapctlTest, Trees):
