@@ -143,6 +143,36 @@ class Tree(Trees):
         self.assertEqual(self.level(1, f"?under={session['under']}")["items"][0]["id"], mine)
         self.assertNotIn("dominator", self.level(1, f"?under={both}")["node"])
 
+    def test_whoever_is_held_from_outside_says_by_whom(self):
+        doc, worker = self.session(label="worker-7")
+        a, b, c = self.new(kind="A"), self.new(kind="B"), self.new(kind="C", client=worker)
+        below = self.new({"in": {"$ref": a}}, "Below")
+        for name in ("cache", 'odd "name"\n'):
+            self.root(name, a)
+        for name in range(200):
+            self.root(f"n{name}", b)
+        self.root("below", below)
+        self.link(c, "in", b)
+        for i in (a, b, below):
+            self.drop(i)
+        both = self.new(kind="Both", client=worker)
+        self.root("both", both)
+        shared = self.new(kind="Shared")
+        for i in (a, b):
+            self.link(i, "in", shared)
+        self.drop(shared)
+        self.take()
+        session = {"session": doc["id"], "label": "worker-7"}
+        holders = {x["id"]: x["holders"] for x in self.level(1)["items"] if "id" in x}
+        self.assertEqual(len([x for x in holders[b] if x["root"][0] == "n"]), 10)
+        self.assertEqual((holders[both], holders[shared]), ([session, {"root": "both"}], []))
+        by_root = {x["id"]: x["holders"] for x in self.level(1, "?under=roots")["items"]}
+        self.assertEqual(by_root, {a: [{"root": "cache"}, {"root": 'odd "name"\n'}], below: [{"root": "below"}]})
+        self.assertEqual([x["holders"] for x in self.level(1, f"?under=session:{doc['id']}")["items"]], [[session]])
+        self.assertEqual(self.level(1, f"?under={a}")["node"]["holders"], by_root[a])
+        self.assertTrue(self.level(1, f"?under={b}")["node"]["more_holders"])
+        self.assertTrue(all("holders" not in x for x in self.level(1, "?under=sessions")["items"]))
+
     def test_garbage_that_waits_is_unreached(self):
         self.ok(self.c.patch("/v1/gc", {"enabled": False}))
         a, b = self.new(kind="A"), self.new(kind="B")
