@@ -183,6 +183,8 @@ enum listening {
     LISTENING_BEHIND, /* so much waits for it that, if it is its reader who is slow, it is to be cut */
 };
 enum listening task_listening(struct task *t);
+/* Its peer is cut because it does not read: that is counted, if it listens. */
+void task_note_cut(struct task *t);
 /* An answer that has no end of its own ends with the next step. */
 void task_hang_up(struct task *t);
 

@@ -23,6 +23,7 @@ struct news {
     struct events *events;
     uint64_t gc_begun, gc_ended; /* collections that have been told of */
     size_t listeners;
+    uint64_t sent, gaps, cut;    /* events handed out, to each listener; gaps told; listeners who did not read */
     struct session_watch sessions;
 };
 

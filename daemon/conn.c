@@ -557,9 +557,16 @@ static uint64_t linger_ms(const struct conn *c)
     return c->edge->draining && c->since_bytes == 0 ? EDGE_TICK_MS : CONN_LINGER_MS;
 }
 
+static void lose_slow_peer(struct conn *c)
+{
+    if (c->task != NULL)
+        task_note_cut(c->task);
+    conn_lose_peer(c);
+}
+
 static void let_go_of_peer(struct conn *c)
 {
-    conn_lose_peer(c);
+    lose_slow_peer(c);
     conn_advance(c);
 }
 
@@ -664,7 +671,7 @@ void conn_cut(struct conn *c)
                   "all connections together have more than %llu bytes under way, and this one is slow",
                   (unsigned long long)max);
     if (!reads || refuse(c, &why) == IS_OVER)
-        conn_lose_peer(c);
+        lose_slow_peer(c);
     conn_advance(c);
 }
 
