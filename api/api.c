@@ -9,6 +9,7 @@
  * a bounded number of deaths, so that whoever makes garbage pays for it.
  */
 #include "api/admit.h"
+#include "api/alerts.h"
 #include "api/config.h"
 #include "api/searches.h"
 #include "api/snapshots.h"
@@ -60,7 +61,8 @@ enum err api_create(struct mem *mem, struct heap *heap, struct gc *gc, struct se
     }
     api->outside = searches_outside(sessions, gc);
     growth_init(&api->growth,
-                &(struct growth_world){.mem = mem, .heap = heap, .gc = gc, .sessions = sessions, .settings = settings});
+                &(struct growth_world){
+                    .mem = mem, .heap = heap, .gc = gc, .sessions = sessions, .settings = settings, .watch = alerts_watch(api)});
     router_init(&api->router);
     buf_init(&api->openapi, mem, SIZE_MAX);
     api_apply_settings(api);

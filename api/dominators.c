@@ -3,9 +3,11 @@
  *
  * The first call for a snapshot waits until the tree is found, and so do those that come meanwhile (dominated.h). A level is
  * named by `under`: the id of an object, or what holds some: roots, sessions, batches, garbage, session:ID. Ids are in no
- * order, so the node of one is looked for in steps.
+ * order, so the node of one is looked for in steps. What no object dominates is kept by its holders: who these are is looked for
+ * too, in all that they hold.
  */
 #include "api/dominated.h"
+#include "api/frozen_held.h"
 #include "api/frozen_write.h"
 #include "api/handlers.h"
 #include "api/pages.h"
@@ -20,6 +22,7 @@ struct viewing {
     enum frozen_kind kind; /* if that is an object (RECORD) or a session */
     uint32_t node;       /* the next to look at; then the one it is */
     bool found;
+    struct held *held;   /* who holds it, and those of the page; NULL: not looked for yet */
 };
 
 /* ---- under what ---- */
@@ -81,10 +84,35 @@ static enum err nothing_there(const struct viewing *v, struct why *why)
     return why_set(why, ERR_NO_NAME, "in snapshot %u nothing is held there", v->taken->n);
 }
 
+/* ---- who holds them ---- */
+
+/* Of those that an object dominates nobody from outside holds one. */
+static bool is_held_from_outside(const struct viewing *v, uint32_t dominator)
+{
+    return dominator != DOMINATORS_NONE && !frozen_is_object(v->taken->frozen, dominator);
+}
+
+static enum err want_holders(struct api *api, struct viewing *v, struct why *why)
+{
+    const struct dominators *d = dominated_tree(v->taken);
+    uint32_t count, i = cursor_u32(v->page.cursor);
+    const uint32_t *child = dominators_children(d, v->node, &count);
+
+    _Static_assert(HELD_NODES_MAX > WIRE_PAGE_MAX, "a page and what it is under");
+    if ((v->held = held_create(api->mem, v->taken->frozen)) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to look for holders");
+    if (is_held_from_outside(v, dominators_parent(d, v->node)))
+        held_want(v->held, v->node);
+    for (size_t n = 0; is_held_from_outside(v, v->node) && i < count && n < v->page.limit; i++, n++)
+        held_want(v->held, child[i]);
+    return ERR_OK;
+}
+
 /* ---- a level ---- */
 
-static void write_node(struct out *o, const struct taken *t, uint32_t node)
+static void write_node(struct out *o, const struct viewing *v, uint32_t node)
 {
+    const struct taken *t = v->taken;
     const struct dominators *d = dominated_tree(t);
     uint32_t children;
 
@@ -92,17 +120,19 @@ static void write_node(struct out *o, const struct taken *t, uint32_t node)
     write_frozen_node(o, t->frozen, node);
     write_amount(o, "retained", dominators_retained_objects(d, node), dominators_retained_bytes(d, node));
     out_member_u64(o, "children", children);
+    held_write(v->held, node, o);
 }
 
 /* Whose level it is, and where to go up. */
-static void write_head(struct out *o, const struct taken *t, uint32_t node)
+static void write_head(struct out *o, const struct viewing *v)
 {
+    const struct taken *t = v->taken;
     const struct dominators *d = dominated_tree(t);
-    uint32_t parent = dominators_parent(d, node);
+    uint32_t node = v->node, parent = dominators_parent(d, node);
 
     out_key(o, "node");
     out_open_object(o);
-    write_node(o, t, node);
+    write_node(o, v, node);
     if (parent != DOMINATORS_NONE && parent != 0) {
         out_key(o, "dominator");
         out_open_object(o);
@@ -122,12 +152,12 @@ static enum err reply_level(struct task *task, struct viewing *v, struct why *wh
     size_t shown = 0;
 
     out_open_object(o);
-    write_head(o, v->taken, v->node);
+    write_head(o, v);
     out_key(o, "items");
     out_open_array(o);
     for (; i < count && !page_is_full(o, shown, &v->page); i++, shown++) {
         out_open_object(o);
-        write_node(o, v->taken, child[i]);
+        write_node(o, v, child[i]);
         out_close_object(o);
     }
     return reply_page_end(task, i < count ? i : 0, why);
@@ -145,16 +175,19 @@ static enum err step_viewing(struct task *task, void *ctx, size_t units, enum ta
     if (e || !there)
         return e;
     *turn = TASK_MORE;
-    if (!look_for_node(v, units))
+    if (v->held == NULL && look_for_node(v, units))
+        return v->found ? want_holders(task->api, v, why) : nothing_there(v, why);
+    if (v->held == NULL || held_step(v->held, units) == 0)
         return ERR_OK;
     *turn = TASK_DONE;
-    return v->found ? reply_level(task, v, why) : nothing_there(v, why);
+    return reply_level(task, v, why);
 }
 
 static void destroy_viewing(struct task *task, void *ctx)
 {
     struct viewing *v = ctx;
 
+    held_destroy(&v->held);
     dominated_leave(v->taken);
     snapshots_release(task->api, &v->taken);
     mem_free(task->api->mem, v, sizeof *v);

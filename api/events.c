@@ -28,6 +28,7 @@ struct events {
     uint64_t gone_of[EVENT_TYPES]; /* ... that is not kept any more */
     uint64_t bytes;     /* of text, kept */
     uint64_t bytes_ever;
+    uint64_t written[EVENT_TYPES], lost;
     uint64_t count_max, bytes_max;
     /* the one that is being written */
     struct buf text;
@@ -179,6 +180,7 @@ static void lose(struct events *ev)
 {
     while (count(ev) > 0)
         forget_oldest(ev);
+    ev->lost++;
     let_leave(ev, ev->type, ++ev->newest);
     ev->gone_of[ev->type] = ev->newest;
     ev->oldest = ev->newest + 1;
@@ -233,6 +235,12 @@ size_t events_memory(const struct events *ev)
     return sizeof *ev + ev->text.cap + (ev->text.data != NULL) + (size_t)(ev->room * sizeof *ev->ring + ev->bytes);
 }
 
+void events_stats(const struct events *ev, struct events_stats *ret)
+{
+    *ret = (struct events_stats){.lost = ev->lost, .kept = count(ev), .kept_bytes = ev->bytes};
+    memcpy(ret->written, ev->written, sizeof ret->written);
+}
+
 /* ---- writing one ---- */
 
 /* What stands before the line of JSON. */
@@ -266,6 +274,7 @@ void events_end(struct events *ev, uint64_t commit)
     ev->open = false;
     out_close_object(&ev->out);
     buf_add_text(&ev->text, "\n\n");
+    ev->written[ev->type]++;
     if (!keep(ev, commit))
         lose(ev);
 }
@@ -362,9 +371,9 @@ static struct slice text_of(const struct event *e, enum event_form form)
     return (struct slice){e->text + e->line_at, e->len - e->line_at - 1};
 }
 
-void events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to)
+size_t events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to)
 {
-    size_t end = to->len + bytes_max;
+    size_t end = to->len + bytes_max, written = 0;
 
     CHECK(!events_missed(ev, c) && until <= ev->newest);
     if (c->after + 1 < ev->oldest) /* what has gone was of other types */
@@ -372,9 +381,12 @@ void events_write(const struct events *ev, struct event_cursor *c, uint64_t unti
     for (; c->after < until && to->len < end; c->after++) {
         const struct event *e = at(ev, c->after + 1);
 
-        if ((c->types & 1u << e->type) != 0)
-            buf_add_slice(to, text_of(e, c->form));
+        if ((c->types & 1u << e->type) == 0)
+            continue;
+        buf_add_slice(to, text_of(e, c->form));
+        written++;
     }
+    return written;
 }
 
 void events_write_greeting(const struct event_cursor *c, struct buf *to)

@@ -73,8 +73,8 @@ bool events_missed(const struct events *ev, const struct event_cursor *c);
 bool events_pass_over(const struct events *ev, struct event_cursor *c);
 /* Say so (with the number of all that are missing, of whatever type), and go on with the oldest that is kept. */
 void events_write_gap(const struct events *ev, struct event_cursor *c, struct buf *to);
-/* Add what comes next, up to event `until`, no more than about `bytes_max` of it. */
-void events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to);
+/* Add what comes next, up to event `until`, no more than about `bytes_max` of it. Returns how many events that were. */
+size_t events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to);
 /* Begin an answer: how soon to come again, and from where on. */
 void events_write_greeting(const struct event_cursor *c, struct buf *to);
 /* Something to say when there is nothing to say. */
@@ -87,3 +87,10 @@ enum err event_types_read(struct slice list, uint32_t *ret, struct why *why);
 uint64_t event_id_read(struct slice text);
 
 size_t events_memory(const struct events *ev);
+
+struct events_stats {
+    uint64_t written[EVENT_TYPES]; /* ever */
+    uint64_t lost;                 /* of these, for want of memory */
+    uint64_t kept, kept_bytes;     /* now, of text */
+};
+void events_stats(const struct events *ev, struct events_stats *ret);

@@ -11,6 +11,7 @@
 #define LOOK_MS_MAX 1000      /* ... and at least so often */
 #define OVERDUE_TIMES 2       /* as long as it ought to take, then garbage may be in a floor */
 #define JUDGE_UNITS 32        /* 6 us: two medians and a slope of 120 pairs */
+#define TELL_UNITS 128        /* a sentence with its evidence */
 #define HIGH_WINDOWS 4        /* for so many it was that high, or higher */
 
 void growth_init(struct growth *g, const struct growth_world *world)
@@ -18,17 +19,34 @@ void growth_init(struct growth *g, const struct growth_world *world)
     *g = (struct growth){.world = *world};
 }
 
-void growth_fini(struct growth *g)
+/* One is none any more. */
+static void acquit(struct growth *g, enum growth_kind kind, struct grower *r, enum growth_over why)
 {
-    for (size_t kind = 0; kind < GROWTH_KINDS; kind++)
+    if (r->told != NULL)
+        g->world.watch.over(g->world.watch.ctx, kind, r, why);
+    r->suspect = 0;
+    r->told = NULL;
+}
+
+static void forget_all(struct growth *g, enum growth_over why)
+{
+    for (size_t kind = 0; kind < GROWTH_KINDS; kind++) {
+        for (uint32_t i = 0; i < g->of[kind].count; i++)
+            acquit(g, (enum growth_kind)kind, &g->of[kind].rows[i], why);
         growers_clear(g, (enum growth_kind)kind);
+    }
     g->window_ms = g->windows = 0;
     g->state = GROWTH_RESTS;
 }
 
+void growth_fini(struct growth *g)
+{
+    forget_all(g, GROWTH_OVER_END);
+}
+
 static void begin_anew(struct growth *g, uint64_t now_ms)
 {
-    growth_fini(g);
+    forget_all(g, GROWTH_OVER_UNWATCHED);
     g->window_ms = g->world.settings->suspects_window_ms;
     g->window_began_ms = g->sampled_ms = now_ms;
     g->collections = gc_collections(g->world.gc, GC_GENERATIONS - 1);
@@ -40,17 +58,12 @@ const struct grower *growth_at(const struct growth *g, enum growth_kind kind, ui
     return i < g->of[kind].count ? &g->of[kind].rows[i] : NULL;
 }
 
-bool grower_is_suspect(const struct growth *g, const struct grower *r)
-{
-    return r->suspect_until > g->windows;
-}
-
 size_t growth_suspects(const struct growth *g, enum growth_kind kind)
 {
     size_t count = 0;
 
     for (uint32_t i = 0; i < g->of[kind].count; i++)
-        count += grower_is_suspect(g, &g->of[kind].rows[i]);
+        count += grower_is_suspect(&g->of[kind].rows[i]);
     return count;
 }
 
@@ -129,6 +142,7 @@ static size_t sample(struct growth *g, size_t units)
 
     for (; units > 0 && (r = next_row(g)) != NULL; units--) {
         if (!growers_look(g, (enum growth_kind)g->kind, r, &value, &count)) {
+            acquit(g, (enum growth_kind)g->kind, r, GROWTH_OVER_GONE);
             growers_remove(g, (enum growth_kind)g->kind, g->at);
             continue;
         }
@@ -222,11 +236,14 @@ static uint64_t matters(const struct growth *g, enum growth_kind kind)
 
 static void suspect(struct growth *g, struct grower *r, bool is_slow, const struct trend *t)
 {
-    if (!grower_is_suspect(g, r)) {
+    uint64_t until = g->windows + 1 + (is_slow ? TREND_POINTS : GROWTH_DOUBT);
+
+    if (!grower_is_suspect(r)) {
         r->suspect_since_ms = g->now_ms;
-        g->raised++;
+        r->suspect = ++g->raised;
     }
-    r->suspect_until = g->windows + 1 + (is_slow ? TREND_POINTS : GROWTH_DOUBT);
+    if (until > r->suspect_until)
+        r->suspect_until = until;
     r->is_slow = is_slow;
     r->trend = *t;
 }
@@ -254,12 +271,30 @@ static bool ends_slow(const struct growth *g)
     return (g->windows + 1) % TREND_POINTS == 0;
 }
 
-static void close_row(struct growth *g, struct grower *r)
+/* Tell of the one that has become a suspect, or is none any more. Returns what that cost. */
+static size_t tell_of(struct growth *g, struct grower *r)
+{
+    const struct growth_watch *w = &g->world.watch;
+    enum growth_kind kind = (enum growth_kind)g->kind;
+
+    if (!grower_is_suspect(r))
+        return 0;
+    if (r->suspect_until <= g->windows + 1)
+        acquit(g, kind, r, GROWTH_OVER_LEVEL);
+    else if (r->told == NULL && w->suspected != NULL)
+        r->told = w->suspected(w->ctx, kind, r);
+    else
+        return 0;
+    return TELL_UNITS;
+}
+
+/* Returns what that cost. */
+static size_t close_row(struct growth *g, struct grower *r)
 {
     bool slow_too;
 
     if (r->floor == UINT64_MAX)
-        return; /* it came while the window closed */
+        return 1; /* it came while the window closed */
     if (r->recent.n == TREND_POINTS) {
         age(r->before);
         r->before[0] = r->recent.floor[0];
@@ -270,6 +305,7 @@ static void close_row(struct growth *g, struct grower *r)
     if (slow_too)
         push_slow(r);
     judge(g, r, slow_too);
+    return JUDGE_UNITS + tell_of(g, r);
 }
 
 static void note_end(uint64_t ended_ms[TREND_POINTS], uint64_t now_ms)
@@ -282,8 +318,8 @@ static size_t close_window(struct growth *g, size_t units)
 {
     struct grower *r = NULL;
 
-    for (; units > 0 && (r = next_row(g)) != NULL; units = units_less(units, JUDGE_UNITS), g->at++)
-        close_row(g, r);
+    for (; units > 0 && (r = next_row(g)) != NULL; g->at++)
+        units = units_less(units, close_row(g, r));
     if (units == 0)
         return 0;
     note_end(g->ended_ms, g->now_ms);
@@ -342,7 +378,7 @@ size_t growth_step(struct growth *g, uint64_t now_ms, size_t units)
     if (!growth_has_work(g, now_ms) || units == 0)
         return units;
     if (!s->suspects_enabled)
-        growth_fini(g);
+        forget_all(g, GROWTH_OVER_UNWATCHED);
     else if (g->window_ms != s->suspects_window_ms)
         begin_anew(g, now_ms);
     else

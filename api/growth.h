@@ -13,7 +13,8 @@
  * one: for as long as it takes until a full collection starts of itself (full_age_s), and as long again.
  *
  * Two scales are watched: the last TREND_POINTS windows, and as many of TREND_POINTS windows each. What is a suspect stays
- * one until it has not looked so for GROWTH_DOUBT windows.
+ * one until it has not looked so for GROWTH_DOUBT windows, is gone, or is watched no more. Whoever wants to be told of both
+ * leaves a struct growth_watch.
  *
  * Bounded: as many things of a kind as growth_max[] says, the largest there are; whoever has a hundredth of all bytes is
  * among the hundred largest. Looking through the tables for them is done in steps. 800 bytes a thing.
@@ -65,16 +66,33 @@ struct grower {
     struct series recent, slow;
     uint64_t before[TREND_POINTS]; /* floors of the windows before `recent`, newest first; 0: none yet */
     uint64_t high[TREND_POINTS]; /* of each of `slow`, newest first, what four of its windows were not below */
+    uint64_t suspect;       /* the number it has as one, from 1 up; 0: it is none */
     uint64_t suspect_until; /* the number of a window */
     uint64_t suspect_since_ms;
+    void *told;             /* what the watch gave for it; NULL: nobody has been told */
     bool is_slow;         /* the scale on which it grew last ... */
     struct trend trend;   /* ... and how */
 };
+
+static inline bool grower_is_suspect(const struct grower *r)
+{
+    return r->suspect != 0;
+}
 
 struct growers {
     struct grower *rows;
     uint32_t count, room;
     struct map *by_id;    /* hash -> row */
+};
+
+enum growth_over { GROWTH_OVER_LEVEL, GROWTH_OVER_GONE, GROWTH_OVER_UNWATCHED, GROWTH_OVER_END };
+
+/* Who is told of suspects, and told when one is none any more. */
+struct growth_watch {
+    void *ctx;
+    /* What it returns it gets back in `over`. NULL: it could not be told; so it is again, when the next window ends. */
+    void *(*suspected)(void *ctx, enum growth_kind kind, const struct grower *r);
+    void (*over)(void *ctx, enum growth_kind kind, const struct grower *r, enum growth_over why);
 };
 
 struct growth_world {
@@ -83,6 +101,7 @@ struct growth_world {
     const struct gc *gc;
     const struct session_set *sessions;
     const struct settings *settings;
+    struct growth_watch watch;
 };
 
 struct growth {
@@ -117,7 +136,6 @@ size_t growth_step(struct growth *g, uint64_t now_ms, size_t units);
 
 /* Entry i of a kind; NULL past the end. */
 const struct grower *growth_at(const struct growth *g, enum growth_kind kind, uint32_t i);
-bool grower_is_suspect(const struct growth *g, const struct grower *r);
 size_t growth_suspects(const struct growth *g, enum growth_kind kind);
 
 /* The scale on which a suspect was seen to grow: its series, and how much time has passed between the first and the last of

@@ -83,17 +83,17 @@ static bool make_room(struct growth *g, struct growers *t, uint32_t max)
 }
 
 /* A suspect is not given up for something else. */
-static uint64_t rank_of(const struct growth *g, const struct grower *r)
+static uint64_t rank_of(const struct grower *r)
 {
-    return grower_is_suspect(g, r) ? UINT64_MAX : r->last;
+    return grower_is_suspect(r) ? UINT64_MAX : r->last;
 }
 
-static uint32_t smallest(const struct growth *g, const struct growers *t)
+static uint32_t smallest(const struct growers *t)
 {
     uint32_t smallest = 0;
 
     for (uint32_t i = 1; i < t->count; i++)
-        if (rank_of(g, &t->rows[i]) < rank_of(g, &t->rows[smallest]))
+        if (rank_of(&t->rows[i]) < rank_of(&t->rows[smallest]))
             smallest = i;
     return smallest;
 }
@@ -122,8 +122,8 @@ static size_t consider(struct growth *g, enum growth_kind kind, const struct gro
         add(g, kind, r);
         return 1;
     }
-    row = smallest(g, t);
-    if (grower_is_suspect(g, &t->rows[row]) || r->last <= t->rows[row].last + t->rows[row].last / LARGER_PART)
+    row = smallest(t);
+    if (grower_is_suspect(&t->rows[row]) || r->last <= t->rows[row].last + t->rows[row].last / LARGER_PART)
         return REPLACE_UNITS;
     growers_remove(g, kind, row);
     add(g, kind, r);

@@ -25,12 +25,14 @@ static void say(struct task *t, struct listener *l)
     uint64_t now_ms = api_now_ms(t->api), ready = api_news(t->api);
     size_t before = to->len;
 
-    if (events_missed(ev, &l->cursor))
+    if (events_missed(ev, &l->cursor)) {
         events_write_gap(ev, &l->cursor, to);
+        t->api->news.gaps++;
+    }
     if (!l->greeted)
         events_write_greeting(&l->cursor, to);
     l->greeted = true;
-    events_write(ev, &l->cursor, ready, HAND_BYTES, to);
+    t->api->news.sent += events_write(ev, &l->cursor, ready, HAND_BYTES, to);
     if (to->len == before && now_ms - l->said_ms >= t->api->settings->events_ping_ms)
         events_write_ping(&l->cursor, to);
     if (to->len > before)

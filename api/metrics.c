@@ -295,6 +295,24 @@ static void write_requests(struct metrics *m, const struct api *api)
     gauge(m, "heapd_http_requests_open", "Requests not yet answered.", c->tasks_open);
 }
 
+/* ---- events ---- */
+
+static void write_events(struct metrics *m, const struct news *n)
+{
+    struct events_stats s;
+
+    events_stats(n->events, &s);
+    family(m, COUNTER, "heapd_events", "Events there have been, by type.");
+    for (int type = 0; type < EVENT_TYPES; type++)
+        labelled(m, "heapd_events_total", "type", event_type_name((enum event_type)type), s.written[type]);
+    counter(m, "heapd_events_lost", "Of these, those that nobody can be told for want of memory.", s.lost);
+    gauge(m, "heapd_events_kept", "Events kept for those who come again.", s.kept);
+    gauge(m, "heapd_events_kept_bytes", "Their text.", s.kept_bytes);
+    counter(m, "heapd_events_sent", "Events handed out, counted for each listener.", n->sent);
+    counter(m, "heapd_event_gaps", "Times that a listener was told of events that are not kept any more.", n->gaps);
+    gauge(m, "heapd_event_listeners", "Who listens to events now.", n->listeners);
+}
+
 /* ---- what is kept ---- */
 
 static void write_snapshots(struct metrics *m, const struct api *api)
@@ -349,7 +367,6 @@ static void write_process(struct metrics *m, const struct api *api)
     write_state(m, api);
     gauge(m, "heapd_connections", "Open connections.", p.connections);
     write_cuts(m, p.cuts);
-    gauge(m, "heapd_event_listeners", "Who listens to /v1/events.", api->news.listeners);
     real(m, COUNTER, "process_cpu_seconds", "User and system time.", p.cpu_seconds);
     real(m, GAUGE, "process_start_time_seconds", "Start, in Unix time.", p.start_time_seconds);
     gauge(m, "process_resident_memory_bytes", "Memory in RAM.", api->world.rss_bytes(api->world.ctx));
@@ -383,6 +400,7 @@ static void write_all(struct metrics *m, const struct api *api)
     write_life(m, &heap);
     write_counts(m, api, &heap);
     write_suspects(m, &api->growth);
+    write_events(m, &api->news);
     write_bytes(m, &heap);
     write_pools(m, api->heap);
     write_requests(m, api);

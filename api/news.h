@@ -8,7 +8,7 @@
  *     death    an object with a weak name has died, and all that died with it reads dead already
  *     lease    a session is created, is over and still has what it held (`ended`, `expired`, `emptied`), has let go of it
  *     config   somebody has changed settings, frozen the heap, had memory given back
- *     alert    for verdicts about leaks
+ *     alert    something has begun to look like a leak, or does so no more (alerts.h)
  *
  * heap/ and gc/ only keep facts. Those of the collector and of deaths are looked up between requests (news_step()), each once
  * and in their order; in between nobody could tell them apart.
@@ -23,6 +23,7 @@ struct news {
     struct events *events;
     uint64_t gc_begun, gc_ended; /* collections that have been told of */
     size_t listeners;
+    uint64_t sent, gaps;         /* events handed out, to each listener; gaps told */
     struct session_watch sessions;
 };
 

@@ -106,14 +106,16 @@ static const struct route table[] = {
      "Count, bytes, the most there ever were, and growth, by class; with since=SNAPSHOT, growth since that"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/sites", get_sites, "200", "sort since limit cursor",
      "The same by site: where clients said they made it"},
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/suspects", get_suspects, "200", "limit",
-     "What only grows, in sentences, each with its evidence and the call that shows more"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/suspects", get_suspects, "200", "snapshot since limit",
+     "What only grows, in sentences, each with its evidence and the call that shows more; with snapshot=N, who retains too much "
+     "there, or has gained too much since snapshot M"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/purge", post_purge, "200", "",
      "Pack sparse pools and give free memory back now, others being served meanwhile"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/validate", post_validate, "200", "",
      "Recount everything, others being served meanwhile"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/events", get_events, "200", "types since",
-     "What happens, as it happens: server-sent events, or NDJSON by Accept; Last-Event-ID goes on where a cut was"},
+     "What happens, as it happens, all of it or types=gc,death,lease,config,alert: server-sent events, or NDJSON by Accept; "
+     "Last-Event-ID goes on where a cut was"},
     /* snapshots */
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/snapshots", post_snapshot, "201", "",
      "Take a snapshot of all objects and links, others being served meanwhile"},
@@ -123,7 +125,7 @@ static const struct route table[] = {
      "A snapshot: what is in it; format=heapsnapshot (for Chrome DevTools), ndjson, or folded (for flame graphs): all of it"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/dominators", get_dominators, "200", "under limit cursor",
      "What objects retain, as a tree: a page of those that one dominates, the largest first"},
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/suspects", get_snapshot_suspects, "200", "since",
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/suspects", get_snapshot_suspects, "200", "since limit",
      "Who retains too much, or has gained too much since an earlier snapshot, and where it has accumulated"},
     {METHOD_DELETE, ACCESS_WRITE, BODY_NONE, "/v1/snapshots/{n}", delete_snapshot, "200", "",
      "Delete a snapshot; who is reading it reads on"},

@@ -2,127 +2,16 @@
  * suspects.c - /v1/heap/suspects: what only grows, in sentences, each with its evidence and the call that shows more.
  *
  * What grows is found between requests, all the time (growth.h); here it is told. A site comes before a class, because it
- * is what somebody can go and mend, and of one kind what has grown most comes first.
+ * is what somebody can go and mend, and of one kind what has grown most comes first. With ?snapshot= it is judged there and
+ * then, by what is retained (verdicts.h).
  */
-#include "api/growth_table.h"
 #include "api/handlers.h"
-#include "api/suspect_text.h"
+#include "api/suspect_write.h"
 #include "api/task.h"
-#include "heap/base/check.h"
+#include "api/verdicts.h"
 #include <stdlib.h>
 
 #define SUSPECTS_MAX (GROWTH_SITES_MAX + GROWTH_CLASSES_MAX + GROWTH_ROOTS_MAX + GROWTH_SESSIONS_MAX + GROWTH_TOTALS)
-
-static const char *const totals[GROWTH_TOTALS] = {[GROWTH_ROOTS] = "roots",
-                                                  [GROWTH_WEAK_NAMES] = "weak names",
-                                                  [GROWTH_SESSIONS] = "sessions",
-                                                  [GROWTH_GARBAGE] = "garbage"};
-
-/* ---- one of them ---- */
-
-static bool is_measured(enum growth_kind kind)
-{
-    return kind == GROWTH_SITE || kind == GROWTH_CLASS;
-}
-
-static void write_amount(struct out *o, const char *key, enum growth_kind kind, uint64_t value, uint64_t count)
-{
-    out_key(o, key);
-    out_open_object(o);
-    out_member_u64(o, "count", is_measured(kind) ? count : value);
-    if (is_measured(kind))
-        out_member_u64(o, "bytes", value);
-    out_close_object(o);
-}
-
-static void write_evidence(const struct api *api, struct out *o, enum growth_kind kind, const struct grower *r)
-{
-    const struct series *s = grower_series(r);
-    double over_s = (double)grower_over_ms(&api->growth, r) / 1000;
-
-    out_key(o, "evidence");
-    out_open_object(o);
-    write_amount(o, "from", kind, s->floor[0], s->count[0]);
-    write_amount(o, "to", kind, s->floor[s->n - 1], s->count[s->n - 1]);
-    out_member_real(o, "over_s", over_s);
-    out_member_u64(o, "windows", TREND_POINTS);
-    out_member_u64(o, "rises", r->trend.rises);
-    out_member_real(o, "per_hour", r->trend.per_window * (TREND_POINTS - 1) * 3600 / over_s);
-    out_key(o, "floors");
-    out_open_array(o);
-    for (size_t i = 0; i < s->n; i++)
-        out_u64(o, s->floor[i]);
-    out_close_array(o);
-    out_close_object(o);
-}
-
-static void write_name(struct out *o, enum growth_kind kind, const struct grower *r, const struct suspect_name *n)
-{
-    out_member_text(o, "by", growth_kind_name(kind));
-    if (kind == GROWTH_SESSION)
-        out_member_u64(o, "session", r->id);
-    else if (kind == GROWTH_TOTAL)
-        out_member_text(o, "total", totals[r->id]);
-    else
-        out_member_string(o, growth_kind_name(kind), n->name);
-    if (kind == GROWTH_SESSION)
-        out_member_string(o, "label", n->name);
-    if (kind == GROWTH_ROOT)
-        out_member_u64(o, "object", r->id);
-    if (n->field.len > 0)
-        out_member_string(o, "field", n->field);
-}
-
-static void write_curl(struct out *o, const char *method, const char *path)
-{
-    char line[SUSPECT_TEXT_MAX + 64];
-    int len = snprintf(line, sizeof line, "curl %s\"${HEAPD_URL:-" WIRE_DEFAULT_URL "}%s\"", method, path);
-
-    CHECK(len > 0 && (size_t)len < sizeof line);
-    out_string(o, (struct slice){line, (size_t)len});
-}
-
-/* Only what there is a route for is offered. */
-static bool offers(const struct api *api, enum method method, const char *path)
-{
-    struct route_match match;
-
-    return router_match(&api->router, slice_of(path), &match) && router_route(match.node, method) != NULL;
-}
-
-static void write_more(const struct api *api, struct out *o, enum growth_kind kind, const struct grower *r,
-                       const struct suspect_name *n)
-{
-    char path[SUSPECT_TEXT_MAX];
-
-    out_key(o, "more");
-    out_open_array(o);
-    suspect_path(kind, r, n, path);
-    write_curl(o, "", path);
-    snprintf(path, sizeof path, "/v1/objects/%llu/why", (unsigned long long)r->id);
-    if (kind == GROWTH_ROOT && offers(api, METHOD_GET, path))
-        write_curl(o, "", path);
-    if (offers(api, METHOD_POST, "/v1/snapshots"))
-        write_curl(o, "-X POST ", "/v1/snapshots");
-    out_close_array(o);
-}
-
-static void write_suspect(const struct api *api, struct out *o, enum growth_kind kind, const struct grower *r)
-{
-    char sentence[SUSPECT_TEXT_MAX];
-    struct suspect_name n;
-
-    if (!suspect_find(api, kind, r, &n))
-        return; /* it went since the last sample */
-    suspect_sentence(api, kind, r, &n, sentence);
-    out_open_object(o);
-    out_member_text(o, "sentence", sentence);
-    write_name(o, kind, r, &n);
-    out_member_real(o, "suspect_s", (double)(api_now_ms(api) - r->suspect_since_ms) / 1000);
-    write_evidence(api, o, kind, r);
-    write_more(api, o, kind, r, &n);
-    out_close_object(o);
-}
 
 /* ---- all of them ---- */
 
@@ -148,10 +37,21 @@ static size_t find_all(const struct growth *g, struct found found[SUSPECTS_MAX])
 
     for (int kind = 0; kind < GROWTH_KINDS; kind++)
         for (uint32_t i = 0; (r = growth_at(g, (enum growth_kind)kind, i)) != NULL; i++)
-            if (grower_is_suspect(g, r))
+            if (grower_is_suspect(r))
                 found[count++] = (struct found){(enum growth_kind)kind, r};
     qsort(found, count, sizeof found[0], most_grown_first);
     return count;
+}
+
+static void write_suspect(const struct api *api, struct out *o, const struct found *f)
+{
+    struct suspect_name n;
+
+    if (!suspect_find(api, f->kind, f->r, &n))
+        return; /* it went since the last sample */
+    out_open_object(o);
+    write_suspect_members(api, o, f->kind, f->r, &n);
+    out_close_object(o);
 }
 
 /* How long there has been something to judge by: an empty list in the first minutes says nothing. */
@@ -165,12 +65,7 @@ static void write_watch(const struct api *api, struct out *o)
     out_member_u64(o, "windows_needed", TREND_POINTS + 1);
 }
 
-/* GET /v1/heap/suspects
- *   ->  200 {"watching": true, "window_s": 60.0, "windows": 40, "windows_needed": 17, "items": [
- *            {"sentence", "by": "site", "site": "chat.py:31", "suspect_s",
- *             "evidence": {"from", "to", "over_s", "windows", "rises", "per_hour", "floors"}, "more": ["curl ..."]}],
- *            "next": null} */
-enum err get_suspects(struct api *api, struct task *task, struct why *why)
+static enum err reply_suspects(struct api *api, struct task *task, struct why *why)
 {
     struct found found[SUSPECTS_MAX];
     struct page page;
@@ -187,6 +82,23 @@ enum err get_suspects(struct api *api, struct task *task, struct why *why)
     out_key(o, "items");
     out_open_array(o);
     for (size_t i = 0; i < count && i < page.limit; i++)
-        write_suspect(api, o, found[i].kind, found[i].r);
+        write_suspect(api, o, &found[i]);
     return reply_page_end(task, 0, why);
+}
+
+/* GET /v1/heap/suspects
+ *   ->  200 of ?snapshot=N&since=M as verdicts.h says; else
+ *   ->  200 {"watching": true, "window_s": 60.0, "windows": 40, "windows_needed": 17, "items": [
+ *            {"sentence", "by": "site", "site": "chat.py:31", "suspect_s",
+ *             "evidence": {"from", "to", "over_s", "windows", "rises", "per_hour", "floors"}, "more": ["curl ..."]}],
+ *            "next": null} */
+enum err get_suspects(struct api *api, struct task *task, struct why *why)
+{
+    struct slice n;
+
+    if (query_get(task, "snapshot", &n))
+        return verdicts_begin(api, task, n, why);
+    if (query_get(task, "since", &n))
+        return why_set(why, ERR_BAD_VALUE, "since=M is for snapshot=N: what N has gained since M");
+    return reply_suspects(api, task, why);
 }

@@ -1,5 +1,5 @@
 /*
- * verdicts.c - GET /v1/snapshots/{n}/suspects: who is to blame, judged by what is retained, beside the loop.
+ * verdicts.c - see verdicts.h: two trees are found, and then judged beside the loop.
  *
  *   TREES --both are there, and it is its turn--> RUNS --another thread: judged--> JUDGED, or nobody is there any more
  *
@@ -7,7 +7,9 @@
  */
 #include "api/dominated.h"
 #include "api/handlers.h"
+#include "api/pages.h"
 #include "api/verdict_text.h"
+#include "api/verdicts.h"
 #include "heap/base/check.h"
 
 #define JUDGING_MAGIC 0x76e70001u
@@ -20,6 +22,7 @@ struct judging {
     struct aside aside;
     struct api *api;
     struct taken *now, *then; /* held, and their trees joined; then: NULL if there is none */
+    size_t limit;             /* so many are answered */
     bool left;                /* the task has ended while it ran */
     size_t charged_bytes;
     struct mem mem;           /* on the other thread */
@@ -105,7 +108,7 @@ static enum err reply_suspects(struct task *task, const struct judging *j, struc
 {
     struct out *o = reply_page(task);
 
-    for (uint32_t i = 0; i < j->count; i++)
+    for (uint32_t i = 0; i < j->count && i < j->limit; i++)
         write_suspect(o, j->now, j->then, &j->suspects[i]);
     return reply_page_end(task, 0, why);
 }
@@ -156,25 +159,32 @@ static enum err join(struct api *api, struct taken *t, struct taken **ret, struc
     return ERR_OK;
 }
 
-/* GET /v1/snapshots/{n}/suspects ?since=M  ->  200 {"items": [{"sentence", ...}]}, those to blame for most first */
-enum err get_snapshot_suspects(struct api *api, struct task *task, struct why *why)
+enum err verdicts_begin(struct api *api, struct task *task, struct slice n, struct why *why)
 {
     struct taken *now, *then = NULL;
     struct slice since;
     struct judging *j;
+    struct page page;
     enum err e;
 
-    if ((e = snapshots_find(api, task->params[0], &now, why)) ||
+    if ((e = query_page(task, &page, why)) || (e = snapshots_find(api, n, &now, why)) ||
         (query_get(task, "since", &since) && (e = snapshots_find(api, since, &then, why))))
         return e;
     if ((j = mem_zalloc(api->mem, sizeof *j)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory to begin");
     j->magic = JUDGING_MAGIC;
     j->api = api;
+    j->limit = page.limit;
     if ((e = join(api, now, &j->now, why)) || (then != NULL && (e = join(api, then, &j->then, why)))) {
         destroy(j);
         return e;
     }
     task_work(task, &judging_work, j);
     return ERR_OK;
+}
+
+/* GET /v1/snapshots/{n}/suspects ?since=M  ->  as verdicts.h says */
+enum err get_snapshot_suspects(struct api *api, struct task *task, struct why *why)
+{
+    return verdicts_begin(api, task, task->params[0], why);
 }

@@ -8,6 +8,7 @@
 #define SIGMAS 4          /* by which rises have to beat chance */
 #define SLOWS_TO 2        /* the second half brings at least one of so many parts of what the first did */
 #define MATTERS_PART 20   /* of what there was */
+#define ABOVE_PART 4      /* of the growth, above what there was before: a tide is not exactly as high each time */
 
 static int compare_u64(const void *a, const void *b)
 {
@@ -74,6 +75,11 @@ static uint32_t rises_of(const uint64_t floors[])
     return rises;
 }
 
+static bool is_above(const struct trend *t, uint64_t highest_before)
+{
+    return t->to > highest_before && t->to - highest_before >= (t->to - t->from) / ABOVE_PART;
+}
+
 struct trend trend_of(const uint64_t floors[TREND_POINTS], uint64_t highest_before, uint64_t matters)
 {
     uint64_t middle = median_at(floors, (TREND_POINTS - END_POINTS) / 2);
@@ -82,7 +88,7 @@ struct trend trend_of(const uint64_t floors[TREND_POINTS], uint64_t highest_befo
     t.rises = rises_of(floors);
     t.per_window = slope_of(floors);
     t.grows = t.from <= middle && middle < t.to && (t.to - middle) * SLOWS_TO >= middle - t.from &&
-              t.to - t.from >= matters && t.to - t.from >= t.from / MATTERS_PART && t.to > highest_before &&
+              t.to - t.from >= matters && t.to - t.from >= t.from / MATTERS_PART && is_above(&t, highest_before) &&
               beats_chance(balance_of(floors));
     return t;
 }

@@ -143,6 +143,36 @@ class Tree(Trees):
         self.assertEqual(self.level(1, f"?under={session['under']}")["items"][0]["id"], mine)
         self.assertNotIn("dominator", self.level(1, f"?under={both}")["node"])
 
+    def test_whoever_is_held_from_outside_says_by_whom(self):
+        doc, worker = self.session(label="worker-7")
+        a, b, c = self.new(kind="A"), self.new(kind="B"), self.new(kind="C", client=worker)
+        below = self.new({"in": {"$ref": a}}, "Below")
+        for name in ("cache", 'odd "name"\n'):
+            self.root(name, a)
+        for name in range(200):
+            self.root(f"n{name}", b)
+        self.root("below", below)
+        self.link(c, "in", b)
+        for i in (a, b, below):
+            self.drop(i)
+        both = self.new(kind="Both", client=worker)
+        self.root("both", both)
+        shared = self.new(kind="Shared")
+        for i in (a, b):
+            self.link(i, "in", shared)
+        self.drop(shared)
+        self.take()
+        session = {"session": doc["id"], "label": "worker-7"}
+        holders = {x["id"]: x["holders"] for x in self.level(1)["items"] if "id" in x}
+        self.assertEqual(len([x for x in holders[b] if x["root"][0] == "n"]), 10)
+        self.assertEqual((holders[both], holders[shared]), ([session, {"root": "both"}], []))
+        by_root = {x["id"]: x["holders"] for x in self.level(1, "?under=roots")["items"]}
+        self.assertEqual(by_root, {a: [{"root": "cache"}, {"root": 'odd "name"\n'}], below: [{"root": "below"}]})
+        self.assertEqual([x["holders"] for x in self.level(1, f"?under=session:{doc['id']}")["items"]], [[session]])
+        self.assertEqual(self.level(1, f"?under={a}")["node"]["holders"], by_root[a])
+        self.assertTrue(self.level(1, f"?under={b}")["node"]["more_holders"])
+        self.assertTrue(all("holders" not in x for x in self.level(1, "?under=sessions")["items"]))
+
     def test_garbage_that_waits_is_unreached(self):
         self.ok(self.c.patch("/v1/gc", {"enabled": False}))
         a, b = self.new(kind="A"), self.new(kind="B")
@@ -221,7 +251,7 @@ class Folded(Trees):
         self.assertEqual(self.raw(1, "folded"), b"")
 
 
-class Suspects(Trees):
+class Suspects(HeapctlTest, Trees):
     """A registry that listeners never leave, a cache that turns over, and a page of drafts."""
 
     def suspects(self, query=""):
@@ -261,6 +291,17 @@ class Suspects(Trees):
         path = said["more"][0].split("4327}")[1].rstrip('"')
         self.assertEqual(self.ok(self.c.get(path))["node"]["id"], self.bus)
         self.assertEqual(self.suspects("1/suspects?since=2"), [])
+        self.assertEqual(self.ok(self.c.get("/v1/heap/suspects?snapshot=2&since=1")), {"items": [said], "next": None})
+        self.assertEqual(self.ok(self.c.get("/v1/heap/suspects?snapshot=2"))["items"], self.suspects("2/suspects"))
+        self.heapctl_says_so(said)
+
+    def heapctl_says_so(self, said):
+        words = self.ctl("suspects", "--snapshot", 2, "--since", 1).splitlines()
+        self.assertEqual(words, [said["sentence"], *("    " + line for line in said["more"])])
+        self.assertIn("Nobody is to blame", self.ctl("suspects", "--snapshot", 1, "--since", 2))
+        self.refused(1, "suspects", "--snapshot", 7, says="no snapshot 7")
+        for words in (["--since", 1], ["--snapshot", "x"], ["--snapshot", 2, "--since", "1&x"], ["all"]):
+            self.refused(2, "suspects", *words)
 
     def test_who_only_turns_over_is_no_suspect(self):
         self.take()
@@ -287,6 +328,10 @@ class Suspects(Trees):
         self.take()
         self.problem(self.c.get("/v1/snapshots/1/suspects?since=2"), 404, "no-such-name")
         self.problem(self.c.get("/v1/snapshots/2/suspects"), 404, "no-such-name")
+        for query in ("snapshot=2", "snapshot=1&since=2", "snapshot=0", "snapshot=x", "snapshot=", "snapshot=99999999999"):
+            self.problem(self.c.get(f"/v1/heap/suspects?{query}"), 404, "no-such-name")
+        self.problem(self.c.get("/v1/heap/suspects?since=1"), 422, "bad-value")
+        self.problem(self.c.get("/v1/heap/suspects?snapshot=1&limit=0"), 422, "bad-value")
 
 
 class Outside(HeapctlTest, Trees):

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from heapd_test import WAIT, HeapdTest, eventually
 from store_test import StoreTest
+from test_events import Listener
 
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 # The strict parser, in the interpreter that Debian installs it for.
@@ -30,8 +31,9 @@ FAMILIES = PYTHON_NAMES | {f"heapd_{name}" for name in """
     gc_objects_collected gc_objects_uncollectable gc_collections gc_slices gc_pause_seconds gc_collection_seconds gc_threshold
     gc_progress gc_enabled objects objects_created objects_freed links weak_links roots weak_names sessions sessions_opened
     leases_expired sites heap_bytes pool_bytes ready takes_changes problems
-    connections_cut event_listeners memory_counted_bytes memory_limit_bytes gc_pause_budget_seconds allocations log_appended_bytes log_frames log_fsync_seconds http_requests
-    http_request_duration_seconds build_info connections""".split()} | {f"process_{name}" for name in """
+    connections_cut memory_counted_bytes memory_limit_bytes gc_pause_budget_seconds allocations log_appended_bytes log_frames
+    log_fsync_seconds http_requests http_request_duration_seconds build_info connections suspects suspects_raised events
+    events_lost events_kept events_kept_bytes events_sent event_gaps event_listeners""".split()} | {f"process_{name}" for name in """
     cpu_seconds resident_memory_bytes virtual_memory_bytes open_fds max_fds start_time_seconds""".split()}
 
 
@@ -108,7 +110,7 @@ class Metrics(HeapdTest):
         self.assertNotRegex(page, r"name-\d|Kind\d|odd|site \\|/objects/\d|nonsense")
         labels = {m for line in page.splitlines() if line[:1] != "#" for m in re.findall(r'[{,](\w+)="', line)}
         self.assertEqual(labels, {"generation", "phase", "le", "by", "kind", "cell_bytes", "state", "method", "route", "code",
-                                  "version", "problem"})
+                                  "version", "problem", "type"})
 
     def test_requests_are_timed_by_route(self):
         before, body = samples(self.page()), json.dumps({"generation": 2})
@@ -171,6 +173,36 @@ class Metrics(HeapdTest):
             self.assertGreaterEqual(after[name, ""] - before[name, ""], 9, name)
         self.assertGreater(after["heapd_log_appended_bytes_total", ""], before["heapd_log_appended_bytes_total", ""])
         self.assertGreater(after["heapd_log_fsync_seconds_sum", ""], 0)
+
+    def test_events_and_those_who_listen_are_counted(self):
+        def now(name, labels=""):
+            return samples(self.page())[f"heapd_{name}", labels]
+        self.ok(self.c.patch("/v1/config", {"events_kept_max": 5}))
+        config, cut = now("events_total", '{type="config"}'), now("connections_cut_total", '{by="events"}')
+        listeners = [Listener(self.daemon, "?types=config") for _ in range(3)]
+        for n in range(1, 11):
+            self.ok(self.c.patch("/v1/config", {"pipeline_max": n}))
+        for listener in listeners:
+            listener.until(lambda e: e["changed"]["pipeline_max"]["to"] == 10)
+        self.assertEqual(now("event_listeners"), 3)
+        self.assertEqual((now("events_total", '{type="config"}') - config, now("events_sent_total")), (10, 30))
+        self.assertEqual((now("events_kept"), now("event_gaps_total"), now("events_lost_total")), (5, 0, 0))
+        self.assertEqual(now("events_kept_bytes"), sum(len(f) for f in self.kept_events()))
+        self.assertEqual(now("event_gaps_total"), 1)            # kept_events() asked for all of them
+        for listener in listeners:
+            listener.close()
+        self.assertTrue(eventually(lambda: now("event_listeners") == 0))
+        self.assertEqual(now("connections_cut_total", '{by="events"}'), cut)  # they went by themselves
+
+    def kept_events(self):
+        """As server-sent events, each with its two line feeds."""
+        w = self.wire()
+        w.ask("GET", "/v1/events?since=0", b"", "Accept: text/event-stream")
+        reply, text = w.response(), ""
+        while text.count("\n\n") < 7:                          # a gap, a greeting, and five
+            text += reply.readline().decode()
+        w.close()
+        return [frame + "\n\n" for frame in text.split("\n\n")[2:7]]
 
     def test_leases_that_are_over_are_counted(self):
         self.session(ttl=1)
@@ -257,6 +289,8 @@ scrape_configs:
                 'histogram_quantile(0.99, heapd_http_request_duration_seconds_bucket{route="/v1/gc/collect"})'))
             self.assertEqual([m["route"] for m, _ in asked], ["/v1/gc/collect"])
             self.assertTrue(0 < asked[0][1] < WAIT)
+            self.assertTrue(eventually(lambda: [v >= 2 for _, v in self.ask('heapd_events_total{type="gc"}')] == [True]))
+            self.assertEqual([v for _, v in self.ask("heapd_event_listeners")], [0.0])
             self.stop()
 
 

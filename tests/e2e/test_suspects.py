@@ -5,13 +5,14 @@ import subprocess
 import time
 import unittest
 
-from heapd_test import ROOT, WAIT, HeapdTest, eventually
+from heapd_test import ROOT, WAIT, eventually
+from test_events import EventsTest
 
 HEAPCTL = os.environ.get("HEAPCTL_BIN") or str(ROOT / "build/client/heapctl")
 LIMIT_S = 120                                   # for 17 windows of a second
 
 
-class Suspects(HeapdTest):
+class Suspects(EventsTest):
     fresh = True
 
     def suspects(self):
@@ -38,6 +39,7 @@ class Suspects(HeapdTest):
 
     def test_a_leak_is_named_and_the_traffic_is_not(self):
         self.ok(self.c.patch("/v1/config", {"suspects_window_ms": 1000}))
+        listener = self.listen("?types=alert")
         self.assertEqual(self.suspects()["items"], [])
         self.assertIn("Too early to tell", self.heapctl("suspects"))
         registry = self.new({"listeners": []}, root="chat")
@@ -54,6 +56,26 @@ class Suspects(HeapdTest):
         self.assertIn('What is made at "chat.py:31" is not let go of', said)
         self.assertEqual({i["by"] for i in json.loads(self.heapctl("suspects", "--json"))["items"]}, set(items))
         self.assertIn('\nheapd_suspects{by="site"} 1\n', self.c.get("/metrics").raw.decode())
+        self.alerts_come_and_go(listener)
+
+    def alerts_come_and_go(self, listener):
+        """One for each suspect, with all that the list says of it, and one when it is mended."""
+        listed = {i["suspect"]: i for i in self.suspects()["items"]}
+        told = {e["suspect"]: e for e in (listener.next() for _ in listed)}
+        self.assertEqual(set(told), set(listed))
+        for n, e in told.items():
+            self.assertEqual(e["what"], "suspect")
+            same = {k: v for k, v in listed[n].items() if k not in ("suspect_s", "sentence", "evidence")}    # these go on
+            self.assertEqual({k: e[k] for k in same}, same)
+            self.assertEqual(set(listed[n]) | {"id", "type", "time", "what"}, set(e))
+        self.unroot("chat")
+        over = {}
+        while set(over) < set(told):
+            over |= {e["suspect"]: e for e in [listener.next()] if e["what"] == "over"}
+        self.assertEqual({n: over[n]["by"] for n in told}, {n: e["by"] for n, e in told.items()})
+        self.assertEqual({e["because"] for e in over.values()} - {"it is gone", "it grows no more"}, set())
+        self.assertEqual({e["site"] for e in over.values() if e["by"] == "site"}, {"chat.py:31"})
+        self.assertTrue(eventually(lambda: self.suspects()["items"] == []))
 
     def test_nobody_watches_when_told_so_and_then_it_begins_anew(self):
         self.ok(self.c.patch("/v1/config", {"suspects_window_ms": 1000}))

@@ -69,6 +69,7 @@ static const struct {
     {"GET /v1/heap/classes?sort=bytes&since=1", ""},
     {"GET /v1/heap/sites?since=1", ""},
     {"GET /v1/heap/suspects", ""},
+    {"GET /v1/heap/suspects?snapshot=1&since=1", ""},
     {"POST /v1/heap/purge", ""},
     {"POST /v1/heap/validate", ""},
     {"POST /v1/snapshots", ""},

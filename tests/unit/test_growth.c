@@ -38,6 +38,30 @@ static void must_tell(struct life *l, const char *by, const char *begins, const 
     ck_assert_msg(strstr(more, curl) != NULL, "%s, not %s", more, curl);
 }
 
+/* The alerts there have been, oldest first: an array. To be json_decref()ed. */
+static json_t *alerts(struct life *l)
+{
+    const struct events *ev = l->w->api->news.events;
+    struct event_cursor c = {.after = events_oldest(ev) - 1, .types = 1u << EVENT_ALERT, .form = EVENT_LINES};
+    json_t *all = json_array();
+    struct buf text;
+
+    buf_init(&text, &l->w->mem, SIZE_MAX);
+    events_write(ev, &c, events_newest(ev), SIZE_MAX / 2, &text);
+    buf_add_byte(&text, '\0');
+    for (char *at = text.data; *at != '\0'; at = strchr(at, '\n') + 1)
+        ck_assert_int_eq(json_array_append_new(all, json_loads(at, JSON_DISABLE_EOF_CHECK, NULL)), 0);
+    buf_fini(&text);
+    return all;
+}
+
+static bool says(const json_t *doc, const char *member, const char *text)
+{
+    const char *said = json_string_value(json_object_get(doc, member));
+
+    return said != NULL && strcmp(said, text) == 0;
+}
+
 /* Every control byte, a quote, a backslash, and what UTF-8 has of them, 255 bytes long. */
 static const char *hostile_site(void)
 {
@@ -202,6 +226,145 @@ START_TEST(switched_off_it_costs_nothing_and_on_it_begins_anew)
 }
 END_TEST
 
+/* What is in the list is what has been told, each with its number, and no more of it. */
+static void must_have_told(struct life *l, const json_t *told, size_t from)
+{
+    const json_t *items, *item;
+    size_t i;
+
+    must_say(l->w, "GET /v1/heap/suspects", "", 200, NULL);
+    items = json_object_get(l->w->json, "items");
+    ck_assert_uint_eq(json_array_size(told), from + json_array_size(items));
+    json_array_foreach(items, i, item) {
+        bool found = false;
+
+        for (size_t k = from; k < json_array_size(told) && !found; k++)
+            found = says(json_array_get(told, k), "what", "suspect") &&
+                    json_equal(json_object_get(json_array_get(told, k), "suspect"), json_object_get(item, "suspect")) &&
+                    json_equal(json_object_get(json_array_get(told, k), "by"), json_object_get(item, "by"));
+        ck_assert_msg(found, "%s", l->w->body);
+    }
+}
+
+/* The end of each that began is told, with the same number and name. */
+static void must_be_over(const json_t *told, size_t count, const char *because)
+{
+    static const char *const names[] = {"suspect", "by", "site", "class", "root", "object", "field", "label", "session"};
+
+    ck_assert_uint_eq(json_array_size(told), 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *over = json_array_get(told, count + i), *began = NULL;
+
+        ck_assert(says(over, "what", "over") && says(over, "because", because));
+        for (size_t k = 0; k < count; k++)
+            if (json_equal(json_object_get(json_array_get(told, k), "suspect"), json_object_get(over, "suspect")))
+                began = json_array_get(told, k);
+        ck_assert_ptr_nonnull(began);
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            const json_t *a = json_object_get(began, names[k]), *b = json_object_get(over, names[k]);
+
+            ck_assert_msg(a == b || json_equal(a, b), "%s", names[k]);
+        }
+    }
+}
+
+START_TEST(a_suspect_is_told_once_and_once_when_it_grows_no_more)
+{
+    struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    json_t *told;
+    size_t count;
+
+    life_windows(l, 40);
+    told = alerts(l);
+    must_have_told(l, told, 0);
+    count = json_array_size(told);
+    ck_assert_uint_eq(count, 3); /* by site, class and root */
+    ck_assert(json_array_size(json_object_get(json_array_get(told, 0), "more")) > 0);
+    json_decref(told);
+    kind.act = act_nothing;
+    life_windows(l, 16);
+    told = alerts(l);
+    must_be_over(told, count, "it grows no more");
+    json_decref(told);
+    life_free(l);
+}
+END_TEST
+
+/* Its name is told even though the heap has forgotten it; and what grows on is a suspect on. */
+START_TEST(a_suspect_that_is_gone_is_over_by_its_name)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    json_t *told;
+    size_t at = 3;
+
+    life_windows(l, 24);
+    MUST(heap_hold(l->w->heap, l->holder, NULL) == ERR_OK);
+    must_say(l->w, "DELETE /v1/roots/app", "", 200, NULL);
+    life_windows(l, 1);
+    told = alerts(l);
+    ck_assert_uint_eq(json_array_size(told), at + 1);
+    ck_assert(says(json_array_get(told, at), "what", "over") && says(json_array_get(told, at), "because", "it is gone"));
+    ck_assert(says(json_array_get(told, at), "root", "app") && says(json_array_get(told, at), "field", "handlers"));
+    json_decref(told);
+    heap_release(l->w->heap, l->holder);
+    life_free(l);
+}
+END_TEST
+
+START_TEST(whoever_is_not_watched_any_more_is_over)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    const char *const ways[] = {"{\"suspects_enabled\":false}", "{\"suspects_window_ms\":120000}"};
+
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct life *l = life_new(&kind, 1);
+        json_t *told;
+
+        life_windows(l, 24);
+        must_say(l->w, "PATCH /v1/config", ways[i], 200, NULL);
+        life_windows(l, 1);
+        told = alerts(l);
+        must_be_over(told, 3, "it is not watched any more");
+        json_decref(told);
+        life_free(l);
+    }
+}
+END_TEST
+
+/* Where there is no memory to remember its name by, it is told as soon as there is. */
+START_TEST(without_memory_an_alert_comes_later)
+{
+    const struct life_kind kind = {"session 0", NULL, begin_nothing, act_session_0};
+    struct life *l = life_new(&kind, 1);
+    const struct growth *g = &l->w->api->growth;
+    json_t *told;
+
+    for (life_windows(l, 15); g->raised == 0 && life_window(l) < 40;) {
+        l->kind->act(l);
+        life_collect(l);
+        l->w->mem.fail_at = l->w->mem.request_count + 1;
+        l->w->mem.fail_on = true;
+        while (api_has_work(l->w->api))
+            (void)api_step(l->w->api, 64);
+        l->w->mem.fail_at = 0;
+        l->w->mem.fail_on = false;
+        l->w->now_ms += WINDOW_MS / TICKS_PER_WINDOW;
+        l->tick++;
+    }
+    ck_assert_uint_gt(g->raised, 0);
+    told = alerts(l);
+    ck_assert_uint_eq(json_array_size(told), 0);
+    json_decref(told);
+    life_windows(l, 2);
+    told = alerts(l);
+    must_have_told(l, told, 0);
+    json_decref(told);
+    life_free(l);
+}
+END_TEST
+
 /* A hundred thousand of them: what is watched is bounded, a step does no more than it may, and who leaks among them is
  * found all the same. */
 START_TEST(a_hundred_thousand_sites_are_not_too_many)
@@ -270,6 +433,10 @@ int main(int argc, char **argv)
         TEST(a_container_below_a_root_is_told_until_it_stops),
         TEST(a_root_that_is_gone_is_no_suspect),
         TEST(switched_off_it_costs_nothing_and_on_it_begins_anew),
+        TEST(a_suspect_is_told_once_and_once_when_it_grows_no_more),
+        TEST(a_suspect_that_is_gone_is_over_by_its_name),
+        TEST(whoever_is_not_watched_any_more_is_over),
+        TEST(without_memory_an_alert_comes_later),
         TEST(a_hundred_thousand_sites_are_not_too_many),
         TEST(without_memory_it_watches_less),
     };
