@@ -40,16 +40,19 @@ static void halve(struct floors *f)
     for (size_t k = 0; k < FLOOR_KINDS; k++)
         for (size_t i = 0; i < f->of[k].count; i++)
             halve_row(f->of[k].rows[i]);
-    for (size_t i = 0; i < READINGS_MAX; i += 2)
+    for (size_t i = 0; i < READINGS_MAX; i += 2) {
         f->t_s[i / 2] = f->t_s[i + 1];
+        f->work[i / 2] = f->work[i + 1];
+    }
     f->count /= 2;
 }
 
-void floors_begin(struct floors *f, double t_s, double live, double objects, double rss)
+void floors_begin(struct floors *f, double t_s, double work, double live, double objects, double rss)
 {
     if (f->count == READINGS_MAX)
         halve(f);
     f->t_s[f->count] = t_s;
+    f->work[f->count] = work;
     f->heap.bytes[f->count] = live;
     f->heap.objects[f->count] = objects;
     f->rss.bytes[f->count] = rss;

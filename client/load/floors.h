@@ -27,7 +27,7 @@ struct floor_rows {
 enum floor_of { FLOOR_SITE, FLOOR_CLASS, FLOOR_KINDS };
 
 struct floors {
-    double t_s[READINGS_MAX];
+    double t_s[READINGS_MAX], work[READINGS_MAX]; /* when; requests that had been done by then */
     size_t count;
     struct floor_row heap, rss; /* rss: its bytes alone */
     struct floor_rows of[FLOOR_KINDS];
@@ -37,7 +37,7 @@ void floors_init(struct floors *f);
 void floors_fini(struct floors *f);
 
 /* A new reading; of sites and classes it has 0 until they are told. */
-void floors_begin(struct floors *f, double t_s, double live, double objects, double rss);
+void floors_begin(struct floors *f, double t_s, double work, double live, double objects, double rss);
 
 /* Of the last reading. False: no memory. */
 bool floors_tell(struct floors *f, enum floor_of what, const char *name, double bytes, double objects);

@@ -263,9 +263,11 @@ static void on_end(uv_timer_t *timer)
 
     if (!load->schedule.is_over && load->gone.result == HEAPD_OK)
         return;
-    if (load->over_s == 0)
+    if (load->over_s == 0) {
         load->over_s = now < load->options->duration_s ? now : load->options->duration_s;
-    if (is_done(load) || load->gone.result != HEAPD_OK || now > load->over_s + LOAD_DRAIN_S)
+        load->drain_until_s = now + LOAD_DRAIN_S;
+    }
+    if (is_done(load) || load->gone.result != HEAPD_OK || now > load->drain_until_s)
         end_run(load);
 }
 
@@ -392,7 +394,7 @@ static enum heapd_result init(struct load *load, const struct load_options *o, s
     }
     load->due.data = load->stop.data = load;
     load->who = (struct identity){.host = load->place.host};
-    meter_init(&load->meter, &load->loop, &load->place, &load->who);
+    meter_init(&load->meter, &load->loop, &load->place, &load->who, &load->done);
     return HEAPD_OK;
 }
 

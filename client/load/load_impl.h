@@ -65,6 +65,7 @@ struct load {
     struct failure failures[LOAD_FAILURES_MAX];
     uint64_t answered_ns;     /* when something was answered last */
     double over_s;            /* when the load was over; 0: it is not */
+    double drain_until_s;     /* then */
     bool stopped;             /* before its time, because somebody said so */
     struct heapd_problem gone; /* why it was ended; HEAPD_OK: it was not */
     json_t *suspects;         /* what heapd itself says; NULL: nothing */

@@ -113,7 +113,7 @@ static void take_nothing(struct meter *m, json_t *said)
 
 static void take_floor(struct meter *m, json_t *said)
 {
-    floors_begin(&m->floors, since_s(m), (double)number_of(json_object_get(said, "bytes"), "live"),
+    floors_begin(&m->floors, since_s(m), (double)*m->done, (double)number_of(json_object_get(said, "bytes"), "live"),
                  (double)number_of(said, "objects"), (double)number_of(said, "rss"));
 }
 
@@ -236,9 +236,10 @@ bool meter_is_idle(const struct meter *m)
     return m->step_count == 0;
 }
 
-void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who)
+void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who, const uint64_t *done)
 {
     memset(m, 0, sizeof *m);
+    m->done = done;
     line_init(&m->line, loop, place);
     series_init(&m->series);
     floors_init(&m->floors);

@@ -29,6 +29,7 @@ struct collection {
 struct meter {
     struct line line;
     const struct identity *who;
+    const uint64_t *done;         /* the load counts it */
     struct ask ask;
     struct text head;
     uint64_t began_ns;
@@ -49,7 +50,8 @@ struct meter {
     uint64_t broken;              /* readings that did not come */
 };
 
-void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who);
+void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who,
+                const uint64_t *done);
 
 /* The load begins: `now_ns` by uv_hrtime(). */
 void meter_begin(struct meter *m, uint64_t now_ns);

@@ -67,6 +67,12 @@ static void look(const struct churn *c, struct dice *d, struct ask *a)
     text_add_u64(&a->body, dice_below(d, 1000000));
 }
 
+/* There are enough, with those that are being made; and not only those. */
+static bool is_full(const struct churn *c)
+{
+    return c->held.count + c->making >= c->full && c->held.count > c->full / 2;
+}
+
 static bool next(void *state, struct dice *d, struct ask *a)
 {
     struct churn *c = state;
@@ -75,9 +81,9 @@ static bool next(void *state, struct dice *d, struct ask *a)
         look(c, d, a);
         return true;
     }
-    if (c->held.count == c->full && c->kind->forgets_one_in != 0 && dice_once_in(d, c->kind->forgets_one_in))
+    if (is_full(c) && c->kind->forgets_one_in != 0 && dice_once_in(d, c->kind->forgets_one_in))
         (void)ring_shift(&c->held);
-    if (c->held.count == c->full)
+    if (is_full(c))
         ask_begin(a, ASK_DROP, "DELETE", 0, "/v1/objects/%llu", (unsigned long long)ring_shift(&c->held));
     else if (c->held.count + c->making < c->full)
         create(c, d, a);

@@ -82,7 +82,7 @@ static bool next(void *state, struct dice *d, struct ask *a)
         return make_table(t, a);
     if (t->names.count >= SCENARIO_WORKING_SET_MIN && dice_below(d, 10) < t->kind->reads_in_ten)
         look(t, d, a);
-    else if (t->kind->evicts && t->names.count == t->full)
+    else if (t->kind->evicts && t->names.count + t->entering >= t->full && t->names.count > t->full / 2)
         ask_begin(a, ASK_DROP, "DELETE", TAKE_OUT, "/v1/objects/%llu/fields/n%llu", (unsigned long long)t->id,
                   (unsigned long long)ring_shift(&t->names));
     else if (!t->kind->evicts || t->names.count + t->entering < t->full)

@@ -23,14 +23,15 @@ static double median_of(const double y[], size_t n)
     return n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* The slopes of all pairs, sorted; how many. */
+/* The slopes of all pairs that have one, sorted; how many. */
 static size_t slopes_of(const double x[], const double y[], size_t n, double slopes[PAIRS_MAX])
 {
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++)
         for (size_t k = i + 1; k < n; k++)
-            slopes[count++] = (y[k] - y[i]) / (x[k] - x[i]);
+            if (x[k] > x[i])
+                slopes[count++] = (y[k] - y[i]) / (x[k] - x[i]);
     qsort(slopes, count, sizeof slopes[0], compare);
     return count;
 }
@@ -100,6 +101,8 @@ static void set_interval(struct trend *t, const double slopes[], size_t count, d
     double half = NORMAL_95 * deviation / 2, middle = (double)count / 2;
     double low = floor(middle - half), high = ceil(middle + half);
 
+    if (count == 0)
+        return;
     t->slope = count % 2 == 1 ? slopes[count / 2] : (slopes[count / 2 - 1] + slopes[count / 2]) / 2;
     t->low = slopes[low < 0 ? 0 : (size_t)low];
     t->high = slopes[high > (double)(count - 1) ? count - 1 : (size_t)high];

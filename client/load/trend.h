@@ -24,5 +24,5 @@ struct trend {
     double from, middle, to; /* medians of the first, the middle and the last fourth */
 };
 
-/* y[i] at x[i], x rising; 2 <= n <= TREND_POINTS_MAX. */
+/* y[i] at x[i], x never falling; 2 <= n <= TREND_POINTS_MAX. Pairs at one x have no slope, and count as any other else. */
 struct trend trend_of(const double x[], const double y[], size_t n);

@@ -30,51 +30,67 @@ static void least_of(const struct cut *c, const double values[READINGS_MAX], dou
 }
 
 /* The middle of each. */
-static void times_of(const struct cut *c, double ret[VERDICT_WINDOWS_MAX])
+static void middle_of(const struct cut *c, const double values[READINGS_MAX], double ret[VERDICT_WINDOWS_MAX])
 {
     for (size_t w = 0; w < c->windows; w++)
-        ret[w] = (c->f->t_s[w * c->per] + c->f->t_s[(w + 1) * c->per - 1]) / 2;
+        ret[w] = (values[w * c->per] + values[(w + 1) * c->per - 1]) / 2;
+}
+
+/* Without any work, time is all there is. */
+static void times_of(struct verdict *v, const struct cut *c)
+{
+    const struct floors *f = c->f;
+    double work = f->count > 0 ? f->work[f->count - 1] : 0;
+
+    v->run_s = f->count > 0 ? f->t_s[f->count - 1] : 0;
+    middle_of(c, f->t_s, v->t_s);
+    middle_of(c, work > 0 ? f->work : f->t_s, v->worked_s);
+    for (size_t w = 0; w < v->windows && work > 0; w++)
+        v->worked_s[w] *= v->run_s / work;
 }
 
 /* ---- one series ---- */
 
-static bool matters(const struct trend *t, double span_s)
+static bool matters(const struct trend *t, double span_s, double least)
 {
     double growth = t->slope * span_s;
 
-    return growth >= VERDICT_BYTES_MIN && growth >= t->from * VERDICT_PART_MIN;
+    return growth >= least && growth >= t->from * VERDICT_PART_MIN;
 }
 
-/* x and y are what is judged of it. */
-static void judge_rise(struct judged *j, const double x[], const double y[], size_t n)
+/* Of y at x, whose trend is t. */
+static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
 {
-    const struct trend *t = &j->bytes;
-    size_t third = n / 3;
+    size_t n = t->points, third = n / 3;
     struct trend tail;
 
-    j->leak = LEAK_NO;
-    if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0]))
-        return;
+    *ret_slows = false;
+    if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
+        return LEAK_NO;
     tail = trend_of(&x[n - third], &y[n - third], third);
-    if (tail.high < t->slope * VERDICT_STOPPED_PART) {
-        j->slows = true;
-        return;
-    }
-    j->slows = tail.high < t->slope;
-    j->leak = !j->slows && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+    *ret_slows = tail.high < t->slope;
+    if (tail.high < t->slope * VERDICT_STOPPED_PART)
+        return LEAK_NO;
+    return !*ret_slows && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
 }
 
 static void judge(struct judged *j, const struct verdict *v, const struct cut *c, const struct floor_row *row)
 {
     double bytes[VERDICT_WINDOWS_MAX], objects[VERDICT_WINDOWS_MAX];
     size_t first = v->windows - v->judged;
+    const double *x = &v->worked_s[first];
+    enum leak by_bytes, by_objects;
+    bool bytes_slow, objects_slow;
 
     *j = (struct judged){.name = row->name};
     least_of(c, row->bytes, bytes);
     least_of(c, row->objects, objects);
-    j->bytes = trend_of(&v->t_s[first], &bytes[first], v->judged);
-    j->objects = trend_of(&v->t_s[first], &objects[first], v->judged);
-    judge_rise(j, &v->t_s[first], &bytes[first], v->judged);
+    j->bytes = trend_of(x, &bytes[first], v->judged);
+    j->objects = trend_of(x, &objects[first], v->judged);
+    by_bytes = judge_rise(&j->bytes, x, &bytes[first], VERDICT_BYTES_MIN, &bytes_slow);
+    by_objects = judge_rise(&j->objects, x, &objects[first], VERDICT_OBJECTS_MIN, &objects_slow);
+    j->leak = by_bytes == LEAK_YES || by_objects == LEAK_YES ? LEAK_YES : by_bytes == LEAK_NO && by_objects == LEAK_NO ? LEAK_NO : LEAK_UNKNOWN;
+    j->slows = by_bytes == LEAK_UNKNOWN || by_objects == LEAK_NO ? bytes_slow : objects_slow;
 }
 
 /* ---- all of them ---- */
@@ -132,12 +148,11 @@ struct verdict verdict_of(const struct floors *f)
     struct cut c = cut_of(f);
     struct verdict v = {.leak = LEAK_NO, .windows = c.windows};
 
-    times_of(&c, v.t_s);
+    times_of(&v, &c);
     least_of(&c, f->heap.bytes, v.live);
     least_of(&c, f->heap.objects, v.objects);
-    v.run_s = f->count > 0 ? f->t_s[f->count - 1] : 0;
     for (size_t w = 0; w < v.windows; w++)
-        v.judged += f->t_s[w * c.per] >= v.run_s * VERDICT_WARM_UP_PART;
+        v.judged += v.worked_s[w] >= v.run_s * VERDICT_WARM_UP_PART;
     v.from_s = v.judged > 0 ? v.t_s[v.windows - v.judged] : 0;
     if (v.judged >= VERDICT_WINDOWS_MIN)
         judge_all(&v, &c);
@@ -148,10 +163,18 @@ struct verdict verdict_of(const struct floors *f)
     return v;
 }
 
+/* There are more and more of it. */
+static bool multiplies(const struct judged *j)
+{
+    return j->objects.low > 0;
+}
+
 const struct judged *verdict_culprit(const struct verdict *v, enum floor_of what)
 {
+    const struct judged *best = NULL;
+
     for (size_t i = 0; i < v->growing_count; i++)
-        if (v->growing[i].what == what)
-            return &v->growing[i];
-    return NULL;
+        if (v->growing[i].what == what && (best == NULL || (!multiplies(best) && multiplies(&v->growing[i]))))
+            best = &v->growing[i];
+    return best;
 }

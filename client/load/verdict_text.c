@@ -51,7 +51,7 @@ static void say_leak(const struct verdict *v, struct text *out)
 
     text_add_string(out, "It leaks: ");
     if (site != NULL)
-        text_printf(out, "what is made at \"%s\"%s%s%s is not let go of", site->name, class != NULL ? ", most of it of class \"" : "",
+        text_printf(out, "what is made at \"%s\"%s%s%s is not let go of", site->name, class != NULL ? ", much of it of class \"" : "",
                     class != NULL ? class->name : "", class != NULL ? "\"," : "");
     else if (class != NULL)
         text_printf(out, "what is of class \"%s\" is not let go of", class->name);
@@ -77,7 +77,7 @@ static void say_doubt(const struct verdict *v, struct text *out)
 {
     text_add_string(out, "Cannot tell: ");
     if (v->doubt == DOUBT_SHORT) {
-        text_printf(out, "%.1f s are too short; give it %.0f s at the least.", v->run_s, VERDICT_RUN_S_MIN);
+        text_printf(out, "%.1f s are too short; give it %.0f s.", v->run_s, VERDICT_RUN_S_ADVICE);
         return;
     }
     if (v->doubt == DOUBT_FEW) {
