@@ -1,0 +1,193 @@
+/*
+ * load.c - heapctl load: the words of its command line, and what its end means.
+ */
+#include "client/load/load.h"
+#include "client/cli/args.h"
+#include "client/cli/fetch.h"
+#include "client/cli/load_say.h"
+#include "client/cli/say.h"
+#include "client/load/scenario.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* What a script is told; 1 and 2 are those of every verb. */
+enum { LOAD_AS_EXPECTED = 0, LOAD_NOT_AS_EXPECTED = 1, LOAD_CANNOT_TELL = 3, LOAD_FAILED = 4 };
+
+enum { DEFAULT_RATE = 1000, DEFAULT_DURATION_S = 30, DEFAULT_CLIENTS = 8, DEFAULT_SEED = 1 };
+
+struct words {
+    const char *rate, *duration, *clients, *seed, *report, *expect, *trace;
+    bool list, keep, even;
+};
+
+static bool read_real(const char *word, double low, double high, double *ret)
+{
+    char *end;
+
+    errno = 0;
+    *ret = strtod(word, &end);
+    return *end == '\0' && end != word && errno == 0 && *ret >= low && *ret <= high;
+}
+
+static bool read_u64(const char *word, uint64_t low, uint64_t high, uint64_t *ret)
+{
+    char *end;
+
+    errno = 0;
+    *ret = strtoull(word, &end, 10);
+    return word[0] >= '0' && word[0] <= '9' && *end == '\0' && errno == 0 && *ret >= low && *ret <= high;
+}
+
+/* CLI_OK, or it has been said what is wrong. */
+static int read_numbers(const struct cli *cli, const struct words *w, struct load_options *o)
+{
+    uint64_t clients = DEFAULT_CLIENTS;
+
+    if (w->rate != NULL && !read_real(w->rate, 0.1, LOAD_RATE_MAX, &o->rate))
+        return say_usage(cli, "--rate is a number of requests a second, 0.1 to %.0f, not \"%s\"", LOAD_RATE_MAX, w->rate);
+    if (w->duration != NULL && !read_real(w->duration, 0.1, LOAD_DURATION_S_MAX, &o->duration_s))
+        return say_usage(cli, "--duration is a number of seconds, 0.1 to %.0f, not \"%s\"", LOAD_DURATION_S_MAX, w->duration);
+    if (w->clients != NULL && !read_u64(w->clients, 1, LOAD_CLIENTS_MAX, &clients))
+        return say_usage(cli, "--clients is a number of connections, 1 to %d, not \"%s\"", LOAD_CLIENTS_MAX, w->clients);
+    if (w->seed != NULL && !read_u64(w->seed, 0, INT64_MAX, &o->seed))
+        return say_usage(cli, "--seed is a whole number, not \"%s\"", w->seed);
+    if (w->expect != NULL && strcmp(w->expect, "leak") != 0 && strcmp(w->expect, "no-leak") != 0)
+        return say_usage(cli, "--expect is leak or no-leak, not \"%s\"", w->expect);
+    o->clients = (unsigned)clients;
+    return CLI_OK;
+}
+
+/* Every name must be known before anything is done. */
+static int check_scenarios(const struct cli *cli, const char *names)
+{
+    size_t count = 0;
+
+    for (const char *at = names; *at != '\0'; count++) {
+        size_t length = strcspn(at, ",");
+
+        if (scenario_find(at, length) == NULL)
+            return say_usage(cli, "there is no scenario \"%.*s\"; heapctl load --list lists them", (int)length, at);
+        at += length + (at[length] == ',');
+    }
+    if (count > LOAD_SCENARIOS_MAX)
+        return say_usage(cli, "at most %d scenarios go at once", LOAD_SCENARIOS_MAX);
+    return CLI_OK;
+}
+
+static int list(void)
+{
+    const struct scenario *s;
+
+    for (size_t i = 0; (s = scenario_at(i)) != NULL; i++)
+        printf("%-24s %s (leaks: %s)\n", s->name, s->says, s->leaks);
+    return CLI_OK;
+}
+
+/* A descriptor that becomes readable when Ctrl-C is pressed, or we are told to end. */
+static int open_stop_fd(void)
+{
+    sigset_t ends;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0)
+        return -1;
+    return signalfd(-1, &ends, SFD_CLOEXEC);
+}
+
+static int status_of(const json_t *document, const char *expected)
+{
+    const json_t *leak = json_object_get(json_object_get(document, "verdict"), "leak");
+
+    if (expected == NULL)
+        return LOAD_AS_EXPECTED;
+    if (json_is_null(leak))
+        return LOAD_CANNOT_TELL;
+    return json_is_true(leak) == (strcmp(expected, "leak") == 0) ? LOAD_AS_EXPECTED : LOAD_NOT_AS_EXPECTED;
+}
+
+static int run_load(struct cli *cli, struct load_options *o, const char *expected)
+{
+    struct load_say say;
+    struct heapd_problem p;
+    json_t *document;
+    enum heapd_result r;
+    int status = LOAD_FAILED;
+
+    load_say_begin(&say, cli);
+    o->on_tick = load_say_tick;
+    o->arg = &say;
+    o->stop_fd = open_stop_fd();
+    r = load_run(o, &document, &p);
+    load_say_end(&say);
+    if (document != NULL) {
+        if (cli->json)
+            (void)fetch_print(cli, document);
+        else
+            load_say_summary(cli, document);
+        if (r == HEAPD_OK)
+            status = status_of(document, expected);
+    }
+    if (r != HEAPD_OK)
+        (void)say_problem(cli, &p);
+    json_decref(document);
+    if (o->stop_fd >= 0)
+        close(o->stop_fd);
+    return r == HEAPD_BAD_URL ? CLI_USAGE : status;
+}
+
+static int run(struct cli *cli, struct args *args)
+{
+    struct words w = {0};
+    struct load_options o = {.where = &cli->where, .rate = DEFAULT_RATE, .duration_s = DEFAULT_DURATION_S, .seed = DEFAULT_SEED};
+    const struct flag flags[] = {
+        {"rate", NULL, &w.rate},     {"duration", NULL, &w.duration}, {"clients", NULL, &w.clients}, {"seed", NULL, &w.seed},
+        {"report", NULL, &w.report}, {"expect", NULL, &w.expect},     {"trace", NULL, &w.trace},     {"list", &w.list, NULL},
+        {"keep", &w.keep, NULL},     {"even", &w.even, NULL},
+    };
+    const char *wrong = args_take_flags(args, flags, sizeof flags / sizeof flags[0]);
+    int code;
+
+    if (wrong != NULL)
+        return say_usage(cli, "%s", wrong);
+    if (w.list)
+        return args->count == 0 ? list() : say_usage(cli, "--list wants no words");
+    if (args->count != 1)
+        return say_usage(cli, "load wants one word: a scenario, or several with commas between");
+    o.scenarios = args_shift(args);
+    o.keeps = w.keep;
+    o.evenly = w.even;
+    if ((code = read_numbers(cli, &w, &o)) != CLI_OK || (code = check_scenarios(cli, o.scenarios)) != CLI_OK)
+        return code;
+    if (w.report != NULL || w.trace != NULL)
+        return say_usage(cli, "--report and --trace are not there yet");
+    return run_load(cli, &o, w.expect);
+}
+
+const struct verb verb_load = {
+    .name = "load",
+    .usage = "SCENARIO[,SCENARIO...] [FLAG ...]",
+    .about = "put heapd under load, watch its heap meanwhile, and say whether it leaks",
+    .help = "  --list            the scenarios, a line each\n"
+            "  --rate N          requests a second, due by chance (a Poisson process) whether heapd keeps up or not; default 1000.\n"
+            "                    Those of several scenarios are divided among them by chance\n"
+            "  --even            due at even distances instead\n"
+            "  --duration S      seconds; default 30\n"
+            "  --clients N       connections; default 8\n"
+            "  --seed N          what chance is decided by; default 1\n"
+            "  --expect WHAT     leak or no-leak: the exit status says whether it is so\n"
+            "  --keep            leave what was made, for a day; else all of it is let go in the end\n"
+            "  --json            all of it as one JSON document\n"
+            "\n"
+            "Latency is counted from when a request was due, service time from when it was sent. While it runs POST\n"
+            "/v1/gc/collect is called, 80 times or every 10 s: what full collections leave is judged, nothing else.\n"
+            "Ctrl-C ends it early, with what there is.\n"
+            "Exit status: 0 done, or as expected; 1 not as expected; 2 wrong usage; 3 --expect, and it cannot tell; 4 heapd\n"
+            "is not there, or went away.\n",
+    .run = run,
+};

@@ -1,0 +1,178 @@
+/*
+ * client.c - the connections of a load: what is due goes out on one that is free, and its answer is timed and counted.
+ */
+#include "client/codec.h"
+#include "client/load/load_impl.h"
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t now_ns(const struct load *load)
+{
+    return uv_hrtime() - load->began_ns;
+}
+
+/* ---- what came ---- */
+
+/* The value of a string member, as it stands in the JSON. */
+static void copy_member(const char *body, const char *key, char *to, size_t size)
+{
+    const char *at = strstr(body, key);
+    size_t length = at != NULL ? strcspn(at + strlen(key), "\"") : 0;
+
+    if (at != NULL)
+        length = text_utf8_cut(at + strlen(key), length, size - 1);
+    memcpy(to, at != NULL ? at + strlen(key) : "", length);
+    to[length] = '\0';
+}
+
+void load_count_failure(struct load *load, int status, const char *broken, const char *body)
+{
+    struct failure f = {.status = status, .count = 1};
+
+    if (status != 0) {
+        copy_member(body, "\"type\":\"/problems/", f.type, sizeof f.type);
+        copy_member(body, "\"detail\":\"", f.detail, sizeof f.detail);
+    } else {
+        (void)snprintf(f.type, sizeof f.type, "no-answer");
+        (void)snprintf(f.detail, sizeof f.detail, "%s", broken);
+    }
+    load->failed++;
+    for (size_t i = 0; i < LOAD_FAILURES_MAX; i++) {
+        struct failure *seen = &load->failures[i];
+
+        if (seen->count == 0)
+            *seen = f;
+        else if (seen->status == f.status && strcmp(seen->type, f.type) == 0)
+            seen->count++;
+        else
+            continue;
+        return;
+    }
+}
+
+static void count_done(struct load *load, const struct client *c, uint64_t now)
+{
+    uint64_t latency_us = (now - c->due_ns) / 1000;
+
+    histogram_add(&load->latency, latency_us);
+    histogram_add(&load->meter.recent, latency_us);
+    histogram_add(&load->service, (now - c->sent_ns) / 1000);
+    load->done++;
+}
+
+/* A batch answers 200 whatever became of its ops. */
+static bool went_well(const struct client *c, const struct line_answer *a)
+{
+    return scenario_done(a->status) && (c->ask.kind != ASK_BATCH || strstr(a->body, "\"failed\":0}") != NULL);
+}
+
+void load_is_gone(struct load *load, enum heapd_result result, const char *how)
+{
+    if (load->gone.result != HEAPD_OK)
+        return;
+    load->gone = (struct heapd_problem){.result = result, .line = -1};
+    (void)snprintf(load->gone.title, sizeof load->gone.title, "heapd went away");
+    (void)snprintf(load->gone.detail, sizeof load->gone.detail, "after %.1f s of load: %s", (double)now_ns(load) / 1e9, how);
+    (void)snprintf(load->gone.hint, sizeof load->gone.hint, "Look at heapd's log. The report is of what there was until then.");
+}
+
+static void on_answer(void *arg, struct line *l, const struct line_answer *a)
+{
+    struct client *c = arg;
+    struct load *load = c->load;
+    struct lane *lane = &load->lanes[c->lane];
+    uint64_t now = now_ns(load);
+
+    (void)l;
+    load->answered_ns = now;
+    if (went_well(c, a))
+        count_done(load, c, now);
+    else
+        load_count_failure(load, a->status, a->broken, a->body);
+    if (a->refused)
+        load_is_gone(load, HEAPD_UNREACHABLE, a->broken);
+    lane->scenario->answered(lane->state, &c->ask, a->status, a->body);
+    lane->sulks = false;
+    lane->under_way--;
+    load->unused[load->unused_count++] = c;
+    clients_dispatch(load);
+}
+
+/* ---- what goes out ---- */
+
+static void send_next(struct load *load, struct client *c, size_t number)
+{
+    struct lane *lane = &load->lanes[number];
+
+    c->lane = number;
+    c->due_ns = schedule_oldest(&load->schedule, number);
+    c->sent_ns = now_ns(load);
+    schedule_take(&load->schedule, number);
+    if (load->sent == 0)
+        load->answered_ns = c->sent_ns;
+    load->sent++;
+    load->by_kind[c->ask.kind]++;
+    lane->under_way++;
+    head_write(&load->head, &load->who, &c->ask, lane->site);
+    line_ask(&c->line, &load->head, &c->ask.body, on_answer, c);
+}
+
+/* The lane whose oldest request has waited longest, of those that may send; lane_count: none. */
+static size_t longest_waiting(const struct load *load)
+{
+    size_t best = load->lane_count;
+    uint64_t oldest = UINT64_MAX;
+
+    for (size_t i = 0; i < load->lane_count; i++)
+        if (!load->lanes[i].sulks && schedule_oldest(&load->schedule, i) < oldest) {
+            oldest = schedule_oldest(&load->schedule, i);
+            best = i;
+        }
+    return best;
+}
+
+void clients_dispatch(struct load *load)
+{
+    while (load->unused_count > 0 && load->gone.result == HEAPD_OK) {
+        size_t number = longest_waiting(load);
+        struct client *c = load->unused[load->unused_count - 1];
+
+        if (number == load->lane_count)
+            return;
+        if (!load->lanes[number].scenario->next(load->lanes[number].state, &load->lanes[number].dice, &c->ask)) {
+            load->lanes[number].sulks = true;
+            continue;
+        }
+        load->unused_count--;
+        send_next(load, c, number);
+    }
+}
+
+/* ---- life ---- */
+
+enum heapd_result clients_create(struct load *load, struct heapd_problem *p)
+{
+    size_t count = load->options->clients;
+
+    load->clients = calloc(count, sizeof *load->clients);
+    load->unused = calloc(count, sizeof(struct client *));
+    if (load->clients == NULL || load->unused == NULL)
+        return problem_no_memory(p);
+    for (size_t i = 0; i < count; i++) {
+        load->clients[i].load = load;
+        line_init(&load->clients[i].line, &load->loop, &load->place);
+        load->unused[count - 1 - i] = &load->clients[i];
+    }
+    load->unused_count = count;
+    return HEAPD_OK;
+}
+
+void clients_destroy(struct load *load)
+{
+    for (size_t i = 0; load->clients != NULL && i < load->options->clients; i++) {
+        line_fini(&load->clients[i].line);
+        text_fini(&load->clients[i].ask.body);
+    }
+    free(load->clients);
+    free(load->unused);
+}

@@ -1,0 +1,64 @@
+/*
+ * meter.h - reads the heap while the load goes on, over a connection of its own.
+ *
+ * Owns:      what was read: a series of points, the floors, and the last collections.
+ * Knows not: what the load does; it is told how its answers were, once a point.
+ *
+ * Two things are read in turn. A *point*: GET /v1/heap and /v1/gc, and now and then the collector's log. A *floor*: POST
+ * /v1/gc/collect, and what lives then, all of it, by site and by class: so the load tool makes full collections that heapd
+ * would not have made, and the report counts them apart (reason "request").
+ */
+#pragma once
+#include "client/load/floors.h"
+#include "client/load/head.h"
+#include "client/load/histogram.h"
+#include "client/load/line.h"
+#include "client/load/series.h"
+
+#define METER_COLLECTIONS_MAX 512u /* the last */
+#define METER_STEPS_MAX       8u   /* that wait */
+
+struct collection {
+    double t_s;
+    uint64_t number;
+    unsigned generation;
+    char reason[16];
+    uint64_t collected, duration_us, max_slice_us;
+};
+
+struct meter {
+    struct line line;
+    const struct identity *who;
+    const uint64_t *done;         /* the load counts it */
+    struct ask ask;
+    struct text head;
+    uint64_t began_ns;
+    double began_wall_s;          /* by the clock on the wall, for the collector's log */
+    struct series series;
+    struct floors floors;
+    struct collection collections[METER_COLLECTIONS_MAX]; /* a ring */
+    uint64_t collection_count;    /* ever; the newest METER_COLLECTIONS_MAX are there */
+    uint64_t last_number;         /* of the log */
+    struct histogram recent;      /* latencies since the last point: the load adds to it */
+    double point_began_s;
+    struct point point;           /* the one that is being read */
+    uint64_t points_read;
+    unsigned char steps[METER_STEPS_MAX]; /* a queue */
+    size_t step_count;
+    bool failed;                  /* no memory */
+    bool gone;                    /* nobody listens any more */
+    uint64_t broken;              /* readings that did not come */
+};
+
+void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who,
+                const uint64_t *done);
+
+/* The load begins: `now_ns` by uv_hrtime(). */
+void meter_begin(struct meter *m, uint64_t now_ns);
+void meter_fini(struct meter *m);
+
+/* Begin to read a point, or a floor, unless the last one is still being read. */
+void meter_read_point(struct meter *m);
+void meter_read_floor(struct meter *m);
+void meter_read_log(struct meter *m);
+bool meter_is_idle(const struct meter *m);

@@ -1,0 +1,180 @@
+/* verdict.c - see verdict.h. */
+#include "client/load/verdict.h"
+#include <string.h>
+
+/* ---- windows ---- */
+
+/* How readings become windows: `per` readings each, the last may have fewer. */
+struct cut {
+    const struct floors *f;
+    size_t per, windows;
+};
+
+static struct cut cut_of(const struct floors *f)
+{
+    struct cut c = {.f = f, .per = (f->count + VERDICT_WINDOWS_MAX - 1) / VERDICT_WINDOWS_MAX};
+
+    if (c.per > 0)
+        c.windows = f->count / c.per; /* what is left over at the end is in no window */
+    return c;
+}
+
+static void least_of(const struct cut *c, const double values[READINGS_MAX], double ret[VERDICT_WINDOWS_MAX])
+{
+    for (size_t w = 0; w < c->windows; w++) {
+        ret[w] = values[w * c->per];
+        for (size_t i = 1; i < c->per; i++)
+            if (values[w * c->per + i] < ret[w])
+                ret[w] = values[w * c->per + i];
+    }
+}
+
+/* The middle of each. */
+static void middle_of(const struct cut *c, const double values[READINGS_MAX], double ret[VERDICT_WINDOWS_MAX])
+{
+    for (size_t w = 0; w < c->windows; w++)
+        ret[w] = (values[w * c->per] + values[(w + 1) * c->per - 1]) / 2;
+}
+
+/* Without any work, time is all there is. */
+static void times_of(struct verdict *v, const struct cut *c)
+{
+    const struct floors *f = c->f;
+    double work = f->count > 0 ? f->work[f->count - 1] : 0;
+
+    v->run_s = f->count > 0 ? f->t_s[f->count - 1] : 0;
+    middle_of(c, f->t_s, v->t_s);
+    middle_of(c, work > 0 ? f->work : f->t_s, v->worked_s);
+    for (size_t w = 0; w < v->windows && work > 0; w++)
+        v->worked_s[w] *= v->run_s / work;
+}
+
+/* ---- one series ---- */
+
+static bool matters(const struct trend *t, double span_s, double least)
+{
+    double growth = t->slope * span_s;
+
+    return growth >= least && growth >= t->from * VERDICT_PART_MIN;
+}
+
+/* Of y at x, whose trend is t. */
+static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
+{
+    size_t n = t->points, third = n / 3;
+    struct trend tail;
+
+    *ret_slows = false;
+    if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
+        return LEAK_NO;
+    tail = trend_of(&x[n - third], &y[n - third], third);
+    *ret_slows = tail.high < t->slope;
+    if (tail.high < t->slope * VERDICT_STOPPED_PART)
+        return LEAK_NO;
+    return !*ret_slows && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+}
+
+static void judge(struct judged *j, const struct verdict *v, const struct cut *c, const struct floor_row *row)
+{
+    double bytes[VERDICT_WINDOWS_MAX], objects[VERDICT_WINDOWS_MAX];
+    size_t first = v->windows - v->judged;
+    const double *x = &v->worked_s[first];
+    enum leak by_bytes, by_objects;
+    bool bytes_slow, objects_slow;
+
+    *j = (struct judged){.name = row->name};
+    least_of(c, row->bytes, bytes);
+    least_of(c, row->objects, objects);
+    j->bytes = trend_of(x, &bytes[first], v->judged);
+    j->objects = trend_of(x, &objects[first], v->judged);
+    by_bytes = judge_rise(&j->bytes, x, &bytes[first], VERDICT_BYTES_MIN, &bytes_slow);
+    by_objects = judge_rise(&j->objects, x, &objects[first], VERDICT_OBJECTS_MIN, &objects_slow);
+    j->leak = by_bytes == LEAK_YES || by_objects == LEAK_YES ? LEAK_YES : by_bytes == LEAK_NO && by_objects == LEAK_NO ? LEAK_NO : LEAK_UNKNOWN;
+    j->slows = by_bytes == LEAK_UNKNOWN || by_objects == LEAK_NO ? bytes_slow : objects_slow;
+}
+
+/* ---- all of them ---- */
+
+/* Into `growing`, by slope. */
+static void add_growing(struct verdict *v, const struct judged *j)
+{
+    size_t at = v->growing_count;
+
+    while (at > 0 && v->growing[at - 1].bytes.slope < j->bytes.slope)
+        at--;
+    if (at == VERDICT_GROWING_MAX)
+        return;
+    if (v->growing_count < VERDICT_GROWING_MAX)
+        v->growing_count++;
+    memmove(&v->growing[at + 1], &v->growing[at], (v->growing_count - at - 1) * sizeof *j); /* the slowest falls out */
+    v->growing[at] = *j;
+}
+
+static void weigh(struct verdict *v, const struct judged *j)
+{
+    if (j->leak == LEAK_YES && j->name != NULL)
+        add_growing(v, j);
+    if (j->leak == LEAK_YES)
+        v->leak = LEAK_YES;
+    if (j->leak != LEAK_UNKNOWN || (v->doubt != DOUBT_NONE && v->doubtful.bytes.slope >= j->bytes.slope))
+        return;
+    v->doubtful = *j;
+    v->doubt = j->slows ? DOUBT_SLOWS : DOUBT_NOISE;
+}
+
+static void judge_all(struct verdict *v, const struct cut *c)
+{
+    const struct floors *f = c->f;
+    struct judged j;
+
+    judge(&v->heap, v, c, &f->heap);
+    weigh(v, &v->heap);
+    judge(&j, v, c, &f->rss);
+    v->rss = j.bytes;
+    for (size_t k = 0; k < FLOOR_KINDS; k++)
+        for (size_t i = 0; i < f->of[k].count; i++) {
+            judge(&j, v, c, f->of[k].rows[i]);
+            j.what = (enum floor_of)k;
+            weigh(v, &j);
+        }
+    if (v->leak == LEAK_YES)
+        v->doubt = DOUBT_NONE;
+    else if (v->doubt != DOUBT_NONE)
+        v->leak = LEAK_UNKNOWN;
+}
+
+struct verdict verdict_of(const struct floors *f)
+{
+    struct cut c = cut_of(f);
+    struct verdict v = {.leak = LEAK_NO, .windows = c.windows};
+
+    times_of(&v, &c);
+    least_of(&c, f->heap.bytes, v.live);
+    least_of(&c, f->heap.objects, v.objects);
+    for (size_t w = 0; w < v.windows; w++)
+        v.judged += v.worked_s[w] >= v.run_s * VERDICT_WARM_UP_PART;
+    v.from_s = v.judged > 0 ? v.t_s[v.windows - v.judged] : 0;
+    if (v.judged >= VERDICT_WINDOWS_MIN)
+        judge_all(&v, &c);
+    if (v.judged < VERDICT_WINDOWS_MIN || v.run_s < VERDICT_RUN_S_MIN) {
+        v.leak = LEAK_UNKNOWN;
+        v.doubt = v.run_s < VERDICT_RUN_S_MIN ? DOUBT_SHORT : DOUBT_FEW;
+    }
+    return v;
+}
+
+/* There are more and more of it. */
+static bool multiplies(const struct judged *j)
+{
+    return j->objects.low > 0;
+}
+
+const struct judged *verdict_culprit(const struct verdict *v, enum floor_of what)
+{
+    const struct judged *best = NULL;
+
+    for (size_t i = 0; i < v->growing_count; i++)
+        if (v->growing[i].what == what && (best == NULL || (!multiplies(best) && multiplies(&v->growing[i]))))
+            best = &v->growing[i];
+    return best;
+}

@@ -1,0 +1,68 @@
+/*
+ * verdict.h - does the heap leak, who is it, and how sure is that? Judged by floors alone: nobody tells it what the load did.
+ *
+ * Owns:      the rules. Knows not: heapd, JSON.
+ *
+ * Readings are gathered into windows of equal size, and of each the least counts, so what comes and goes within a window
+ * does not. What a program leaks it leaks by its work: so time goes by as work is done here, and where heapd or the machine
+ * stood still for a while, so does it. Its first fourth is not looked at: a heap that is put under load fills first. Of the
+ * rest, of the bytes and the number of objects of the whole, of each site and of each class, this is asked:
+ *   1. It rises: by VERDICT_SIGMAS deviations of chance, and Sen's interval lies above zero (trend.h).
+ *   2. It matters: by a twentieth of what there was (and 128 bytes, or 4 objects).
+ *   3. It goes on: the last third does not rise more slowly than the whole. If it surely has nearly stopped, it was filling;
+ *      if it has only slowed down, nobody can tell yet.
+ * Bytes or objects are enough: a table that doubles when it is full grows by leaps, what is in it does not.
+ * What nearly rises is not called a leak, and no innocent either: then it says that it cannot tell, and what would help.
+ */
+#pragma once
+#include "client/load/floors.h"
+#include "client/load/trend.h"
+
+#define VERDICT_WINDOWS_MAX  32u
+#define VERDICT_WINDOWS_MIN  10u  /* to be judged by; with fewer it cannot tell */
+#define VERDICT_RUN_S_MIN    4.0  /* nor of a shorter run */
+#define VERDICT_RUN_S_ADVICE 10.0
+#define VERDICT_WARM_UP_PART 0.25
+#define VERDICT_SIGMAS       3.3  /* once in 2,000 looks at mere noise */
+#define VERDICT_DOUBT_SIGMAS 2.0
+#define VERDICT_BYTES_MIN    128.0
+#define VERDICT_OBJECTS_MIN  4.0
+#define VERDICT_PART_MIN     0.05 /* of what there was */
+#define VERDICT_STOPPED_PART 0.25 /* of the slope of the whole: less is no growth any more */
+#define VERDICT_GROWING_MAX  8u   /* told by name */
+
+enum leak { LEAK_NO, LEAK_YES, LEAK_UNKNOWN };
+
+/* One series, and what is thought of it. */
+struct judged {
+    enum leak leak;
+    const char *name; /* borrowed from the floors; NULL: all of the heap */
+    enum floor_of what;
+    bool slows;       /* it has risen, but does so less and less: LEAK_NO, filled up; LEAK_UNKNOWN, not sure */
+    struct trend bytes, objects; /* a second */
+};
+
+enum doubt { DOUBT_NONE, DOUBT_SHORT, DOUBT_FEW, DOUBT_SLOWS, DOUBT_NOISE };
+
+struct verdict {
+    enum leak leak;
+    enum doubt doubt;     /* why it cannot tell */
+    double run_s, from_s; /* of all readings; of those that were judged, the first */
+    size_t windows;       /* all, and those judged */
+    size_t judged;
+    double t_s[VERDICT_WINDOWS_MAX];    /* by the clock ... */
+    double worked_s[VERDICT_WINDOWS_MAX]; /* ... and as work goes on: the same length in all */
+    double live[VERDICT_WINDOWS_MAX], objects[VERDICT_WINDOWS_MAX];
+    struct judged heap;
+    struct trend rss;     /* no part of the verdict: evidence */
+    struct judged growing[VERDICT_GROWING_MAX]; /* that leak, the fastest first */
+    size_t growing_count;
+    struct judged doubtful; /* DOUBT_SLOWS, DOUBT_NOISE: the one that is the reason; its name may be NULL */
+};
+
+/* What floors say. Names are borrowed. */
+struct verdict verdict_of(const struct floors *f);
+
+/* The fastest of what leaks, of sites or classes; NULL: none. A class of which there are more and more comes before one that
+ * only takes more and more room: what is kept, before what keeps it. */
+const struct judged *verdict_culprit(const struct verdict *v, enum floor_of what);
