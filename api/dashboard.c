@@ -21,18 +21,25 @@
     X(ask_js, "ask.js", TYPE_JS)                                                                             \
     X(collector_js, "collector.js", TYPE_JS)                                                                 \
     X(curl_js, "curl.js", TYPE_JS)                                                                           \
+    X(cut_js, "cut.js", TYPE_JS)                                                                             \
     X(dom_js, "dom.js", TYPE_JS)                                                                             \
     X(format_js, "format.js", TYPE_JS)                                                                       \
     X(hash_js, "hash.js", TYPE_JS)                                                                           \
+    X(inspector_js, "inspector.js", TYPE_JS)                                                                 \
     X(main_js, "main.js", TYPE_JS)                                                                           \
     X(metrics_js, "metrics.js", TYPE_JS)                                                                     \
     X(now_js, "now.js", TYPE_JS)                                                                             \
     X(over_time_js, "over_time.js", TYPE_JS)                                                                 \
+    X(pools_js, "pools.js", TYPE_JS)                                                                         \
     X(samples_js, "samples.js", TYPE_JS)                                                                     \
     X(series_js, "series.js", TYPE_JS)                                                                       \
+    X(snapshots_js, "snapshots.js", TYPE_JS)                                                                 \
     X(spark_js, "spark.js", TYPE_JS)                                                                         \
     X(stream_js, "stream.js", TYPE_JS)                                                                       \
+    X(suspects_js, "suspects.js", TYPE_JS)                                                                   \
+    X(tallies_js, "tallies.js", TYPE_JS)                                                                     \
     X(ticker_js, "ticker.js", TYPE_JS)                                                                       \
+    X(why_picture_js, "why_picture.js", TYPE_JS)                                                             \
     X(wire_js, "wire.js", TYPE_JS)
 
 #define DECLARE(symbol, name, type)                                                                          \

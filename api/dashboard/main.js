@@ -11,10 +11,15 @@ import { startAsking } from "./ask.js";
 import { collect, startCollector } from "./collector.js";
 import * as f from "./format.js";
 import * as hash from "./hash.js";
+import { startInspector } from "./inspector.js";
 import { startNow } from "./now.js";
 import { rebuild, startOverTime } from "./over_time.js";
+import { startPools } from "./pools.js";
 import { sampleNow, startSamples } from "./samples.js";
+import { startSnapshots } from "./snapshots.js";
 import * as stream from "./stream.js";
+import { startSuspects } from "./suspects.js";
+import { startTallies } from "./tallies.js";
 import { startTicker } from "./ticker.js";
 import { awaySince, instance, state, wire } from "./wire.js";
 
@@ -129,6 +134,11 @@ startNow();
 startOverTime();
 startTheme();
 startCollector();
+startTallies();
+startInspector();
+startSuspects();
+startPools();
+startSnapshots();
 startTabs();
 startAsking(() => {
   sampleNow().catch(() => {});
