@@ -22,6 +22,11 @@ export function bytes(n) {
   return Number.isFinite(n) ? scaled(n, 1024, [" B", " KiB", " MiB", " GiB", " TiB"]) : "–";
 }
 
+// What a scale says: without digits that say nothing.
+export function short(text) {
+  return text.replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+}
+
 // 1,234 up to 99,999, then 1.23 M
 export function compact(n) {
   if (!Number.isFinite(n)) return "–";

@@ -113,7 +113,7 @@ function options() {
           const step = tickStep(hash.get("range")), first = Math.ceil(axis.min / step) * step;
           axis.ticks = Array.from({ length: Math.max(0, Math.floor((axis.max - first) / step) + 1) }, (_, i) => ({ value: first + i * step }));
         } },
-      y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => format(n) } },
+      y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => f.short(format(n)) } },
     },
     plugins: {
       legend: { display: false },
@@ -148,10 +148,9 @@ function points(ring, chosen, name) {
 // ---- words ----
 
 function floorText() {
-  const range = { "1m": "minute", "5m": "5 minutes", "15m": "15 minutes", "1h": "hour", "1d": "day" }[hash.get("range")];
-  if (floor === null) return "The floor, what is left when the collector has been, is drawn when there is enough to tell.";
-  const slope = f.signed(floor.perHour, format);
-  return floor.isRise ? `The floor rises: ${slope} an hour, by the last ${range}.` : `The floor is level (${slope} an hour, by the last ${range}).`;
+  if (floor === null) return "The floor is what is left when the collector has been. It is drawn when a minute of it is known.";
+  const slope = f.signed(floor.perHour, format), span = f.seconds((floor.t1 - floor.t0) / 1000);
+  return floor.isRise ? `The floor rises: ${slope} an hour over the last ${span}.` : `The floor does not rise: ${slope} an hour over the last ${span} is no more than chance can do.`;
 }
 
 const hidden = () => new Set(hash.get("hide").split(" "));

@@ -62,7 +62,8 @@ export function thin(ring, first, name, max) {
 
 const FLOOR_WINDOWS = 16;
 const FLOOR_WINDOWS_MIN = 8;
-const FLOOR_SPAN_MS_MIN = 40000;
+const FLOOR_SPAN_MS_MIN = 55000;
+const RISE_Z = 3; // standard deviations that count as a rise: one in a thousand by chance
 
 function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
@@ -81,8 +82,16 @@ function floors(ring, first, name) {
   return points.filter((p) => p !== undefined);
 }
 
-// A line through the floors, by Theil and Sen: the median of all slopes between two, which a few outliers do not move. With it
-// how far the floors are from it, so that the reader is told of a rise only where it is more than that. null: too little is known.
+// By Mann and Kendall: of all pairs, those that rise less those that fall, in standard deviations of what chance would do.
+function riseZ(points) {
+  const n = points.length;
+  let sum = 0;
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) sum += Math.sign(points[i].y - points[j].y);
+  return (sum - Math.sign(sum)) / Math.sqrt(n * (n - 1) * (2 * n + 5) / 18);
+}
+
+// A line through the floors, by Theil and Sen: the median of all slopes between two, which a few outliers do not move. null: too
+// little is known.
 export function floorLine(ring, first, name) {
   if (ring.length - first < FLOOR_WINDOWS_MIN || ring.last("t") - ring.at("t", first) < FLOOR_SPAN_MS_MIN) return null;
   const points = floors(ring, first, name);
@@ -92,8 +101,7 @@ export function floorLine(ring, first, name) {
     for (let j = 0; j < i; j++) slopes.push((points[i].y - points[j].y) / (points[i].t - points[j].t));
   }
   const slope = median(slopes), offset = median(points.map((p) => p.y - slope * p.t));
-  const off = median(points.map((p) => Math.abs(p.y - slope * p.t - offset)));
-  const t0 = ring.at("t", first), t1 = ring.last("t"), rise = slope * (t1 - t0);
-  const isRise = rise > 4 * off && rise > 0.01 * Math.abs(offset + slope * t1);
+  const t0 = ring.at("t", first), t1 = ring.last("t");
+  const isRise = riseZ(points) > RISE_Z && slope * (t1 - t0) > 0.01 * (offset + slope * t1);
   return { t0, t1, y0: offset + slope * t0, y1: offset + slope * t1, perHour: slope * 3600000, isRise };
 }

@@ -84,11 +84,11 @@ function makeSession(s) {
   row.update = (next) => {
     now = next;
     say(cells[0], f.oneLine(next.label, 80));
-    say(cells[1], next.age_s === undefined || next.age_s === null ? "–" : f.seconds(Math.floor(next.age_s)));
+    say(cells[1], next.age === null ? "–" : f.seconds(Math.floor(next.age)));
     say(cells[2], next.expires_in === null ? "never" : f.seconds(Math.ceil(next.expires_in)));
     cells[2].classList.toggle("up", next.expires_in !== null && next.expires_in < 5);
     say(holds, f.count(next.holds));
-    say(cells[4], next.bytes === null ? "not counted" : f.bytes(next.bytes));
+    say(cells[4], next.bytes === null ? "–" : f.bytes(next.bytes));
   };
   return row;
 }
@@ -96,7 +96,8 @@ function makeSession(s) {
 async function loadSessions() {
   const { items, next } = await get(`/v1/sessions?limit=${SESSIONS}`);
   rows($("sessions-table").tBodies[0], items.toSorted((a, b) => b.holds - a.holds), (s) => s.id, makeSession);
-  say($("sessions-note"), next === null ? "" : `${SESSIONS} of them; there are more.`);
+  const more = next === null ? "" : `${SESSIONS} of them; there are more. `;
+  say($("sessions-note"), `${more}${items.some((s) => s.bytes === null) ? "Bytes are counted once bytes_per_session_max or default_bytes_max is set." : ""}`);
 }
 
 // ---- what happened ----

@@ -48,7 +48,7 @@ function compare(a, b) {
 
 function growthCell(cell, n, format) {
   say(cell, f.signed(n, format));
-  cell.className = `number ${n > 0 ? "up" : n < 0 ? "down" : ""}`;
+  cell.className = `number ${n === 0 ? "none" : !hash.get("since") ? "" : n > 0 ? "up" : "down"}`;
 }
 
 function makeRow(item) {

@@ -5,9 +5,10 @@ import { svg } from "./dom.js";
 import { cutOf, holderText, linkText, sayCut } from "./cut.js";
 import { oneLine } from "./format.js";
 
-const SHOWN_MAX = 9; // holders of one chain
-const BOX = { width: 168, height: 44, right: 112, down: 22 }; // and the room between
-const TEXT_MAX = 22, LINK_MAX = 13;
+const SHOWN_MAX = 8; // holders of one chain
+const BOX = { width: 150, height: 44, right: 92, down: 20 }; // and the room between
+const TEXT_MAX = 20, LINK_MAX = 11;
+const SCALE_MIN = 0.7; // smaller than that it is scrolled
 
 const keyOf = (holder) => (holder.id !== undefined ? `o${holder.id}` : holder.root !== undefined ? `r${holder.root}` : holder.session !== undefined ? `s${holder.session}` : holder.batch ? "b" : "g");
 
@@ -95,7 +96,9 @@ export function drawWhy(picture, why, doc, inspect, done) {
   if (chains.length === 0) chains.push(chainOf([], doc, 0));
   const { nodes, edges, width, height } = place(chains);
   picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  picture.setAttribute("width", width);
-  picture.setAttribute("height", height);
+  const scale = Math.min(1, Math.max(SCALE_MIN, picture.parentElement.clientWidth / width));
+  picture.setAttribute("width", width * scale);
+  picture.setAttribute("height", height * scale);
   picture.replaceChildren(...edges.map((edge) => drawEdge(edge, nodes, done)), ...[...nodes.values()].map((node) => drawBox(node, inspect)));
+  picture.parentElement.scrollLeft = width; // the object is on the right
 }
