@@ -47,19 +47,45 @@ static bool weighs_nothing(struct slice params)
     return false;
 }
 
-bool accept_takes(struct slice accept, const char *type)
+/* How well the list fits `type`: the most specific of its ranges, TAKES_NOT if that weighs nothing. */
+static int best_match(struct slice accept, struct slice type)
 {
-    bool empty = slice_trim(accept).len == 0, takes = empty;
     int best = TAKES_NOT;
+    bool takes = false;
 
     while (accept.len > 0) {
         struct slice params = cut(&accept, ','), range = cut(&params, ';');
-        int found = match(range, slice_of(type));
+        int found = match(range, type);
 
         if (found == TAKES_NOT || found < best)
             continue;
         takes = (found == best && takes) || !weighs_nothing(params);
         best = found;
+    }
+    return takes ? best : TAKES_NOT;
+}
+
+bool accept_takes(struct slice accept, const char *type)
+{
+    return slice_trim(accept).len == 0 || best_match(accept, slice_of(type)) != TAKES_NOT;
+}
+
+bool accept_names(struct slice accept, const char *type)
+{
+    return best_match(accept, slice_of(type)) == TAKES_TYPE;
+}
+
+bool accept_takes_coding(struct slice accept, const char *coding)
+{
+    bool takes = false;
+
+    while (accept.len > 0) {
+        struct slice params = cut(&accept, ','), name = cut(&params, ';');
+
+        if (slice_eq_nocase(name, slice_of(coding)))
+            return !weighs_nothing(params);
+        if (slice_is(name, "*"))
+            takes = !weighs_nothing(params);
     }
     return takes;
 }

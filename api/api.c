@@ -103,7 +103,10 @@ struct idempotency *api_put_back_answers(struct api *api)
  * closes. */
 static void refuse(struct task *t, const struct why *why, bool rest_is_short)
 {
-    reply_problem(t, why);
+    if (dashboard_may_ask(t, why))
+        dashboard_ask(t, why);
+    else
+        reply_problem(t, why);
     t->reply.close = !rest_is_short;
     t->state = TASK_DISCARD;
 }

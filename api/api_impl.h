@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "api/api.h"
+#include "api/dashboard.h"
 #include "api/growth.h"
 #include "api/idempotency.h"
 #include "api/news.h"
@@ -103,6 +104,7 @@ struct api {
     struct idempotency *idempotency; /* what retries are answered */
     struct growth growth;     /* of what lives */
     struct news news;         /* what is told to those who listen */
+    struct dashboard dashboard;
     struct buf openapi;       /* written once, when first asked for */
     struct api_counters counters;
 #ifdef HEAPD_GC_STRESS

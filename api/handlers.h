@@ -47,4 +47,6 @@ handler get_backup;
 /* listen.c */
 handler get_events;
 /* ops.c, openapi.c */
-handler get_livez, get_readyz, get_metrics, get_openapi, get_problem, get_front;
+handler get_livez, get_readyz, get_metrics, get_openapi, get_problem;
+/* dashboard.c */
+handler get_dashboard, get_asset;

@@ -341,7 +341,7 @@ static void write_document(struct out *o)
     write_info(o);
     open_member(o, "paths");
     for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
-        if (is_first_of_pattern(i))
+        if (route_is_call(r) && is_first_of_pattern(i))
             write_path(o, r->pattern);
     }
     out_close_object(o);

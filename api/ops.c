@@ -1,19 +1,9 @@
 /*
- * ops.c - what runs a service wants to know: is it alive, is it ready, what does this problem mean, what is
- * this.
+ * ops.c - what runs a service wants to know: is it alive, is it ready, what does this problem mean.
  */
 #include "api/answer.h"
 #include "api/handlers.h"
 #include "api/task.h"
-
-static enum err reply_text(struct task *task, const char *content_type, const char *text, struct why *why)
-{
-    struct out *o = reply_json(task, 200);
-
-    task->reply.content_type = content_type;
-    buf_add_text(o->buf, text);
-    return reply_end(task, why);
-}
 
 /* GET /livez  ->  200 {"status": "ok"}; asks nobody */
 enum err get_livez(struct api *api, struct task *task, struct why *why)
@@ -83,24 +73,4 @@ enum err get_problem(struct api *api, struct task *task, struct why *why)
     task->reply.content_type = "text/html; charset=utf-8";
     problem_write_page(o->buf, p);
     return reply_end(task, why);
-}
-
-/* GET /  ->  200, for people who look with a browser or curl */
-enum err get_front(struct api *api, struct task *task, struct why *why)
-{
-    (void)api;
-    return reply_text(
-        task, "text/plain; charset=utf-8",
-        "heapd: a shared object heap. Objects live while something holds them.\n"
-        "\n"
-        "  /openapi.json   every call\n"
-        "  /v1/heap        what there is\n"
-        "  /v1/gc          the collector, and how to tune it\n"
-        "  /v1/config      every limit\n"
-        "  /metrics        for Prometheus\n"
-        "  /readyz         for whoever starts and stops it\n"
-        "\n"
-        "Begin with:\n"
-        "  curl -d '{\"class\": \"Node\", \"fields\": {\"val\": 1}}' http://HOST:PORT/v1/objects\n",
-        why);
 }

@@ -74,6 +74,7 @@ static void begin_problem(struct task *t, const struct why *why)
     payload_release(&r->payload);
     r->has_etag = r->write = r->accept_ranges = false;
     r->has_range = why->err == ERR_RANGE;
+    r->more_headers = NULL;
     r->location[0] = '\0';
     if (why->err != ERR_METHOD)
         r->allow[0] = '\0';

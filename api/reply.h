@@ -21,6 +21,7 @@ struct reply {
     bool close;                       /* the connection must not be used again */
     bool replayed;                    /* an earlier answer, to a retry: Idempotent-Replayed is sent */
     unsigned retry_after_s;           /* 0: none */
+    const char *more_headers;         /* static: whole lines, each with its CR LF; NULL: none */
     const char *challenge;            /* static: how to say who asks (WWW-Authenticate); NULL: none */
     struct buf body;                  /* what can be sent now; a streaming task refills it */
     struct payload *payload;          /* or these bytes, without copying; NULL: body */

@@ -143,7 +143,8 @@ static const struct route table[] = {
      "This table as OpenAPI 3.1"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/problems/{name}", get_problem, "200", "",
      "What a problem type means"},
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/", get_front, "200", "", "What this is and where to look"},
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/", get_dashboard, "200 304", "", "The dashboard, a page for browsers"},
+    {METHOD_GET, ACCESS_OPEN, BODY_NONE, "/assets/{name}", get_asset, "200 304", "", "A file of the dashboard"},
 };
 
 const struct route *route_at(size_t i)
@@ -164,7 +165,7 @@ static const struct {
     {get_events, WIRE_TYPE_EVENTS " " WIRE_TYPE_NDJSON " " WIRE_TYPE_JSON},
     {get_metrics, "text/plain application/openmetrics-text"},
     {get_problem, "text/html"},
-    {get_front, "text/plain"},
+    {get_dashboard, "text/html text/plain"},
 };
 
 const char *route_types(const struct route *r)
@@ -174,6 +175,11 @@ const char *route_types(const struct route *r)
             return other_types[i].types;
     }
     return WIRE_TYPE_JSON;
+}
+
+bool route_is_call(const struct route *r)
+{
+    return r->handle != get_asset;
 }
 
 bool route_grows(const struct route *r)

@@ -43,6 +43,8 @@ struct route {
 const struct route *route_at(size_t i);
 /* In which forms a route answers, media types with blanks between them; the first is the usual one. */
 const char *route_types(const struct route *r);
+/* Is it a call of the API? What is not is a file of the dashboard (dashboard.h), and /openapi.json is silent about it. */
+bool route_is_call(const struct route *r);
 /* Does the heap grow by it, if anything comes of it? Of a batch each op is asked for itself. */
 bool route_grows(const struct route *r);
 /* The i of route_at(). */

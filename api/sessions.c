@@ -20,13 +20,15 @@ static void write_lease(const struct api *api, struct out *o, const struct sessi
     if (s->ends_at_ms == UINT64_MAX) {
         out_member_null(o, "ttl");
         out_member_null(o, "expires_in");
+        out_member_null(o, "age");
         return;
     }
     out_member_seconds(o, "ttl", s->ttl_s);
     out_member_seconds(o, "expires_in", s->ends_at_ms > now_ms ? (double)(s->ends_at_ms - now_ms) / 1e3 : 0);
+    out_member_seconds(o, "age", (double)(now_ms - s->began_ms) / 1e3);
 }
 
-/* {"id","label","ttl","expires_in","holds","bytes"}, bytes null while no limit counts them; and "token" if there is one to show */
+/* {"id","label","ttl","expires_in","age","holds","bytes"}, bytes null while no limit counts them; and "token" if there is one to show */
 static void write_session(const struct api *api, struct out *o, const struct session_info *s,
                           struct slice token)
 {

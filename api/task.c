@@ -170,6 +170,7 @@ static const struct wanted wanted[] = {
     WANTED("If-Range", if_range),
     WANTED("Range", range),
     WANTED("Accept", accept),
+    WANTED("Accept-Encoding", accept_encoding),
     WANTED("Content-Type", content_type),
     WANTED("Content-Encoding", content_encoding),
     WANTED(WIRE_HEADER_IDEMPOTENCY_KEY, idempotency_key),
@@ -207,6 +208,8 @@ static enum err read_headers(struct task *t, const struct request *r, struct why
             *mine = SLICE("*/*"); /* two lists are one list (RFC 9110, 5.3); so rare that it may be any form */
             continue;
         }
+        if (mine->data != NULL && mine == &t->headers.accept_encoding)
+            continue; /* the first list will do: as it is, everything can be read */
         if (mine->data != NULL)
             return why_set(why, ERR_BAD_REQUEST, "the header %.*s is given twice",
                            (int)r->headers[i].name.len, r->headers[i].name.data);

@@ -29,8 +29,8 @@ enum task_state { TASK_HEAD, TASK_RUN, TASK_WORK, TASK_DISCARD, TASK_ENDED };
 
 /* Headers that handlers look at; empty (data NULL) when the request has none. */
 struct task_headers {
-    struct slice session, site, if_instance, if_match, if_none_match, if_range, range, accept, content_type,
-        content_encoding, idempotency_key, last_event;
+    struct slice session, site, if_instance, if_match, if_none_match, if_range, range, accept, accept_encoding,
+        content_type, content_encoding, idempotency_key, last_event;
 };
 
 struct task_param {

@@ -173,6 +173,8 @@ static void put_what_api_says(struct pen *p, const struct reply *r, const struct
         put_header(p, "Allow", r->allow);
     if (r->live)
         put(p, SLICE("Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n")); /* the latter as nginx has it */
+    if (r->more_headers != NULL)
+        put_text(p, r->more_headers);
     if (r->accept_ranges)
         put(p, SLICE("Accept-Ranges: bytes\r\n"));
     if (r->has_range)

@@ -238,6 +238,7 @@ static void begin_lease(struct session_set *ss, struct session *s, session_id id
 {
     add_session(ss, s, id);
     CHECK(map_add(ss->by_token, token_hash(ss, (struct slice){s->token, sizeof s->token}), s->number));
+    s->began_ms = now_ms;
     s->ends_at_ms = lease_end(s, now_ms);
     s->look.at_ms = s->ends_at_ms;
     deadlines_add(&ss->leases, &s->look);
@@ -362,6 +363,7 @@ void session_describe(const struct session_set *ss, const struct session *s, str
     *ret = (struct session_info){.id = s->id,
                                  .label = {s->label, s->label_len},
                                  .ttl_s = s->ttl_s,
+                                 .began_ms = s->began_ms,
                                  .ends_at_ms = s->ends_at_ms,
                                  .holds = map_count(s->holds),
                                  .bytes = counts ? s->bytes : UINT64_MAX};

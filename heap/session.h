@@ -32,6 +32,7 @@ struct session_info {
     session_id id;
     struct slice label;
     double ttl_s;          /* 0: no lease (session 0) */
+    uint64_t began_ms;     /* or was put back; nothing of session 0 */
     uint64_t ends_at_ms;   /* UINT64_MAX: no lease */
     uint64_t holds;
     uint64_t bytes;        /* that it pays for; UINT64_MAX: no limit is set, and nobody counts */

@@ -21,6 +21,7 @@ struct session {
     session_id id;
     uint32_t number;    /* in the table */
     uint32_t running;   /* requests */
+    uint64_t began_ms;
     uint64_t ends_at_ms;
     struct deadline look; /* when it is looked at whether it is over: never later than that */
     double ttl_s;

@@ -19,6 +19,8 @@ class Sessions(HeapdTest):
         self.assertEqual((doc["label"], doc["ttl"], doc["holds"]), ("worker-7", 45, 0))
         self.assertTrue(44 <= doc["expires_in"] <= 45, doc)
         self.assertGreater(len(doc["token"]), 15)
+        self.assertTrue(0 <= doc["age"] < 30, doc)
+        self.assertIsNone(self.ok(self.c.get("/v1/sessions/0"))["age"])
         other = self.ok(self.c.post("/v1/sessions", {}), 201)
         self.assertEqual(other["ttl"], 30)
         self.assertNotEqual(other["token"], doc["token"])
@@ -111,6 +113,7 @@ class Sessions(HeapdTest):
         time.sleep(1.1)
         before = self.ok(self.c.get(f"/v1/sessions/{doc['id']}"))["expires_in"]
         self.assertLess(before, 19.5)                               # looking from outside renews nothing
+        self.assertGreater(self.ok(self.c.put(f"/v1/sessions/{doc['id']}"))["age"], 1)
         self.assertGreater(self.ok(self.c.put(f"/v1/sessions/{doc['id']}"))["expires_in"], before + 0.5)
         time.sleep(1.1)
         self.assertGreater(self.ok(client.get("/v1/sessions/self"))["expires_in"], 19)

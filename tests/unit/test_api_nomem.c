@@ -87,6 +87,7 @@ static const struct {
     {"GET /openapi.json", ""},
     {"GET /problems/collected", ""},
     {"GET /", ""},
+    {"GET /assets/main.js", ""},
 };
 
 static const char *const elsewhere[] = {"/v1/backup", "/v1/events"}; /* there is no store; it has no end */

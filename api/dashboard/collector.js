@@ -1,0 +1,161 @@
+// collector.js - the collector's console. Owns: its controls; each sends one call, shows what heapd then says, and has the curl
+// line that does the same. A control that somebody is in the middle of changing is not overwritten by what comes in.
+
+import { $, announce, button, el, say, sayValue, toast } from "./dom.js";
+import { curlButton } from "./curl.js";
+import * as f from "./format.js";
+import { latest, onSample, sampleNow } from "./samples.js";
+import { send } from "./wire.js";
+
+const DEBUG = ["stats", "collectable", "uncollectable", "saveall", "leak"];
+const SLIDER_STEPS = 100;
+const SLIDER_MAX = [1e6, 1000, 1000];
+const PACE = [["pause-budget", "pause_budget_us", "slice, µs"], ["full-bytes", "full_bytes_pct", "full at new bytes, %"], ["full-age", "full_age_s", "full at age, s"]];
+
+// ---- one call ----
+
+export async function act(request, done) {
+  try {
+    const said = await send(request);
+    if (done) announce(done(said));
+    await sampleNow();
+    return said;
+  } catch (error) {
+    toast(error.hint ? `${error.message}. ${error.hint}` : error.message, true);
+    await sampleNow().catch(() => {});
+    return null;
+  }
+}
+
+const patch = (body) => ({ method: "PATCH", path: "/v1/gc", body });
+
+// ---- thresholds ----
+
+// A slider by powers: its left end is 0 (off), its right the most that is useful.
+const fromSlider = (step, max) => (step <= 0 ? 0 : Math.round(max ** (step / SLIDER_STEPS)));
+const toSlider = (n, max) => (n <= 0 ? 0 : Math.min(SLIDER_STEPS, Math.max(1, Math.round(SLIDER_STEPS * Math.log(n) / Math.log(max)))));
+
+// The array names those before it too, at what they are.
+function thresholdPatch(generation, value) {
+  const before = latest.gc?.thresholds.slice(0, generation) ?? [];
+  return patch({ thresholds: [...before, value] });
+}
+
+function isBusy(...inputs) {
+  return inputs.some((i) => i.dataset.dirty === "1");
+}
+
+function thresholdRow(generation) {
+  const max = SLIDER_MAX[generation], id = `threshold-${generation}`;
+  const input = el("input", { id, type: "number", min: 0, step: 1, required: true });
+  const slider = el("input", { id: `${id}-slider`, type: "range", min: 0, max: SLIDER_STEPS, "aria-label": `Threshold of generation ${generation}, roughly` });
+  const fill = el("div", { class: "fill" });
+  const meter = el("div", { id: `meter-${generation}`, class: "meter", role: "meter", "aria-label": `Count of generation ${generation}`, "aria-valuemin": 0 }, fill);
+  const counted = el("span", { id: `count-${generation}`, class: "counted" });
+
+  const apply = async () => {
+    input.dataset.dirty = "0";
+    if (!input.checkValidity() || input.value === "") return void render();
+    await act(thresholdPatch(generation, Number(input.value)), (gc) => `Threshold of generation ${generation} is ${f.count(gc.thresholds[generation])}`);
+  };
+  input.addEventListener("input", () => { input.dataset.dirty = "1"; });
+  input.addEventListener("change", apply);
+  slider.addEventListener("input", () => { input.value = fromSlider(Number(slider.value), max); input.dataset.dirty = "1"; });
+  slider.addEventListener("change", apply);
+
+  const render = () => {
+    const { thresholds, counts, enabled } = latest.gc, limit = thresholds[generation] ?? 0, n = counts[generation];
+    const isOff = thresholds[0] === 0 || !enabled;
+    if (!isBusy(input)) {
+      input.value = limit;
+      slider.value = toSlider(limit, max);
+    }
+    slider.setAttribute("aria-valuetext", f.count(Number(input.value)));
+    fill.style.setProperty("--part", limit > 0 ? Math.min(1, n / limit) : 0);
+    meter.classList.toggle("off", isOff);
+    meter.setAttribute("aria-valuenow", n);
+    meter.setAttribute("aria-valuemax", Math.max(n, limit));
+    sayValue(counted, limit > 0 ? `${f.count(n)} of ${f.count(limit)}` : `${f.count(n)}, never full`, n);
+  };
+  const row = el("div", { class: "threshold" }, el("label", { for: id }, `gen ${generation}`), input, slider,
+    curlButton(() => thresholdPatch(generation, Number(input.value)), `threshold of generation ${generation}`), el("div", { class: "filling" }, meter, counted));
+  return { row, render };
+}
+
+// ---- collect ----
+
+function resultText(r) {
+  if (r.dry_run) return `${f.count(r.would_collect)} would go, of ${f.count(r.candidates)} looked at${r.classes.length ? `: ${r.classes.slice(0, 5).map((c) => `${f.count(c.count)} ${f.oneLine(c.class, 40)}`).join(", ")}` : ""}.`;
+  const kept = r.uncollectable > 0 ? `, ${f.count(r.uncollectable)} kept as garbage` : "";
+  return `Generation ${r.generation}: ${f.count(r.collected)} of ${f.count(r.candidates)} collected${kept}, in ${f.micros(r.duration_us)}, longest slice ${f.micros(r.max_slice_us)}.`;
+}
+
+const collectRequest = (generation, dry = false) => ({ method: "POST", path: "/v1/gc/collect", body: dry ? { generation, dry_run: true } : { generation } });
+
+export async function collect(generation = 2, dry = false) {
+  say($("gc-result"), "…");
+  const said = await act(collectRequest(generation, dry));
+  say($("gc-result"), said === null ? "" : resultText(said));
+}
+
+function fillCollectRow() {
+  const names = ["young", "middle", "all"];
+  const parts = [0, 1, 2].map((g) => el("span", { class: "pair" }, button(`Collect ${g}`, () => collect(g), { id: `collect-${g}`, title: names[g], class: g === 2 ? "main" : null }),
+    curlButton(() => collectRequest(g), `collect generation ${g}`)));
+  parts.push(el("span", { class: "pair" }, button("What would go?", () => collect(2, true), { id: "collect-dry" }), curlButton(() => collectRequest(2, true), "dry run")));
+  $("collect-row").append(...parts);
+}
+
+// ---- the rest ----
+
+function fillFreezeRow() {
+  const freeze = { method: "PUT", path: "/v1/gc/freeze" }, thaw = { method: "DELETE", path: "/v1/gc/freeze" };
+  const said = (r) => `${f.count(r.frozen)} frozen`;
+  $("freeze-row").append(el("span", { id: "frozen-count", class: "counted" }),
+    el("span", { class: "pair" }, button("Freeze", () => act(freeze, said), { id: "freeze" }), curlButton(() => freeze, "freeze")),
+    el("span", { class: "pair" }, button("Unfreeze", () => act(thaw, said), { id: "unfreeze" }), curlButton(() => thaw, "unfreeze")));
+}
+
+function debugRow() {
+  const boxes = DEBUG.map((name) => el("input", { type: "checkbox", id: `debug-${name}`, value: name }));
+  const wanted = () => patch({ debug: boxes.filter((b) => b.checked).map((b) => b.value) });
+  for (const b of boxes) b.addEventListener("change", () => act(wanted(), (gc) => `Debug flags: ${gc.debug.join(", ") || "none"}`));
+  $("debug-row").append(el("span", { class: "name" }, "debug"), ...boxes.map((b) => el("label", { class: "check" }, b, b.value)), curlButton(wanted, "debug flags"));
+  return () => { for (const b of boxes) b.checked = latest.gc.debug.includes(b.value); };
+}
+
+function paceRow() {
+  const inputs = PACE.map(([id, name, label]) => {
+    const input = el("input", { id, type: "number", min: 0, required: true });
+    const wanted = () => patch({ [name]: Number(input.value) });
+    input.addEventListener("input", () => { input.dataset.dirty = "1"; });
+    input.addEventListener("change", () => {
+      input.dataset.dirty = "0";
+      if (input.checkValidity() && input.value !== "") act(wanted(), () => `${label} is ${input.value}`);
+    });
+    $("pace-row").append(el("label", { class: "field" }, label, " ", input), curlButton(wanted, label));
+    return [input, name];
+  });
+  return () => { for (const [input, name] of inputs) if (!isBusy(input)) input.value = latest.gc[name]; };
+}
+
+function enabledSwitch() {
+  const b = $("gc-enabled");
+  const wanted = () => patch({ enabled: !latest.gc?.enabled });
+  b.addEventListener("click", () => act(wanted(), (gc) => (gc.enabled ? "The collector runs by itself" : "The collector is off")));
+  b.after(curlButton(wanted, "switch"));
+  return () => {
+    b.setAttribute("aria-checked", String(latest.gc.enabled));
+    say($("gc-phase"), latest.gc.enabled ? latest.gc.phase : "off");
+    say($("frozen-count"), `${f.count(latest.gc.frozen)} frozen`);
+  };
+}
+
+export function startCollector() {
+  const thresholds = [0, 1, 2].map(thresholdRow);
+  $("thresholds").append(...thresholds.map((t) => t.row));
+  fillCollectRow();
+  fillFreezeRow();
+  const renders = [...thresholds.map((t) => t.render), debugRow(), paceRow(), enabledSwitch()];
+  onSample(() => { for (const render of renders) render(); });
+}

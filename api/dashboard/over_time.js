@@ -1,0 +1,238 @@
+// over_time.js - the heap over time: what lives, by bytes or by generation, with each collection marked and the floor drawn that
+// the collector leaves. Owns: the chart (Chart.js, a global from assets/chart.js), its legend, its table.
+
+import { $, el, say } from "./dom.js";
+import * as f from "./format.js";
+import * as hash from "./hash.js";
+import { collections, onSample, rangeMs, ringShown } from "./samples.js";
+import { floorLine, thin } from "./series.js";
+
+const POINTS_MAX = 600;
+const GAP_MS = 5000; // no line is drawn over a time of which nothing is known
+const TABLE_ROWS = 30;
+const RUG_PX = [5, 9, 0]; // how long the mark of a collection is; of generation 2 it is the whole height
+
+// One layer each, stacked from the bottom. `line`: not filled, not stacked.
+const LAYERS = {
+  bytes: [["live", "live", "--c1"], ["doomed", "doomed", "--c2"], ["committed", "committed", "--c5", "line"]],
+  objects: [["gen2", "generation 2", "--c1"], ["gen1", "generation 1", "--c3"], ["gen0", "generation 0", "--c4"], ["frozen", "frozen", "--c6"],
+    ["leaves", "bytes objects", "--c5"], ["doomedObjects", "doomed", "--c2"]],
+};
+const FLOOR_OF = { bytes: "live", objects: "objects" };
+
+let chart = null, floor = null;
+
+const unit = () => hash.get("unit");
+const format = (n) => (unit() === "bytes" ? f.bytes(n) : f.compact(n));
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// ---- what is drawn over the layers ----
+
+function drawMarks(c) {
+  const { ctx, chartArea: area, scales: { x } } = c;
+  for (const generation of [0, 1, 2]) {
+    ctx.strokeStyle = css(generation === 2 ? "--mark" : "--mark-soft");
+    ctx.lineWidth = 1;
+    ctx.setLineDash(generation === 2 ? [1, 3] : []);
+    ctx.beginPath();
+    for (const { t } of collections[generation]) {
+      if (t < x.min || t > x.max) continue;
+      const at = Math.round(x.getPixelForValue(t)) + 0.5;
+      ctx.moveTo(at, generation === 2 ? area.top : area.bottom);
+      ctx.lineTo(at, area.bottom - RUG_PX[generation]);
+    }
+    ctx.stroke();
+  }
+}
+
+function drawFloor(c) {
+  const { ctx, scales: { x, y } } = c;
+  if (floor === null) return;
+  ctx.setLineDash([7, 5]);
+  ctx.lineWidth = 2;
+  ctx.strokeStyle = css(floor.isRise ? "--bad" : "--floor");
+  ctx.beginPath();
+  ctx.moveTo(x.getPixelForValue(floor.t0), y.getPixelForValue(floor.y0));
+  ctx.lineTo(x.getPixelForValue(floor.t1), y.getPixelForValue(floor.y1));
+  ctx.stroke();
+}
+
+const overlay = {
+  id: "overlay",
+  afterDatasetsDraw(c) {
+    c.ctx.save();
+    c.ctx.beginPath();
+    c.ctx.rect(c.chartArea.left, c.chartArea.top, c.chartArea.width, c.chartArea.height);
+    c.ctx.clip();
+    drawMarks(c);
+    drawFloor(c);
+    c.ctx.restore();
+  },
+};
+
+// ---- the chart ----
+
+function collectionsNear(t) {
+  const reach = rangeMs[hash.get("range")] / 200;
+  const lines = [];
+  for (const g of [2, 1, 0]) {
+    const near = collections[g].filter((c) => Math.abs(c.t - t) <= reach);
+    if (near.length === 0) continue;
+    const found = near.reduce((sum, c) => sum + c.collected, 0), longest = Math.max(...near.map((c) => c.duration_us));
+    lines.push(`${f.plural(near.length, "collection")} of generation ${g}: ${f.count(found)} found, ${f.micros(longest)}`);
+  }
+  return lines;
+}
+
+function tickStep(range) {
+  return { "1m": 10e3, "5m": 60e3, "15m": 180e3, "1h": 600e3, "1d": 3600e3 * 3 }[range];
+}
+
+// Steps that are round in the unit: a power of two for bytes, 1, 2 or 5 of a power of ten else.
+function roundStep(rough) {
+  if (unit() === "bytes") return Math.max(1, 2 ** Math.ceil(Math.log2(rough)));
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, rough)));
+  return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+}
+
+function roundTicks(axis) {
+  const step = roundStep(axis.max / 6);
+  axis.max = Math.max(step, Math.ceil(axis.max / step) * step);
+  axis.ticks = Array.from({ length: Math.round(axis.max / step) + 1 }, (_, i) => ({ value: i * step }));
+}
+
+function options() {
+  const ink = css("--quiet"), grid = css("--line");
+  return {
+    animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true,
+    interaction: { mode: "index", intersect: false, axis: "x" },
+    elements: { point: { radius: 0, hitRadius: 0, hoverRadius: 3 }, line: { borderWidth: 1.5, tension: 0 } },
+    scales: {
+      x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, hash.get("range") === "1m") },
+        afterBuildTicks: (axis) => {
+          const step = tickStep(hash.get("range")), first = Math.ceil(axis.min / step) * step;
+          axis.ticks = Array.from({ length: Math.max(0, Math.floor((axis.max - first) / step) + 1) }, (_, i) => ({ value: first + i * step }));
+        } },
+      y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => f.short(format(n)) } },
+    },
+    plugins: {
+      legend: { display: false },
+      tooltip: { filter: (item) => Number.isFinite(item.parsed.y), callbacks: {
+        title: (items) => (items.length ? f.clock(items[0].parsed.x) : ""),
+        label: (item) => ` ${item.dataset.label}: ${format(item.parsed.y)}`,
+        afterBody: (items) => (items.length ? collectionsNear(items[0].parsed.x) : []),
+      } },
+    },
+  };
+}
+
+function layerSet(layer) {
+  const [name, label, colour, kind] = layer, tone = css(colour);
+  const isLine = kind === "line";
+  return { name, label, data: [], borderColor: tone, backgroundColor: `${tone}${isLine ? "00" : "55"}`, fill: isLine ? false : "stack",
+    stack: isLine ? name : "heap", borderDash: isLine ? [2, 3] : [], spanGaps: false, order: isLine ? 1 : 0 };
+}
+
+function points(ring, chosen, name) {
+  const data = [];
+  let before = NaN;
+  for (const i of chosen) {
+    const t = ring.at("t", i);
+    if (t - before > Math.max(GAP_MS, rangeMs[hash.get("range")] / 100)) data.push({ x: before + 1, y: NaN });
+    data.push({ x: t, y: ring.at(name, i) });
+    before = t;
+  }
+  return data;
+}
+
+// ---- words ----
+
+function floorText() {
+  if (floor === null) return "The floor is what is left when the collector has been. It is drawn when a minute of it is known.";
+  const slope = f.signed(floor.perHour, format), span = f.seconds((floor.t1 - floor.t0) / 1000);
+  return floor.isRise ? `The floor rises: ${slope} an hour over the last ${span}.` : `The floor does not rise: ${slope} an hour over the last ${span} is no more than chance can do.`;
+}
+
+const hidden = () => new Set(hash.get("hide").split(" "));
+
+function toggle(name) {
+  const names = hidden();
+  if (!names.delete(name)) names.add(name);
+  hash.set({ hide: [...names].filter(Boolean).join(" ") });
+}
+
+const key = (colour, kind) => el("span", { class: `key ${kind}`, vars: { "--key": `var(${colour})` } });
+
+function fillLegend() {
+  const layers = LAYERS[unit()].map(([name, label, colour, kind]) => el("li", {},
+    el("button", { type: "button", "aria-pressed": String(!hidden().has(name)), data: { layer: name }, on: { click: () => toggle(name) } }, key(colour, kind ?? "area"), label)));
+  $("heap-legend").replaceChildren(...layers, el("li", {}, key("--floor", "dash"), "floor"), el("li", {}, key("--mark", "mark"), "collection"));
+}
+
+function fillTable(ring, first) {
+  if (!$("heap-table").open) return;
+  const layers = LAYERS[unit()], step = Math.max(1, Math.ceil((ring.length - first) / TABLE_ROWS));
+  const head = el("tr", {}, el("th", { scope: "col" }, "time"), layers.map(([, label]) => el("th", { scope: "col", class: "number" }, label)));
+  const body = [];
+  for (let i = ring.length - 1; i >= first; i -= step) {
+    body.push(el("tr", {}, el("th", { scope: "row" }, f.clock(ring.at("t", i))), layers.map(([name]) => el("td", { class: "number" }, format(ring.at(name, i))))));
+  }
+  $("heap-table").querySelector("thead").replaceChildren(head);
+  $("heap-table").querySelector("tbody").replaceChildren(...body);
+}
+
+// ---- life ----
+
+function draw() {
+  const ring = ringShown(), span = rangeMs[hash.get("range")], to = Date.now(), first = ring.from(to - span);
+  floor = floorLine(ring, first, FLOOR_OF[unit()]);
+  say($("floor-text"), floorText());
+  $("floor-text").dataset.rises = String(floor?.isRise ?? false);
+  fillTable(ring, first);
+  if (chart === null) return;
+  const chosen = thin(ring, first, FLOOR_OF[unit()], POINTS_MAX);
+  const unseen = hidden();
+  for (const set of chart.data.datasets) {
+    set.hidden = unseen.has(set.name);
+    set.data = points(ring, chosen, set.name);
+  }
+  chart.options.scales.x.min = to - span;
+  chart.options.scales.x.max = to;
+  chart.update("none");
+}
+
+// Anew: another unit, or other colours.
+export function rebuild() {
+  chart?.destroy();
+  chart = null;
+  fillLegend();
+  if (globalThis.Chart !== undefined) {
+    globalThis.Chart.defaults.font.family = css("--sans");
+    chart = new globalThis.Chart($("heap-chart"), { type: "line", data: { datasets: LAYERS[unit()].map(layerSet) }, options: options(), plugins: [overlay] });
+  } else {
+    $("heap-chart").parentElement.hidden = true; // built without Chart.js: the table is there
+    $("heap-table").open = true;
+  }
+  draw();
+}
+
+function choose(name) {
+  for (const input of document.querySelectorAll(`input[name=${name}]`)) {
+    input.checked = input.value === hash.get(name);
+    input.addEventListener("change", () => hash.set({ [name]: input.value }));
+  }
+}
+
+export function startOverTime() {
+  choose("range");
+  choose("unit");
+  hash.onChange((view, before) => {
+    if (view.unit !== before.unit) rebuild();
+    else if (view.range !== before.range || view.hide !== before.hide) draw();
+    if (view.hide !== before.hide) fillLegend();
+    for (const name of ["range", "unit"]) $(`${name}-${view[name]}`).checked = true;
+  });
+  $("heap-table").addEventListener("toggle", draw);
+  onSample(draw);
+  rebuild();
+}

@@ -1,0 +1,51 @@
+// ticker.js - when to ask. Owns: the clock of the page. A job runs when its panel is shown, one at a time each, again so long
+// after it has ended; none runs while the page is hidden. While nobody answers, all wait longer and longer, up to 5 s.
+
+import { state, wire } from "./wire.js";
+
+const AWAY_MS_MAX = 5000;
+const jobs = [];
+let failures = 0;
+
+// every(1000, work, shown): `shown()` says whether somebody sees what it is for
+export function every(ms, work, shown = () => true) {
+  const job = { ms, work, shown, running: false, due: 0 };
+  jobs.push(job);
+  return { now: () => { job.due = 0; turn(); } };
+}
+
+function wait(job) {
+  if (state() === "live") return job.ms;
+  return Math.max(job.ms, Math.min(AWAY_MS_MAX, 500 * 2 ** Math.min(failures, 4)));
+}
+
+async function run(job) {
+  job.running = true;
+  try {
+    await job.work();
+    failures = 0;
+  } catch (error) {
+    if (state() === "away") failures++;
+    else if (!error.status) console.error(error); // a bug of ours; what heapd refuses is told where it was asked
+  }
+  job.running = false;
+  job.due = Date.now() + wait(job);
+}
+
+const mayRun = () => !document.hidden && state() !== "token";
+
+function turn() {
+  if (!mayRun()) return;
+  const at = Date.now();
+  for (const job of jobs) if (!job.running && at >= job.due && job.shown()) run(job);
+}
+
+export function startTicker() {
+  setInterval(turn, 100);
+  document.addEventListener("visibilitychange", turn);
+  wire.addEventListener("state", () => {
+    if (state() !== "live") return;
+    for (const job of jobs) job.due = 0; // it is back: all that is shown is old
+  });
+  turn();
+}
