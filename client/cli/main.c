@@ -13,7 +13,7 @@
 static const struct verb *const verbs[] = {
     &verb_new, &verb_get,     &verb_set,     &verb_unset, &verb_drop,   &verb_hold,   &verb_root,
     &verb_gc,  &verb_collect, &verb_classes, &verb_sites, &verb_suspects, &verb_pools, &verb_import, &verb_export, &verb_batch,
-    &verb_backup, &verb_restore, &verb_why, &verb_retained, &verb_snapshot, &verb_events, &verb_load,
+    &verb_backup, &verb_restore, &verb_why, &verb_retained, &verb_snapshot, &verb_events, &verb_load, &verb_report,
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

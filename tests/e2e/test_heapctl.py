@@ -1,5 +1,6 @@
 """test_heapctl.py - the command line: every verb, its exit codes, and export and import of a whole heap."""
 import base64
+import gzip
 import json
 import os
 import pty
@@ -249,6 +250,44 @@ class Manners(HeapctlTest):
         with open("/dev/full", "wb") as full:
             env = {"PATH": os.environ["PATH"], "HEAPD_URL": f"http://{self.daemon.host}:{self.daemon.port}"}
             self.assertEqual(subprocess.run([HEAPCTL, "gc"], stdout=full, stderr=subprocess.DEVNULL, env=env, timeout=WAIT).returncode, 1)
+
+
+class Report(HeapctlTest):
+    """What is in the page; how it looks is told by tests/browser."""
+
+    RUN = {"heapd_load": 1, "scenario": "</script><!-- <b>", "verdict": {"site": "a<b\\<c\u2028"}, "series": {"t_s": [0.1, 1e300]}}
+    DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
+
+    def test_a_page_has_the_figures_as_they_are(self):
+        run = self.file("run.json", json.dumps(self.RUN))
+        self.ctl("report", run, self.folder / "page.html", HEAPD_URL="http://127.0.0.1:1")
+        page = (self.folder / "page.html").read_text()
+        data = self.DATA.findall(page)
+        self.assertEqual([json.loads(d) for d in data], [self.RUN])
+        self.assertNotIn("<", data[0])
+        self.assertTrue(page.startswith("<!doctype html>") and page.endswith("</html>\n"))
+        self.assertIn("Permission is hereby granted, free of charge", page)
+        _, from_stdin, _ = self.run_ctl("report", "-", "/dev/stdout", stdin=gzip.compress(run.read_bytes()))
+        self.assertEqual(from_stdin, page)
+
+    def test_what_is_no_run_gives_no_page(self):
+        page = self.folder / "page.html"
+        for data, says in (("{", "line 1"), ("[1]", "heapctl load --json"), ('{"a":1}', "heapctl load --json"), ("", "JSON")):
+            self.refused(1, "report", self.file("run.json", data), page, says=says)
+            self.assertFalse(page.exists())
+        self.refused(1, "report", self.folder / "none.json", page, says="No such file")
+        self.refused(2, "report", page)
+
+    def test_half_a_page_is_taken_away(self):
+        run = self.file("run.json", json.dumps({**self.RUN, "filler": "x" * 1_000_000}))
+        limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 800; exec "$@"', "sh", HEAPCTL, "report", run, self.folder / "page.html"]
+        said = subprocess.run(limited, capture_output=True, text=True, timeout=WAIT)
+        self.assertEqual(said.returncode, 1, said)
+        self.assertIn("File too large", said.stderr)
+        self.assertFalse((self.folder / "page.html").exists())
+        self.refused(1, "report", run, "/dev/full", says="No space")
+        self.assertTrue(Path("/dev/full").exists())
+        self.refused(1, "report", run, self.folder / "no/page.html", says="No such file")
 
 
 class ExportImport(HeapctlTest):
