@@ -2,7 +2,7 @@
 edge_crowd.py - many connections that do little: what an idle one costs, and what slow ones cost the healthy.
 
 The crowd is a program of its own, crowd.c, which says what each of its connections does and how fast. It runs on the
-core of who asks, so it has to be quiet: how much of that core it took is told beside what was measured. Who asks is asker.c:
+core of who asks, so it has to be quiet: how much of that core it took is told beside what was measured. Who asks is eager.c:
 wrk is at work all the time, so that what the crowd takes is missing there, and its answers wait for wrk and not for
 the server. What that core and this machine have to do with it, nginx shows, which is asked among the same crowd.
 """
@@ -125,13 +125,13 @@ class Asked:
     def runs(self):
         return ", ".join(f"{c:,.0f} / {r:,.0f}" for c, r in zip(*self.p99s))
 
-    def asker_part(self):
+    def eager_part(self):
         return median(said["cpu_part"] for said in self.among)
 
 
 def asked_among(place, server, path, large, cut_after_s):
     """Alone, and then among the crowd, while all its writers are cut, and come again."""
-    ask = partial(place.program, "asker", server.port, path, CONNECTIONS, ASKED_S)
+    ask = partial(place.program, "eager", server.port, path, CONNECTIONS, ASKED_S)
 
     def among():
         with Crowd(place, server, place.size(10_000, 1_000), place.size(1_000, 100), large) as crowd:
@@ -149,7 +149,7 @@ def what_it_did(runs):
     return (f"by heapd's own count the crowd was there; each second it sent {rate('writers', 'sent_bytes'):,.0f} bytes of heads "
             f"and read {rate('readers', 'got_bytes') / 1024:,.0f} KiB of answers, {rate('writers', 'answered'):,.0f} writers "
             f"were told that they are too slow and {rate('readers', 'cut'):,.0f} readers cut; who is cut comes again; it took "
-            f"{sum(did['cpu_seconds'] for did in runs) / seconds:.1%} of the core that it shares with the asker")
+            f"{sum(did['cpu_seconds'] for did in runs) / seconds:.1%} of the core that it shares with who asks")
 
 
 def crowd_rows(place):
@@ -166,7 +166,7 @@ def crowd_rows(place):
     return [Row(f"p99 of GETs among {crowd}", f"{us[0]:,.0f} us", f"at rest {us[1]:,.0f} us", ours.times,
                 f"at most {TIMES_MAX} times", ours.times <= TIMES_MAX,
                 note=f"{CONNECTIONS} healthy connections, {len(ours.rest)} times, crowded / at rest {ours.runs()}; "
-                     f"{what_it_did(ours.did)}, which took {ours.asker_part():.0%}; resident {max(ours.resident) / 2**20:.0f} MiB "
+                     f"{what_it_did(ours.did)}, which took {ours.eager_part():.0%}; resident {max(ours.resident) / 2**20:.0f} MiB "
                      "at most", measured=vars(ours)),
             Row("  nginx among the same crowd", f"{them[0]:,.0f} us", f"at rest {them[1]:,.0f} us", theirs.times,
                 note=f"in turn with heapd, crowded / at rest {theirs.runs()}; it cuts slow writers as late as heapd, and tells "

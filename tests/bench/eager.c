@@ -1,10 +1,10 @@
 /*
- * asker.c - asks for one thing over and over, and tells how long the answers took.
+ * eager.c - asks for one thing over and over, and tells how long the answers took.
  *
- *   asker PORT PATH CONNECTIONS SECONDS
+ *   eager PORT PATH CONNECTIONS SECONDS
  *
  * Each connection asks again as soon as it has its answer, which has to come in one piece: what is asked for is small.
- * Nothing is parsed, so the asker needs about half of what wrk needs for a request, and sleeps while the server is at
+ * Nothing is parsed, so it needs about half of what wrk needs for a request, and sleeps while the server is at
  * work: others on its core take their time from that sleep, and not from what is measured.
  *
  * On stdout one line, JSON: how many answers, percentiles in microseconds, and what part of its core it took.
@@ -37,7 +37,7 @@ struct conn {
     uint64_t asked_ns;
 };
 
-struct asker {
+struct eager {
     int epoll;
     char asking[ASKING_BYTES];
     size_t asking_len, count, answers;
@@ -47,7 +47,7 @@ struct asker {
 
 static void give_up(const char *what)
 {
-    fprintf(stderr, "asker: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "eager: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
@@ -61,14 +61,14 @@ static uint64_t now_ns(void)
 
 /* ---- one connection ---- */
 
-static void ask(struct asker *a, struct conn *c)
+static void ask(struct eager *a, struct conn *c)
 {
     c->asked_ns = now_ns();
     if (send(c->fd, a->asking, a->asking_len, MSG_NOSIGNAL) != (ssize_t)a->asking_len)
         give_up("send");
 }
 
-static void take_answer(struct asker *a, struct conn *c)
+static void take_answer(struct eager *a, struct conn *c)
 {
     char answer[ANSWER_BYTES];
     ssize_t n = recv(c->fd, answer, sizeof(answer), 0);
@@ -83,7 +83,7 @@ static void take_answer(struct asker *a, struct conn *c)
     ask(a, c);
 }
 
-static void dial(struct asker *a, struct conn *c, int port)
+static void dial(struct eager *a, struct conn *c, int port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
@@ -99,7 +99,7 @@ static void dial(struct asker *a, struct conn *c, int port)
 
 /* ---- together ---- */
 
-static void ask_until(struct asker *a, uint64_t end_ns)
+static void ask_until(struct eager *a, uint64_t end_ns)
 {
     struct epoll_event events[EVENTS_MAX];
 
@@ -120,7 +120,7 @@ static int by_size(const void *left, const void *right)
     return (l > r) - (l < r);
 }
 
-static double percentile_us(const struct asker *a, double part)
+static double percentile_us(const struct eager *a, double part)
 {
     return (double)a->took_ns[(size_t)((double)(a->answers - 1) * part)] / 1e3;
 }
@@ -134,7 +134,7 @@ static double cpu_seconds(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
-static void tell(struct asker *a, double cpu_part)
+static void tell(struct eager *a, double cpu_part)
 {
     if (a->answers == 0)
         give_up("no answer");
@@ -145,7 +145,7 @@ static void tell(struct asker *a, double cpu_part)
            percentile_us(a, 1), cpu_part);
 }
 
-static void prepare(struct asker *a, int port, const char *path)
+static void prepare(struct eager *a, int port, const char *path)
 {
     a->asking_len = (size_t)snprintf(a->asking, sizeof(a->asking), "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", path, port);
     a->took_ns = calloc(ANSWERS_MAX, sizeof(*a->took_ns));
@@ -156,15 +156,15 @@ static void prepare(struct asker *a, int port, const char *path)
 
 int main(int argc, char **argv)
 {
-    static struct asker a;
+    static struct eager a;
     uint64_t began, seconds;
 
     if (argc != 5 || strlen(argv[2]) > ASKING_BYTES / 2)
-        return fprintf(stderr, "usage: asker PORT PATH CONNECTIONS SECONDS\n"), 2;
+        return fprintf(stderr, "usage: eager PORT PATH CONNECTIONS SECONDS\n"), 2;
     a.count = strtoull(argv[3], NULL, 10);
     seconds = strtoull(argv[4], NULL, 10);
     if (a.count == 0 || a.count > CONNECTIONS_MAX || seconds == 0 || seconds > SECONDS_MAX)
-        return fprintf(stderr, "asker: 1 to %d connections, 1 to %d seconds\n", CONNECTIONS_MAX, SECONDS_MAX), 2;
+        return fprintf(stderr, "eager: 1 to %d connections, 1 to %d seconds\n", CONNECTIONS_MAX, SECONDS_MAX), 2;
     prepare(&a, (int)strtol(argv[1], NULL, 10), argv[2]);
     began = now_ns();
     for (size_t i = 0; i < a.count; i++)
