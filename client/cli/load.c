@@ -7,6 +7,7 @@
 #include "client/cli/load_say.h"
 #include "client/cli/say.h"
 #include "client/load/scenario.h"
+#include "client/load/trace.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -61,21 +62,38 @@ static int read_numbers(const struct cli *cli, const struct words *w, struct loa
     return CLI_OK;
 }
 
-/* Every name must be known before anything is done. */
-static int check_scenarios(const struct cli *cli, const char *names)
+static int add_scenario(const struct cli *cli, const struct scenario *s, struct load_options *o)
 {
-    size_t count = 0;
+    if (o->scenario_count == LOAD_SCENARIOS_MAX)
+        return say_usage(cli, "at most %d scenarios go at once", LOAD_SCENARIOS_MAX);
+    o->scenarios[o->scenario_count++] = s;
+    return CLI_OK;
+}
 
-    for (const char *at = names; *at != '\0'; count++) {
+/* "churn,slow-leak" */
+static int read_scenarios(const struct cli *cli, const char *names, struct load_options *o)
+{
+    int code = CLI_OK;
+
+    for (const char *at = names; code == CLI_OK && *at != '\0';) {
         size_t length = strcspn(at, ",");
+        const struct scenario *s = scenario_find(at, length);
 
-        if (scenario_find(at, length) == NULL)
-            return say_usage(cli, "there is no scenario \"%.*s\"; heapctl load --list lists them", (int)length, at);
+        code = s != NULL ? add_scenario(cli, s, o)
+                         : say_usage(cli, "there is no scenario \"%.*s\"; heapctl load --list lists them", (int)length, at);
         at += length + (at[length] == ',');
     }
-    if (count > LOAD_SCENARIOS_MAX)
-        return say_usage(cli, "at most %d scenarios go at once", LOAD_SCENARIOS_MAX);
-    return CLI_OK;
+    return code;
+}
+
+static int read_trace(const struct cli *cli, const char *path, struct load_options *o)
+{
+    struct heapd_problem p;
+
+    if (trace_open(path, &o->trace, &p) == HEAPD_OK)
+        return add_scenario(cli, &scenario_trace, o);
+    (void)say_problem(cli, &p);
+    return CLI_USAGE;
 }
 
 static int list(void)
@@ -84,6 +102,7 @@ static int list(void)
 
     for (size_t i = 0; (s = scenario_at(i)) != NULL; i++)
         printf("%-24s %s (leaks: %s)\n", s->name, s->says, s->leaks);
+    printf("%-24s %s (leaks: %s)\n", "--trace FILE", scenario_trace.says, scenario_trace.leaks);
     return CLI_OK;
 }
 
@@ -157,23 +176,28 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "%s", wrong);
     if (w.list)
         return args->count == 0 ? list() : say_usage(cli, "--list wants no words");
-    if (args->count != 1)
+    if (args->count > 1 || (args->count == 0 && w.trace == NULL))
         return say_usage(cli, "load wants one word: a scenario, or several with commas between");
-    o.scenarios = args_shift(args);
     o.keeps = w.keep;
     o.evenly = w.even;
-    if ((code = read_numbers(cli, &w, &o)) != CLI_OK || (code = check_scenarios(cli, o.scenarios)) != CLI_OK)
-        return code;
-    if (w.report != NULL || w.trace != NULL)
-        return say_usage(cli, "--report and --trace are not there yet");
-    return run_load(cli, &o, w.expect);
+    if (w.report != NULL)
+        return say_usage(cli, "--report is not there yet");
+    if ((code = read_numbers(cli, &w, &o)) == CLI_OK && args->count == 1)
+        code = read_scenarios(cli, args_shift(args), &o);
+    if (code == CLI_OK && w.trace != NULL)
+        code = read_trace(cli, w.trace, &o);
+    if (code == CLI_OK)
+        code = run_load(cli, &o, w.expect);
+    trace_close(&o.trace);
+    return code;
 }
 
 const struct verb verb_load = {
     .name = "load",
-    .usage = "SCENARIO[,SCENARIO...] [FLAG ...]",
+    .usage = "[SCENARIO[,SCENARIO...]] [FLAG ...]",
     .about = "put heapd under load, watch its heap meanwhile, and say whether it leaks",
     .help = "  --list            the scenarios, a line each\n"
+            "  --trace FILE      replay a recorded batch in batches of 100 ops, again and again, alone or beside scenarios\n"
             "  --rate N          requests a second, due by chance (a Poisson process) whether heapd keeps up or not; default 1000.\n"
             "                    Those of several scenarios are divided among them by chance\n"
             "  --even            due at even distances instead\n"
