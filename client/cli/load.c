@@ -4,8 +4,10 @@
 #include "client/load/load.h"
 #include "client/cli/args.h"
 #include "client/cli/fetch.h"
+#include "client/cli/json_text.h"
 #include "client/cli/load_say.h"
 #include "client/cli/say.h"
+#include "client/load/report.h"
 #include "client/load/scenario.h"
 #include "client/load/trace.h"
 #include <errno.h>
@@ -130,7 +132,23 @@ static int status_of(const json_t *document, const char *expected)
     return json_is_true(leak) == (strcmp(expected, "leak") == 0) ? LOAD_AS_EXPECTED : LOAD_NOT_AS_EXPECTED;
 }
 
-static int run_load(struct cli *cli, struct load_options *o, const char *expected)
+/* CLI_OK, or it has been said why there is none. */
+static int write_report(const struct cli *cli, const char *path, json_t *document)
+{
+    struct text json = {0};
+    const char *why_not = NULL;
+    int code = CLI_OK;
+
+    json_text_value(&json, document);
+    if (json.failed)
+        code = say_no_memory(cli);
+    else if ((why_not = report_write(path, text_string(&json), json.length)) != NULL)
+        code = say_failed(cli, "%s: %s", path, why_not);
+    text_fini(&json);
+    return code;
+}
+
+static int run_load(struct cli *cli, struct load_options *o, const struct words *w)
 {
     struct load_say say;
     struct heapd_problem p;
@@ -150,7 +168,9 @@ static int run_load(struct cli *cli, struct load_options *o, const char *expecte
         else
             load_say_summary(cli, document);
         if (r == HEAPD_OK)
-            status = status_of(document, expected);
+            status = status_of(document, w->expect);
+        if (w->report != NULL && write_report(cli, w->report, document) != CLI_OK)
+            status = LOAD_FAILED;
     }
     if (r != HEAPD_OK)
         (void)say_problem(cli, &p);
@@ -180,14 +200,12 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "load wants one word: a scenario, or several with commas between");
     o.keeps = w.keep;
     o.evenly = w.even;
-    if (w.report != NULL)
-        return say_usage(cli, "--report is not there yet");
     if ((code = read_numbers(cli, &w, &o)) == CLI_OK && args->count == 1)
         code = read_scenarios(cli, args_shift(args), &o);
     if (code == CLI_OK && w.trace != NULL)
         code = read_trace(cli, w.trace, &o);
     if (code == CLI_OK)
-        code = run_load(cli, &o, w.expect);
+        code = run_load(cli, &o, &w);
     trace_close(&o.trace);
     return code;
 }
@@ -206,7 +224,8 @@ const struct verb verb_load = {
             "  --seed N          what chance is decided by; default 1\n"
             "  --expect WHAT     leak or no-leak: the exit status says whether it is so\n"
             "  --keep            leave what was made, for a day; else all of it is let go in the end\n"
-            "  --json            all of it as one JSON document\n"
+            "  --report FILE     a page with charts, in one file that can be mailed\n"
+            "  --json            all of it as one JSON document, of which `heapctl report` makes the page later\n"
             "\n"
             "Latency is counted from when a request was due, service time from when it was sent. While it runs POST\n"
             "/v1/gc/collect is called, 80 times or every 10 s: what full collections leave is judged, nothing else.\n"
