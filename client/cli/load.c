@@ -4,9 +4,12 @@
 #include "client/load/load.h"
 #include "client/cli/args.h"
 #include "client/cli/fetch.h"
+#include "client/cli/json_text.h"
 #include "client/cli/load_say.h"
 #include "client/cli/say.h"
+#include "client/load/report.h"
 #include "client/load/scenario.h"
+#include "client/load/trace.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -61,21 +64,38 @@ static int read_numbers(const struct cli *cli, const struct words *w, struct loa
     return CLI_OK;
 }
 
-/* Every name must be known before anything is done. */
-static int check_scenarios(const struct cli *cli, const char *names)
+static int add_scenario(const struct cli *cli, const struct scenario *s, struct load_options *o)
 {
-    size_t count = 0;
+    if (o->scenario_count == LOAD_SCENARIOS_MAX)
+        return say_usage(cli, "at most %d scenarios go at once", LOAD_SCENARIOS_MAX);
+    o->scenarios[o->scenario_count++] = s;
+    return CLI_OK;
+}
 
-    for (const char *at = names; *at != '\0'; count++) {
+/* "churn,slow-leak" */
+static int read_scenarios(const struct cli *cli, const char *names, struct load_options *o)
+{
+    int code = CLI_OK;
+
+    for (const char *at = names; code == CLI_OK && *at != '\0';) {
         size_t length = strcspn(at, ",");
+        const struct scenario *s = scenario_find(at, length);
 
-        if (scenario_find(at, length) == NULL)
-            return say_usage(cli, "there is no scenario \"%.*s\"; heapctl load --list lists them", (int)length, at);
+        code = s != NULL ? add_scenario(cli, s, o)
+                         : say_usage(cli, "there is no scenario \"%.*s\"; heapctl load --list lists them", (int)length, at);
         at += length + (at[length] == ',');
     }
-    if (count > LOAD_SCENARIOS_MAX)
-        return say_usage(cli, "at most %d scenarios go at once", LOAD_SCENARIOS_MAX);
-    return CLI_OK;
+    return code;
+}
+
+static int read_trace(const struct cli *cli, const char *path, struct load_options *o)
+{
+    struct heapd_problem p;
+
+    if (trace_open(path, &o->trace, &p) == HEAPD_OK)
+        return add_scenario(cli, &scenario_trace, o);
+    (void)say_problem(cli, &p);
+    return CLI_USAGE;
 }
 
 static int list(void)
@@ -84,6 +104,7 @@ static int list(void)
 
     for (size_t i = 0; (s = scenario_at(i)) != NULL; i++)
         printf("%-24s %s (leaks: %s)\n", s->name, s->says, s->leaks);
+    printf("%-24s %s (leaks: %s)\n", "--trace FILE", scenario_trace.says, scenario_trace.leaks);
     return CLI_OK;
 }
 
@@ -111,7 +132,23 @@ static int status_of(const json_t *document, const char *expected)
     return json_is_true(leak) == (strcmp(expected, "leak") == 0) ? LOAD_AS_EXPECTED : LOAD_NOT_AS_EXPECTED;
 }
 
-static int run_load(struct cli *cli, struct load_options *o, const char *expected)
+/* CLI_OK, or it has been said why there is none. */
+static int write_report(const struct cli *cli, const char *path, json_t *document)
+{
+    struct text json = {0};
+    const char *why_not = NULL;
+    int code = CLI_OK;
+
+    json_text_value(&json, document);
+    if (json.failed)
+        code = say_no_memory(cli);
+    else if ((why_not = report_write(path, text_string(&json), json.length)) != NULL)
+        code = say_failed(cli, "%s: %s", path, why_not);
+    text_fini(&json);
+    return code;
+}
+
+static int run_load(struct cli *cli, struct load_options *o, const struct words *w)
 {
     struct load_say say;
     struct heapd_problem p;
@@ -131,7 +168,9 @@ static int run_load(struct cli *cli, struct load_options *o, const char *expecte
         else
             load_say_summary(cli, document);
         if (r == HEAPD_OK)
-            status = status_of(document, expected);
+            status = status_of(document, w->expect);
+        if (w->report != NULL && write_report(cli, w->report, document) != CLI_OK)
+            status = LOAD_FAILED;
     }
     if (r != HEAPD_OK)
         (void)say_problem(cli, &p);
@@ -157,23 +196,26 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "%s", wrong);
     if (w.list)
         return args->count == 0 ? list() : say_usage(cli, "--list wants no words");
-    if (args->count != 1)
+    if (args->count > 1 || (args->count == 0 && w.trace == NULL))
         return say_usage(cli, "load wants one word: a scenario, or several with commas between");
-    o.scenarios = args_shift(args);
     o.keeps = w.keep;
     o.evenly = w.even;
-    if ((code = read_numbers(cli, &w, &o)) != CLI_OK || (code = check_scenarios(cli, o.scenarios)) != CLI_OK)
-        return code;
-    if (w.report != NULL || w.trace != NULL)
-        return say_usage(cli, "--report and --trace are not there yet");
-    return run_load(cli, &o, w.expect);
+    if ((code = read_numbers(cli, &w, &o)) == CLI_OK && args->count == 1)
+        code = read_scenarios(cli, args_shift(args), &o);
+    if (code == CLI_OK && w.trace != NULL)
+        code = read_trace(cli, w.trace, &o);
+    if (code == CLI_OK)
+        code = run_load(cli, &o, &w);
+    trace_close(&o.trace);
+    return code;
 }
 
 const struct verb verb_load = {
     .name = "load",
-    .usage = "SCENARIO[,SCENARIO...] [FLAG ...]",
+    .usage = "[SCENARIO[,SCENARIO...]] [FLAG ...]",
     .about = "put heapd under load, watch its heap meanwhile, and say whether it leaks",
     .help = "  --list            the scenarios, a line each\n"
+            "  --trace FILE      replay a recorded batch in batches of 100 ops, again and again, alone or beside scenarios\n"
             "  --rate N          requests a second, due by chance (a Poisson process) whether heapd keeps up or not; default 1000.\n"
             "                    Those of several scenarios are divided among them by chance\n"
             "  --even            due at even distances instead\n"
@@ -182,7 +224,8 @@ const struct verb verb_load = {
             "  --seed N          what chance is decided by; default 1\n"
             "  --expect WHAT     leak or no-leak: the exit status says whether it is so\n"
             "  --keep            leave what was made, for a day; else all of it is let go in the end\n"
-            "  --json            all of it as one JSON document\n"
+            "  --report FILE     a page with charts, in one file that can be mailed\n"
+            "  --json            all of it as one JSON document, of which `heapctl report` makes the page later\n"
             "\n"
             "Latency is counted from when a request was due, service time from when it was sent. While it runs POST\n"
             "/v1/gc/collect is called, 80 times or every 10 s: what full collections leave is judged, nothing else.\n"

@@ -351,33 +351,18 @@ static void write_time(char text[32])
 static enum heapd_result begin_lanes(struct load *load, struct heapd_problem *p)
 {
     const struct load_options *o = load->options;
-    struct scenario_world world = {.rate = o->rate / (double)load->lane_count, .file = o->trace};
+    struct scenario_world world = {.rate = o->rate / (double)o->scenario_count, .trace = o->trace};
 
-    for (size_t i = 0; i < load->lane_count; i++) {
-        struct lane *lane = &load->lanes[i];
+    for (size_t i = 0; i < o->scenario_count; i++) {
+        struct lane *lane = &load->lanes[load->lane_count++];
 
+        lane->scenario = o->scenarios[i];
         (void)snprintf(lane->site, sizeof lane->site, "load/%s", lane->scenario->name);
         lane->dice.state = o->seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
         if ((lane->state = lane->scenario->begin(lane->scenario, &world)) == NULL)
             return problem_no_memory(p);
     }
     return schedule_init(&load->schedule, o->rate, o->evenly, o->duration_s, o->seed, load->lane_count) ? HEAPD_OK : problem_no_memory(p);
-}
-
-static enum heapd_result find_lanes(struct load *load, const char *names, struct heapd_problem *p)
-{
-    for (const char *at = names; at != NULL && *at != '\0';) {
-        size_t length = strcspn(at, ",");
-        const struct scenario *s = scenario_find(at, length);
-
-        if (s == NULL)
-            return problem_set(p, HEAPD_BAD_URL, "No such scenario", "`heapctl load --list` lists them.", "\"%.*s\" is none", (int)length, at);
-        if (load->lane_count == LOAD_SCENARIOS_MAX)
-            return problem_set(p, HEAPD_BAD_URL, "Too many scenarios", "Start another load beside this one.", "more than %d", LOAD_SCENARIOS_MAX);
-        load->lanes[load->lane_count++].scenario = s;
-        at += length + (at[length] == ',');
-    }
-    return HEAPD_OK;
 }
 
 static enum heapd_result init(struct load *load, const struct load_options *o, struct heapd_problem *p)
@@ -416,8 +401,7 @@ static enum heapd_result prepare(struct load *load, struct heapd_problem *p)
     const struct load_options *o = load->options;
     enum heapd_result r;
 
-    if ((r = find_lanes(load, o->scenarios, p)) != HEAPD_OK ||
-        (r = line_place_of(o->where->url != NULL ? o->where->url : HEAPD_DEFAULT_URL, &load->place, p)) != HEAPD_OK ||
+    if ((r = line_place_of(o->where->url != NULL ? o->where->url : HEAPD_DEFAULT_URL, &load->place, p)) != HEAPD_OK ||
         (r = set_bearer(load, p)) != HEAPD_OK || (r = begin_lanes(load, p)) != HEAPD_OK ||
         (r = clients_create(load, p)) != HEAPD_OK || (r = greet(load, p)) != HEAPD_OK)
         return r;

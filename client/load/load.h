@@ -25,6 +25,9 @@
 #define LOAD_SILENCE_S      60 /* without any answer, while some are waited for: heapd is taken to be gone */
 #define LOAD_LEASE_S        300 /* of the run's session */
 
+struct scenario; /* scenario.h */
+struct trace;    /* trace.h */
+
 /* How far it is. */
 struct load_view {
     double t_s, duration_s, ops_per_s;
@@ -35,8 +38,9 @@ struct load_view {
 
 struct load_options {
     const struct heapd_options *where;
-    const char *scenarios; /* "churn,slow-leak"; NULL with a trace alone */
-    const char *trace;     /* NULL: none */
+    const struct scenario *scenarios[LOAD_SCENARIOS_MAX];
+    size_t scenario_count;
+    struct trace *trace;   /* of scenario_trace, if that is one of them */
     double rate, duration_s;
     unsigned clients;
     uint64_t seed;

@@ -16,9 +16,11 @@
 #define SCENARIO_WORKING_SET_MAX 1000 /* objects that a scenario in balance keeps, or a quarter of a second's worth of requests */
 #define SCENARIO_WORKING_SET_MIN 16
 
+struct trace; /* trace.h */
+
 struct scenario_world {
     double rate;      /* of its requests, a second */
-    const char *file; /* of a trace */
+    struct trace *trace; /* of --trace; NULL: none */
 };
 
 struct scenario {
@@ -43,9 +45,9 @@ struct scenario {
 
 extern const struct scenario scenario_churn, scenario_slow_leak, scenario_cycle_churn, scenario_session_leak, scenario_session_expiry,
     scenario_listener_leak, scenario_listener_churn, scenario_cache_without_eviction, scenario_cache_with_eviction,
-    scenario_big_graph_drop, scenario_fragmentation;
+    scenario_big_graph_drop, scenario_fragmentation, scenario_trace;
 
-/* The i-th of all; NULL past the last. */
+/* The i-th of all that need nothing else, so not the trace; NULL past the last. */
 const struct scenario *scenario_at(size_t i);
 const struct scenario *scenario_find(const char *name, size_t length);
 

@@ -58,16 +58,26 @@ static bool matters(const struct trend *t, double span_s, double least)
     return growth >= least && growth >= t->from * VERDICT_PART_MIN;
 }
 
+/* The last third, as work goes on; in a heap that is left in peace that may be more windows. */
+static struct trend tail_of(const double x[], const double y[], size_t n)
+{
+    size_t first = n - n / 3;
+
+    while (first > 0 && x[first - 1] > x[n - 1] - (x[n - 1] - x[0]) / 3)
+        first--;
+    return trend_of(&x[first], &y[first], n - first);
+}
+
 /* Of y at x, whose trend is t. */
 static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
 {
-    size_t n = t->points, third = n / 3;
+    size_t n = t->points;
     struct trend tail;
 
     *ret_slows = false;
     if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
         return LEAK_NO;
-    tail = trend_of(&x[n - third], &y[n - third], third);
+    tail = tail_of(x, y, n);
     *ret_slows = tail.high < t->slope;
     if (tail.high < t->slope * VERDICT_STOPPED_PART)
         return LEAK_NO;

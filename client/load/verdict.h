@@ -8,7 +8,7 @@
  * stood still for a while, so does it. Its first fourth is not looked at: a heap that is put under load fills first. Of the
  * rest, of the bytes and the number of objects of the whole, of each site and of each class, this is asked:
  *   1. It rises: by VERDICT_SIGMAS deviations of chance, and Sen's interval lies above zero (trend.h).
- *   2. It matters: by a twentieth of what there was (and 128 bytes, or 4 objects).
+ *   2. It matters: by a fiftieth of what there was, and 128 bytes or 4 objects.
  *   3. It goes on: the last third does not rise more slowly than the whole. If it surely has nearly stopped, it was filling;
  *      if it has only slowed down, nobody can tell yet.
  * Bytes or objects are enough: a table that doubles when it is full grows by leaps, what is in it does not.
@@ -27,7 +27,7 @@
 #define VERDICT_DOUBT_SIGMAS 2.0
 #define VERDICT_BYTES_MIN    128.0
 #define VERDICT_OBJECTS_MIN  4.0
-#define VERDICT_PART_MIN     0.05 /* of what there was */
+#define VERDICT_PART_MIN     0.02 /* of what there was */
 #define VERDICT_STOPPED_PART 0.25 /* of the slope of the whole: less is no growth any more */
 #define VERDICT_GROWING_MAX  8u   /* told by name */
 

@@ -7,7 +7,7 @@ const positive = (points) => points.map((p) => ({ x: p.x, y: p.y > 0 ? p.y : nul
 /* The value that was true at x: the last one measured until then; x is null: the last of all. */
 function valueAt(points, x) {
   if (points.length === 0) return undefined;
-  if (x === null) return points[points.length - 1].y;
+  if (x === null) return (points.findLast((p) => p.y !== null) || {}).y;
   let low = 0, high = points.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
@@ -27,23 +27,26 @@ function timeTable(title, t, lasts, columns) {
     rows.map((i) => [moment(t[i], lasts), ...there.map(([, values, unit]) => unit(values[i]))]), note);
 }
 
+const APART = 12;       // times live: then a chart from 0 up to RSS would show nothing of the heap
+
 function heapPlot(run) {
   const { t_s: t, live, committed, rss, objects, collections } = run.series;
-  return { title: 'Heap over time', wide: true, x: 'time', lasts: run.lasts, unit: bytes, marks: run.marks,
-    note: 'What objects take, what the heap has taken for them, and what the system gives the process. Marks at the foot are collections; full ones go through.',
-    lines: [series('live', 'live', zip(t, live), bytes, { look: 'area', width: 2.25 }), series('committed', 'committed', zip(t, committed), bytes),
+  const apart = most(rss) > APART * most(live), above = (points) => apart ? positive(points) : points;
+  return { title: 'Heap over time', wide: true, x: 'time', lasts: run.lasts, unit: bytes, marks: run.marks, log: apart,
+    note: `${apart ? 'Logarithmic. ' : ''}What objects take, what the heap has taken for them, and what the system gives the process. Marks at the foot are collections, the tall ones full.`,
+    lines: [series('live', 'live', above(zip(t, live)), bytes, { look: 'area', width: 2.25 }), series('committed', 'committed', above(zip(t, committed)), bytes),
       series('RSS', 'rss', zip(t, rss), bytes, { look: 'dashed' }),
-      series('floor', 'floor', zip(run.floor.t_s, run.floor.live), bytes, { look: 'dots', radius: 2.5, order: -1 })],
+      series('floor', 'floor', above(zip(run.floor.t_s, run.floor.live)), bytes, { look: 'dots', radius: 2.5, order: -1 })],
     table: timeTable('Heap over time', t, run.lasts, [['Live', live, bytes], ['Committed', committed, bytes], ['RSS', rss, bytes],
       ['Objects', objects, whole], ['Collections', collections, whole]]) };
 }
 
 /* The line through the middle of the points, and those with the least and the largest slope there may be. */
-function slopeLines(points, v) {
+function slopeLines(points, v, judgedFrom) {
   const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
   const { slope_bytes_per_s: slope, slope_low: low, slope_high: high } = v;
   if (points.length < 2 || ![slope, low, high].every(isNumber)) return [];
-  const counted = points.filter((p) => !isNumber(v.from_s) || p.x >= v.from_s), used = counted.length >= 2 ? counted : points;
+  const counted = points.filter((p) => !isNumber(judgedFrom) || p.x >= judgedFrom), used = counted.length >= 2 ? counted : points;
   const centre = middle(used.map((p) => p.x)), height = middle(used.map((p) => p.y - slope * (p.x - centre)));
   const ends = [used[0].x, centre, used[used.length - 1].x];
   const line = (which) => ends.map((x) => ({ x, y: height + which(x) * (x - centre) }));
@@ -56,8 +59,8 @@ function slopeLines(points, v) {
 function floorPlot(run) {
   const points = zip(run.floor.t_s, run.floor.live).filter((p) => p.y !== null), { t_s: t, live, objects } = run.floor;
   return { title: 'The floor', wide: true, x: 'time', lasts: run.lasts, unit: bytes, close: true,
-    note: 'The least that was live between two looks: what no collection could take. A leak lifts it, and nothing else does for long.',
-    lines: [...slopeLines(points, run.verdict), series('floor', 'floor', points, bytes, { look: 'dots', radius: 3.5, order: -1 })],
+    note: 'What full collections leave alive. A leak lifts it, and nothing else does for long.',
+    lines: [...slopeLines(points, run.verdict, run.floor.judged_from_s), series('floor', 'floor', points, bytes, { look: 'dots', radius: 3.5, order: -1 })],
     table: timeTable('The floor', t, run.lasts, [['Live', live, bytes], ['Objects', objects, whole]]) };
 }
 

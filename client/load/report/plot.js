@@ -89,7 +89,7 @@ function valueScale(plot) {
   const format = plot.unit;
   if (plot.log) {
     return { ...scaleOf('', format, () => 1, {}), type: 'logarithmic',
-             afterBuildTicks: (axis) => { axis.ticks = powersOfTen(axis.min, axis.max); } };
+             afterBuildTicks: (axis) => { axis.ticks = format === bytes ? powersOfTwo(axis) : powersOfTen(axis.min, axis.max); } };
   }
   const step = plot.unit === bytes ? bytesStep : decimalStep;
   return scaleOf('', format, (axis) => step(axis.max - axis.min, linesThatFit(axis)), { beginAtZero: !plot.close, grace: '6%' });
@@ -100,6 +100,11 @@ function powersOfTen(from, to) {
   for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to) + 1e-9; power++)
     for (const n of few ? [1, 2, 5] : [1]) if (n * 10 ** power >= from * 0.999 && n * 10 ** power <= to * 1.001) ticks.push({ value: n * 10 ** power });
   return ticks;
+}
+
+function powersOfTwo(axis) {
+  const [low, high] = [Math.ceil(Math.log2(axis.min)), Math.floor(Math.log2(axis.max))], step = Math.max(1, Math.ceil((high - low) / linesThatFit(axis)));
+  return gridLines(low, high, step).map(({ value }) => ({ value: 2 ** value }));
 }
 
 /* Collections as ticks at the foot, full ones as lines through the chart; and the cursor. */

@@ -1,9 +1,16 @@
 /* report.js - the page of one run, from the JSON that stands in it. */
 'use strict';
 
+/* The first and the last reading of a heap may stand for no time of load at all: then nothing was answered in it. */
+function withoutIdleEnds(series) {
+  const ops = [...(series.ops || [])];
+  for (const i of [0, ops.length - 1]) if (ops[i] === 0) ops[i] = null;
+  return { ...series, ops };
+}
+
 /* What the rest may rely on: every list is there, if empty. */
 function understood(doc) {
-  const series = { t_s: [], ...(doc.series || {}) }, collections = (doc.collections || []).filter((c) => c && isNumber(c.t_s));
+  const series = withoutIdleEnds({ t_s: [], ...(doc.series || {}) }), collections = (doc.collections || []).filter((c) => c && isNumber(c.t_s));
   return { ...doc, series, collections, floor: { t_s: [], live: [], objects: [], ...(doc.floor || {}) }, verdict: doc.verdict || {}, ops: doc.ops || {},
            lasts: Math.max(doc.duration_s || 0, ...series.t_s.slice(-1), 1), marks: collections.map((c) => ({ t: c.t_s, generation: c.generation })) };
 }
@@ -15,7 +22,7 @@ function dateText(text) {
 
 function showHead(run) {
   document.title = `${TONES[toneOf(run.verdict)].word}: ${run.scenario}, heapctl load`;
-  byId('scenario').append(named(run.scenario));
+  byId('scenario').append(named(String(run.scenario).replaceAll(',', ', ')));
   byId('run').append([run.duration_s && span(run.duration_s), run.rate && `${short(run.rate)} operations a second`,
     run.clients && `${whole(run.clients)} clients`, run.started && dateText(run.started)].filter(Boolean).join(' \u00b7 '));
 }
@@ -25,17 +32,16 @@ function figure([name, value, about]) {
 }
 
 function showFigures(run) {
-  const { ops, series: s, latency_us: l = {} } = run, last = (values) => (values || []).filter(isNumber).slice(-1)[0];
-  const most = (values) => (values || []).filter(isNumber).reduce((a, b) => Math.max(a, b), 0) || undefined;
+  const { ops, series: s, latency_us: l = {} } = run;
   const pauses = run.collections.map((c) => c.max_slice_us), collected = run.collections.reduce((sum, c) => sum + (c.collected || 0), 0);
   const lost = (ops.failed || 0) + (ops.shed || 0);
   byId('figures').append(...[
     ['Operations', whole(ops.done), lost === 0 ? 'none failed' : `${whole(ops.failed || 0)} failed, ${whole(ops.shed || 0)} not sent in time`],
-    ['Rate', perSecond(ops.done / run.duration_s), `of ${perSecond(run.rate)} planned`],
+    ['Rate', perSecond(ops.done / (run.ran_s || run.duration_s)), `of ${perSecond(run.rate)} planned`],
     ['Latency p99', micros(l.p99), `p50 ${micros(l.p50)}, longest ${micros(l.max)}`],
-    ['Longest slice', micros(most(pauses)), 'of any collection'],
+    ['Longest slice', micros(most(pauses) || undefined), 'of any collection'],
     ['Live at the end', bytes(last(s.live)), `${whole(last(s.objects))} objects`],
-    ['RSS at the end', bytes(last(s.rss)), `at most ${bytes(most(s.rss))}`],
+    ['RSS at the end', bytes(last(s.rss)), `at most ${bytes(most(s.rss) || undefined)}`],
     ['Collections', whole(last(s.collections)), `${whole(collected)} objects found`],
     ['Service p99', micros((run.service_us || {}).p99), 'once it was sent'],
   ].map(figure));
@@ -83,7 +89,8 @@ function showKinds(run) {
   };
   byId('kinds').append(el('h2', { id: 'kinds-title' }, 'What was asked'), el('table', { class: 'kinds' }, el('thead', { class: 'hidden' }, el('tr', {},
     ['Operation', 'Times', 'Share'].map((name) => el('th', { scope: 'col' }, name)))), el('tbody', {},
-    kinds.map(([kind, n]) => el('tr', {}, el('td', {}, named(kind)), el('td', {}, whole(n)), el('td', {}, bar(n)))))));
+    kinds.map(([kind, n]) => el('tr', {}, el('td', {}, named(kind)), el('td', {}, whole(n)), el('td', {}, bar(n)))))),
+    el('ul', { class: 'evidence' }, (run.ops.failures || []).map((f) => el('li', {}, `${whole(f.count)} failed: `, named(f.detail || f.type || f.status)))));
 }
 
 function showFoot(run, text) {

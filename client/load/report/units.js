@@ -11,6 +11,10 @@ function short(x) {
   return x.toLocaleString('en', { maximumFractionDigits: size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : 2 });
 }
 
+const numbers = (values) => (values || []).filter(isNumber);
+const most = (values) => numbers(values).reduce((a, b) => Math.max(a, b), 0);
+const last = (values) => numbers(values).slice(-1)[0];
+
 const whole = (x) => isNumber(x) ? Math.round(x).toLocaleString('en') : NOTHING;
 
 function scaled(x, base, names) {

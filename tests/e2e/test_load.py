@@ -1,0 +1,346 @@
+"""test_load.py - heapctl load: who leaks is found, who does not is acquitted; what a stall costs is seen; what goes wrong is told.
+
+A verdict is of the whole heap, so each run has a daemon of its own, and many run at once. The long form judges every scenario on
+SEEDS_LONG seeds and prints misses and false alarms."""
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from heapd_test import ROOT, WAIT, Client, Daemon, HeapdTest, eventually
+
+HEAPCTL = os.environ.get("HEAPCTL_BIN") or str(ROOT / "build/client/heapctl")
+LONG = "HEAPD_TEST_LONG" in os.environ
+SEEDS_SHORT, SEEDS_LONG = 2, 20
+AT_ONCE = 6                                     # runs
+RATE, SECONDS = 200, 9                          # of a short one
+FASTER = {"slow-leak": 600}                     # one in 100 is forgotten, so that six of them are too few
+RUN_S = 120                                     # no run takes longer; machines that run tests stop for long
+LEAKS = {"slow-leak": ("Request", "object"), "session-leak": ("Work", "object"), "listener-leak": ("Listener",),
+         "cache-without-eviction": ("Entry",)}
+CLEAN = ("churn", "cycle-churn", "session-expiry", "listener-churn", "cache-with-eviction", "big-graph-drop", "fragmentation")
+AS_EXPECTED, NOT_AS_EXPECTED, USAGE, CANNOT_TELL, FAILED = range(5)
+
+
+def load(port, *words, start=False):
+    """heapctl load, done; or started."""
+    command = [HEAPCTL, "load", "--url", f"http://127.0.0.1:{port}", *map(str, words)]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("HEAPD_")}
+    if start:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=RUN_S, check=False)
+
+
+def part_above(times, us):
+    """Of a histogram."""
+    return sum(n for upper, n in times["histogram"] if upper > us) / times["count"]
+
+
+def is_as(client, before):
+    """The heap has in it what it had; leases of two seconds may have to end first."""
+    client.post("/v1/gc/collect")
+    now = client.get("/v1/heap").json
+    return all(now[k] == before[k] for k in ("objects", "roots", "weak_names", "sessions"))
+
+
+class Scenarios(unittest.TestCase):
+    def judged(self, name, seed):
+        """One run against a daemon of its own, which must be as before afterwards: its document."""
+        daemon = Daemon()
+        client = Client(daemon)
+        try:
+            before = client.get("/v1/heap").json
+            said = load(daemon.port, name, "--rate", FASTER.get(name, RATE), "--duration", SECONDS, "--seed", seed, "--json")
+            self.assertEqual(said.returncode, 0, said.stderr)
+            self.assertTrue(eventually(lambda: is_as(client, before)), (name, before, client.get("/v1/heap").json))
+            self.assertEqual(client.post("/v1/heap/validate").json["broken"], [])
+            return json.loads(said.stdout)
+        finally:
+            client.close()
+            daemon.terminate()
+            daemon.finish()
+
+    def wrong(self, name, seed):
+        """None, or what is wrong with the verdict. One that cannot tell is asked once more: the machine may have stood still."""
+        for _ in range(2):
+            document = self.judged(name, seed)
+            verdict = document["verdict"]
+            if verdict["leak"] is not None:
+                break
+        what = f"{name} seed {seed}: {json.dumps(verdict)[:1500]} floor {document['floor']}"
+        if document["ops"]["failed"] or document["ops"]["done"] == 0:
+            return f"{name} seed {seed}: {document['ops']}"
+        if verdict["leak"] is not (name in LEAKS):
+            return what
+        if name in LEAKS and (verdict["site"] != f"load/{name}" or verdict["class"] not in LEAKS[name]):
+            return what
+        return None
+
+    def test_who_leaks_is_named_and_who_does_not_is_acquitted(self):
+        seeds = SEEDS_LONG if LONG else SEEDS_SHORT
+        runs = [(name, seed) for seed in range(1, seeds + 1) for name in (*LEAKS, *CLEAN)]
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            said = list(zip(runs, pool.map(lambda run: self.wrong(*run), runs)))
+        wrong = [what for _, what in said if what]
+        misses = sum(1 for (name, _), what in said if what and name in LEAKS)
+        print(f"load: {len(runs)} runs, {misses} misses, {len(wrong) - misses} false alarms or other", flush=True)
+        self.assertEqual(wrong, [])
+
+
+class Loaded(HeapdTest):
+    options = ("--allow-host", "127.0.0.1")     # at the ports of proxies
+
+    def load(self, *words, **more):
+        return load(self.daemon.port, *words, **more)
+
+    def document(self, *words):
+        said = self.load(*words, "--json")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        return json.loads(said.stdout)
+
+    def sites(self):
+        """Where what is there was made."""
+        self.ok(self.c.post("/v1/gc/collect"))
+        return {i["site"] for i in self.ok(self.c.get("/v1/heap/sites?limit=1000"))["items"] if i["count"] > 0}
+
+    def all_is_gone(self):
+        self.assertTrue(eventually(lambda: not self.sites()), self.sites())
+
+    def end_sessions(self):
+        for s in self.ok(self.c.get("/v1/sessions"))["items"]:
+            if s["id"] != 0:
+                self.ok(self.c.delete(f"/v1/sessions/{s['id']}"), 200, 204)
+
+    # -- arrivals, and the document
+
+    def test_a_seed_decides_when_requests_are_due(self):
+        one, again, other = (self.document("churn", "--rate", 300, "--duration", 1, "--seed", s)["ops"]["planned"] for s in (7, 7, 8))
+        self.assertEqual(one, again)
+        self.assertNotEqual(one, other)
+        self.assertAlmostEqual(one, 300, delta=6 * 300 ** 0.5)
+        even = self.document("churn", "--rate", 300, "--duration", 1, "--even")["ops"]
+        self.assertIn(even["planned"], (299, 300))
+
+    def test_the_document_adds_up(self):
+        d = self.document("churn,cycle-churn,session-expiry", "--rate", 300, "--duration", 2, "--seed", 3)
+        ops = d["ops"]
+        self.assertEqual(ops["planned"], ops["sent"] + ops["shed"])
+        self.assertEqual(ops["sent"], ops["done"] + ops["failed"])
+        self.assertEqual(ops["sent"], sum(ops["by_kind"].values()))
+        self.assertEqual(set(ops["by_kind"]), {"create", "read", "link", "drop", "batch", "session"})
+        for times in (d["latency_us"], d["service_us"]):
+            self.assertEqual(times["count"], ops["done"])
+            self.assertEqual(times["count"], sum(n for _, n in times["histogram"]))
+            self.assertEqual(sorted(times[k] for k in ("min", "p50", "p90", "p99", "p999", "max")),
+                             [times[k] for k in ("min", "p50", "p90", "p99", "p999", "max")])
+        self.assertGreaterEqual(d["latency_us"]["max"], d["service_us"]["max"])
+        self.assertEqual(len({len(v) for v in d["series"].values()}), 1)
+        self.assertEqual({len(d["floor"][k]) for k in ("live", "objects")}, {len(d["floor"]["t_s"])})
+        self.assertEqual((d["scenario"], d["seed"], d["rate"], d["clients"], d["duration_s"]),
+                         ("churn,cycle-churn,session-expiry", 3, 300.0, 8, 2.0))
+        self.assertEqual(d["instance"], self.c.get("/livez").headers["heapd-instance"])
+        self.assertTrue(any(c["reason"] == "request" for c in d["collections"]))
+
+    def test_too_much_is_shed_and_told(self):
+        said = self.document("churn", "--rate", 200000, "--duration", 1, "--clients", 1)
+        self.assertGreater(said["ops"]["shed"], 0)
+        self.assertEqual(said["ops"]["planned"], said["ops"]["sent"] + said["ops"]["shed"])
+        self.assertIn("never sent", json.dumps(said["verdict"]["evidence"] + [self.load("churn", "--rate", 200000, "--duration", 1, "--clients", 1).stdout]))
+
+    def test_several_at_once_and_the_one_that_leaks_is_named(self):
+        said = self.document("churn,listener-churn,cache-without-eviction", "--rate", 300, "--duration", 10)
+        self.assertEqual((said["verdict"]["leak"], said["verdict"]["site"]), (True, "load/cache-without-eviction"), said["verdict"])
+
+    # -- what its end means
+
+    def test_the_exit_status_says_whether_it_is_as_expected(self):
+        runs = {("churn", "no-leak", 8): AS_EXPECTED, ("churn", "leak", 8): NOT_AS_EXPECTED, ("churn", "no-leak", 1): CANNOT_TELL,
+                ("listener-leak", "leak", 8): AS_EXPECTED, ("listener-leak", "no-leak", 8): NOT_AS_EXPECTED}
+        for (name, expected, seconds), status in runs.items():
+            said = self.load(name, "--expect", expected, "--duration", seconds, "--rate", RATE)
+            self.assertEqual(said.returncode, status, (name, expected, seconds, said.stdout, said.stderr))
+        said = self.load("churn", "--duration", 1)
+        self.assertEqual(said.returncode, 0)
+        self.assertIn("Cannot tell: ", said.stdout)
+
+    def test_wrong_words_are_refused(self):
+        for words in ([], ["no-such"], ["churn", "more"], ["churn,no-such"], ["churn", "--rate", "0"], ["churn", "--rate", "fast"],
+                      ["churn", "--rate", "nan"], ["churn", "--duration", "-1"], ["churn", "--duration", "1e99"], ["churn", "--clients", "0"],
+                      ["churn", "--clients", "1025"], ["churn", "--seed", "x"], ["churn", "--seed", "-1"], ["churn", "--expect", "maybe"],
+                      ["churn", "--no-such"], [",".join(["churn"] * 17)], ["--trace", "/no/such/file"], ["--list", "churn"]):
+            said = self.load(*words)
+            self.assertEqual((said.returncode, said.stdout), (USAGE, ""), (words, said))
+            self.assertTrue(said.stderr.startswith("heapctl:"), (words, said))
+        self.assertIn("churn", self.load("--list").stdout)
+        url = subprocess.run([HEAPCTL, "load", "churn", "--url", "https://127.0.0.1:1"], capture_output=True, text=True, timeout=WAIT, check=False)
+        self.assertEqual(url.returncode, USAGE, url)
+
+    def test_nobody_there(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))            # and does not listen
+            said = load(s.getsockname()[1], "churn", "--duration", 1)
+        self.assertEqual((said.returncode, said.stdout), (FAILED, ""), said)
+        self.assertIn("heapd is not reachable", said.stderr)
+
+    def test_ctrl_c_ends_it_with_what_there_is(self):
+        run = self.load("slow-leak", "--duration", 1000, "--rate", RATE, "--json", start=True)
+        time.sleep(2)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=RUN_S)
+        said = json.loads(out)
+        self.assertEqual((run.returncode, said["stopped_early"], err), (0, True, ""))
+        self.assertLess(said["ran_s"], RUN_S)
+        self.assertGreater(said["ops"]["done"], 0)
+        self.all_is_gone()
+
+    def test_what_was_made_is_kept_if_one_says_so(self):
+        self.assertEqual(self.load("listener-leak", "--duration", 1, "--rate", RATE, "--keep").returncode, 0)
+        self.assertIn("load/listener-leak", self.sites())
+        self.end_sessions()
+        self.all_is_gone()
+
+    # -- traces
+
+    def trace(self, *ops, lines=None):
+        file = tempfile.NamedTemporaryFile("w", suffix=".ndjson")
+        self.addCleanup(file.close)
+        file.write(lines if lines is not None else "".join(json.dumps(op) + "\n" for op in ops))
+        file.flush()
+        return file.name
+
+    def test_a_trace_does_in_batches_what_it_did_as_one(self):
+        """A chain whose every link names the one 150 lines before it, beside what stays a plain string, with blank lines."""
+        ops = [["new", "Link", {"n": n, "text": "@1", **({"before": {"$ref": f"@{n - 150}"}} if n >= 150 else {})}] for n in range(450)]
+        ops += [["set", "@449", "weak", {"$weak": "@299"}], ["root", "traced end", "@449"]]
+        name = self.trace(lines="\n\n".join(map(json.dumps, ops)))
+        said = self.document("--trace", name, "--rate", 40, "--duration", 1, "--keep", "--even")
+        self.assertGreaterEqual(said["ops"]["done"], 7)   # once through, and more
+        self.assertEqual(said["ops"]["failed"], 0, said["ops"])
+        end = self.ok(self.c.get("/v1/roots/traced%20end"))["$ref"]
+        chain, at = [], end
+        while at:
+            fields = self.doc(at)["fields"]
+            chain.append((fields["n"], fields["text"]))
+            at = fields.get("before", {}).get("$ref")
+        self.assertEqual(chain, [(449, "@1"), (299, "@1"), (149, "@1")])
+        self.assertEqual(self.doc(end)["fields"]["weak"]["$weak"], self.doc(end)["fields"]["before"]["$ref"])
+        self.ok(self.c.delete("/v1/roots/traced%20end"), 200, 204)
+        self.end_sessions()
+        self.all_is_gone()
+
+    def test_a_trace_takes_its_names_away(self):
+        name = self.trace(["new", "Thing", {}], ["root", "traced/root", "@0"], ["weak", "traced/weak", "@0"])
+        self.assertEqual(self.load("--trace", name, "--duration", 1, "--rate", 50).returncode, 0)
+        self.assertEqual(self.c.get("/v1/roots").json["items"] + self.c.get("/v1/weak").json["items"], [])
+
+    def test_a_trace_with_a_bad_line_is_refused_before_anything_is_sent(self):
+        good = '["new","Thing",{}]\n'
+        for bad in ('["new","Thing",{}', '{"new":1}', '["no-such",1]', '["set","@1","x",2]', '["set","@7","x",2]', '["push","@99999999999999999999",2]',
+                    "[" * 200 + "]" * 200, '["new","T",{"a":{"$ref":"@3"}}]', '["new","T",' + '{"a":' * 100 + "1" + "}" * 100 + "]", "\x00"):
+            said = self.load("--trace", self.trace(lines=good + "\n" + bad + "\n" + good), "--duration", 1)
+            self.assertEqual((said.returncode, said.stdout), (USAGE, ""), (bad, said))
+            self.assertIn("line 3 of", said.stderr)
+        said = self.load("--trace", self.trace(lines="\n\n"), "--duration", 1)
+        self.assertEqual(said.returncode, USAGE, said)
+
+    # -- latency
+
+    def test_a_stall_is_counted_against_all_that_were_due(self):
+        """A proxy stops for 300 ms in every 1.5 s. What was due meanwhile has waited; only what was under way was served slowly, and
+        that is all a closed loop would see: two requests a stall."""
+        stall_s, period_s = 0.3, 1.5
+        with Proxy(self.daemon, stall_s, period_s) as proxy:
+            said = load(proxy.port, "churn", "--rate", 400, "--duration", 8, "--clients", 2, "--json")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        said = json.loads(said.stdout)
+        latency, service = (part_above(said[k], 100_000) for k in ("latency_us", "service_us"))
+        self.assertGreater(latency, (stall_s - 0.1) / period_s * 0.6, said["latency_us"])  # 13 % of the time, and less if a stall was cut
+        self.assertLess(service, latency / 4)
+        self.assertGreaterEqual(said["latency_us"]["p99"], 200_000)
+        self.assertGreaterEqual(said["latency_us"]["max"], stall_s * 0.9 * 1e6)
+
+
+class Proxy:
+    """Bytes through, but for `stall_s` in every `period_s`."""
+
+    def __init__(self, daemon, stall_s, period_s):
+        self.to, self.stall_s, self.period_s = (daemon.host, daemon.port), stall_s, period_s
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.began, self.open = time.monotonic(), [self.listener]
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+    def accept(self):
+        try:
+            while True:
+                here, there = self.listener.accept()[0], socket.create_connection(self.to)
+                self.open += [here, there]
+                for a, b in ((here, there), (there, here)):
+                    a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    threading.Thread(target=self.carry, args=(a, b), daemon=True).start()
+        except OSError:
+            pass
+
+    def carry(self, a, b):
+        try:
+            while data := a.recv(65536):
+                late = (time.monotonic() - self.began) % self.period_s
+                if late < self.stall_s:
+                    time.sleep(self.stall_s - late)
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+class Killed(unittest.TestCase):
+    def test_a_daemon_that_is_killed_is_told_and_nothing_hangs(self):
+        daemon = Daemon()
+        run = load(daemon.port, "churn", "--duration", 1000, "--rate", RATE, "--json", start=True)
+        time.sleep(2)
+        daemon.process.kill()
+        out, err = run.communicate(timeout=RUN_S)
+        daemon.finish()
+        self.assertEqual(run.returncode, FAILED, err)
+        self.assertIn("heapd went away", err)
+        said = json.loads(out)
+        self.assertIsNone(said["verdict"]["leak"])
+        self.assertIn("heapd went away", said["verdict"]["sentence"])
+        self.assertGreater(said["ops"]["done"], 0)
+        self.assertEqual(said["ops"]["sent"], said["ops"]["done"] + said["ops"]["failed"])
+
+    def test_a_token_is_used_and_a_wrong_one_told(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("me write secret-of-a-test-0123456789\n")
+            file.flush()
+            daemon = Daemon("--token-file", file.name)
+            try:
+                for token, status in (("secret-of-a-test-0123456789", 0), ("wrong", FAILED)):
+                    said = subprocess.run([HEAPCTL, "load", "session-leak", "--duration", "1", "--url", f"http://127.0.0.1:{daemon.port}"],
+                                          capture_output=True, text=True, timeout=RUN_S, check=False, env={"PATH": os.environ["PATH"], "HEAPD_TOKEN": token})
+                    self.assertEqual(said.returncode, status, said)
+                    self.assertNotIn("failed, 1", said.stdout)
+            finally:
+                daemon.terminate()
+                daemon.finish()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,357 @@
+/* test_load_verdict.c - heapctl load judges floors: what grows is told from what swings, fills, jumps or stands still. */
+#include "client/load/verdict.h"
+#include "client/load/verdict_text.h"
+#include "tests/unit/unit.h"
+#include <math.h>
+
+#define READINGS 80
+#define RUN_S    10.0
+
+/* ---- trends ---- */
+
+static const double steps[TREND_POINTS_MAX] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                               22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+                                               44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+
+/* By hand: 21 slopes from 1 to 25, the eleventh is 23/6; all pairs rise. */
+START_TEST(the_slope_is_the_median_of_all_pairs)
+{
+    static const double x[] = {0, 1, 2, 3, 4, 12, 18}, y[] = {9, 15, 19, 20, 45, 55, 78};
+    struct trend t = trend_of(x, y, 7);
+
+    ck_assert(fabs(t.slope - 23.0 / 6) < 1e-9);
+    ck_assert(fabs(t.sigmas - 20 / sqrt(7.0 * 6 * 19 / 18)) < 1e-9); /* S is 21 */
+}
+END_TEST
+
+START_TEST(a_line_is_certain_and_a_constant_is_nothing)
+{
+    double y[20];
+
+    for (size_t i = 0; i < 20; i++)
+        y[i] = 100 + 3 * (double)i;
+    ck_assert(fabs(trend_of(steps, y, 20).slope - 3) < 1e-9 && fabs(trend_of(steps, y, 20).low - 3) < 1e-9);
+    for (size_t i = 0; i < 20; i++)
+        y[i] = 5;
+    ck_assert(fabs(trend_of(steps, y, 20).slope) < 1e-9 && fabs(trend_of(steps, y, 20).sigmas) < 1e-9);
+}
+END_TEST
+
+/* Normal enough: the sum of twelve. */
+static double noise(uint64_t *seed)
+{
+    double sum = -6;
+
+    for (int i = 0; i < 12; i++)
+        sum += (double)unit_rand_below(seed, 1u << 30) / (1u << 30);
+    return sum;
+}
+
+START_TEST(the_interval_holds_the_slope_as_often_as_it_says)
+{
+    uint64_t seed = unit_seed(_i);
+    unsigned outside = 0, alarms = 0, rounds = 4000;
+    double y[24];
+
+    for (unsigned r = 0; r < rounds; r++) {
+        struct trend t;
+
+        for (size_t i = 0; i < 24; i++)
+            y[i] = 0.1 * (double)i + noise(&seed);
+        t = trend_of(steps, y, 24);
+        outside += t.low > 0.1 || t.high < 0.1;
+        for (size_t i = 0; i < 24; i++)
+            y[i] = noise(&seed);
+        alarms += trend_of(steps, y, 24).sigmas >= VERDICT_SIGMAS;
+    }
+    printf("trend: the slope is outside in %u of %u, noise rises in %u\n", outside, rounds, alarms);
+    ck_assert(outside > rounds / 50 && outside < rounds * 7 / 100); /* 5 %, less where the correction is in force */
+    ck_assert_uint_le(alarms, rounds / 500);
+}
+END_TEST
+
+/* What leans on what was before. */
+START_TEST(what_wanders_is_not_taken_for_what_rises)
+{
+    uint64_t seed = unit_seed(_i);
+    unsigned alarms = 0, rounds = 2000;
+    double y[32];
+
+    for (unsigned r = 0; r < rounds; r++) {
+        y[0] = noise(&seed);
+        for (size_t i = 1; i < 32; i++)
+            y[i] = 0.7 * y[i - 1] + noise(&seed);
+        alarms += trend_of(steps, y, 32).sigmas >= VERDICT_SIGMAS;
+    }
+    printf("trend: what wanders rises in %u of %u\n", alarms, rounds);
+    ck_assert_uint_le(alarms, rounds / 20);
+}
+END_TEST
+
+/* ---- verdicts ---- */
+
+/* What a site has after a part (0 to 1) of the run. */
+typedef double shape_fn(double part, uint64_t *seed);
+
+static double linear(double part, uint64_t *seed)
+{
+    return 1000 + 1000 * part + 20 * noise(seed);
+}
+
+static double level(double part, uint64_t *seed)
+{
+    (void)part;
+    return 10000 + 500 * noise(seed);
+}
+
+static double constant(double part, uint64_t *seed)
+{
+    (void)part;
+    (void)seed;
+    return 4096;
+}
+
+/* Full after two thirds of the time that is judged. */
+static double fills(double part, uint64_t *seed)
+{
+    return 1000 + 9000 * fmin(1, part / 0.72) + 20 * noise(seed);
+}
+
+static double warms_up(double part, uint64_t *seed)
+{
+    return 10000 * (1 - exp(-part * 20)) + 20 * noise(seed);
+}
+
+/* It is at 95 in 100 when the judging begins. */
+static double warms_up_late(double part, uint64_t *seed)
+{
+    return 10000 * (1 - exp(-part * 12)) + 20 * noise(seed);
+}
+
+static double jumps(double part, uint64_t *seed)
+{
+    return (part < 0.6 ? 1000 : 9000) + noise(seed);
+}
+
+/* A hundred times up and down. */
+static double saws(double part, uint64_t *seed)
+{
+    return 1000 + 50000 * (part * 97 - floor(part * 97)) + noise(seed);
+}
+
+static double falls(double part, uint64_t *seed)
+{
+    return 10000 - 5000 * part + 20 * noise(seed);
+}
+
+/* Half as fast in the second half as in the first: it may stop, or not. */
+static double slows(double part, uint64_t *seed)
+{
+    return 100000 * (1 - exp(-part * 3)) + 20 * noise(seed);
+}
+
+/* A table that doubles, and what is in it. */
+static double leaps(double part, uint64_t *seed)
+{
+    double items = 1000 * part;
+
+    (void)seed;
+    return 20 * items + 40 * pow(2, ceil(log2(items + 1)));
+}
+
+static void tell(struct floors *f, double part, double work, double heap, double site, double objects)
+{
+    floors_begin(f, part * RUN_S, work, heap, objects, 1e7);
+    ck_assert(floors_tell(f, FLOOR_SITE, "the site", site, objects));
+    ck_assert(floors_tell(f, FLOOR_CLASS, "Thing", site, objects));
+    ck_assert(floors_tell(f, FLOOR_SITE, "another", 5000, 10));
+}
+
+/* The heap is what is at that site, and 1 MB that never changes. */
+static struct floors *floors_new(shape_fn *bytes, shape_fn *objects, uint64_t seed)
+{
+    struct floors *f = malloc(sizeof *f);
+
+    floors_init(f);
+    for (unsigned i = 1; i <= READINGS; i++) {
+        double part = (double)i / READINGS, site = bytes(part, &seed);
+
+        tell(f, part, 1000 * part, 1e6 + site, site, objects != NULL ? objects(part, &seed) : 10);
+    }
+    return f;
+}
+
+static struct verdict judged(shape_fn *bytes, shape_fn *objects, uint64_t seed, struct floors **ret_f)
+{
+    *ret_f = floors_new(bytes, objects, seed);
+    return verdict_of(*ret_f);
+}
+
+static void forget(struct floors **f)
+{
+    floors_fini(*f);
+    free(*f);
+}
+
+static enum leak leak_of(shape_fn *bytes, uint64_t seed)
+{
+    struct floors *f;
+    enum leak leak = judged(bytes, NULL, seed, &f).leak;
+
+    forget(&f);
+    return leak;
+}
+
+START_TEST(what_grows_is_a_leak_and_is_named)
+{
+    struct floors *f;
+    struct verdict v = judged(linear, NULL, unit_seed(_i), &f);
+    struct text said = {0};
+
+    ck_assert_int_eq(v.leak, LEAK_YES);
+    ck_assert_str_eq(verdict_culprit(&v, FLOOR_SITE)->name, "the site");
+    ck_assert_str_eq(verdict_culprit(&v, FLOOR_CLASS)->name, "Thing");
+    ck_assert(fabs(verdict_slope(&v)->slope - 100) < 15 && verdict_slope(&v)->low > 50 && verdict_slope(&v)->high < 150);
+    verdict_sentence(&v, &said);
+    ck_assert_ptr_nonnull(strstr(text_string(&said), "what is made at \"the site\", much of it of class \"Thing\""));
+    for (size_t i = 0; verdict_evidence(&v, i, &said); i++)
+        ck_assert(i < 10 && said.length > 20);
+    text_fini(&said);
+    forget(&f);
+}
+END_TEST
+
+START_TEST(what_swings_fills_jumps_or_stays_is_none)
+{
+    static shape_fn *const innocent[] = {level, constant, warms_up, jumps, saws, falls, fills};
+
+    for (size_t i = 0; i < ARRAY_LEN(innocent); i++)
+        ck_assert_msg(leak_of(innocent[i], unit_seed(_i)) == LEAK_NO, "shape %zu: %d", i, leak_of(innocent[i], unit_seed(_i)));
+}
+END_TEST
+
+START_TEST(what_only_slows_down_cannot_be_told)
+{
+    struct floors *f;
+    struct verdict v = judged(slows, NULL, unit_seed(_i), &f);
+
+    ck_assert(v.leak == LEAK_UNKNOWN && v.doubt == DOUBT_SLOWS);
+    forget(&f);
+    ck_assert_int_ne(leak_of(warms_up_late, unit_seed(_i)), LEAK_YES);
+}
+END_TEST
+
+START_TEST(a_table_that_doubles_is_judged_by_what_is_in_it)
+{
+    struct floors *f;
+    struct verdict v = judged(leaps, linear, unit_seed(_i), &f);
+
+    ck_assert_int_eq(v.leak, LEAK_YES);
+    forget(&f);
+}
+END_TEST
+
+START_TEST(a_short_run_or_few_floors_cannot_be_told)
+{
+    struct floors *f = floors_new(linear, NULL, unit_seed(_i));
+    struct verdict v;
+
+    for (size_t i = 0; i < f->count; i++)
+        f->t_s[i] *= 0.3;
+    v = verdict_of(f);
+    ck_assert(v.leak == LEAK_UNKNOWN && v.doubt == DOUBT_SHORT);
+    for (size_t i = 0; i < f->count; i++)
+        f->t_s[i] *= 100;
+    f->count = 9;
+    v = verdict_of(f);
+    ck_assert(v.leak == LEAK_UNKNOWN && v.doubt == DOUBT_FEW);
+    f->count = 0;
+    v = verdict_of(f);
+    ck_assert(v.leak == LEAK_UNKNOWN && v.windows == 0);
+    forget(&f);
+}
+END_TEST
+
+/* It leaks by its work, and stands still for half of the time: by the clock that would look like filling up. */
+START_TEST(where_no_work_is_done_time_stands_still)
+{
+    struct floors *f = malloc(sizeof *f);
+    uint64_t seed = unit_seed(_i);
+
+    floors_init(f);
+    for (unsigned i = 1; i <= READINGS; i++) {
+        double part = (double)i / READINGS, worked = fmin(part, 0.5) * 2;
+        double site = linear(worked, &seed);
+
+        tell(f, part, 1000 * worked, 1e6 + site, site, 10);
+    }
+    ck_assert_int_eq(verdict_of(f).leak, LEAK_YES);
+    forget(&f);
+}
+END_TEST
+
+START_TEST(of_many_that_grow_the_fastest_are_told)
+{
+    struct floors *f = malloc(sizeof *f);
+    struct verdict v;
+
+    floors_init(f);
+    for (unsigned i = 1; i <= READINGS; i++) {
+        floors_begin(f, i, i, 1e6 + 1000 * i, 10, 1e7);
+        for (unsigned s = 0; s < 12; s++) {
+            char name[16];
+
+            (void)snprintf(name, sizeof name, "site %u", s);
+            ck_assert(floors_tell(f, FLOOR_SITE, name, 1000 + i * 10 * (s + 1), 10));
+        }
+    }
+    v = verdict_of(f);
+    ck_assert(v.leak == LEAK_YES && v.growing_count == VERDICT_GROWING_MAX);
+    for (size_t i = 0; i < VERDICT_GROWING_MAX; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "site %zu", 11 - i);
+        ck_assert_str_eq(v.growing[i].name, name);
+    }
+    forget(&f);
+}
+END_TEST
+
+START_TEST(misses_and_false_alarms_are_rare)
+{
+    static shape_fn *const innocent[] = {level, constant, warms_up, saws, falls};
+    unsigned misses = 0, alarms = 0, unsure = 0, rounds = getenv("HEAPD_TEST_LONG") != NULL ? 5000 : 200;
+
+    for (unsigned r = 0; r < rounds; r++) {
+        enum leak leak = leak_of(innocent[r % ARRAY_LEN(innocent)], unit_seed((int)r));
+
+        misses += leak_of(linear, unit_seed((int)r)) != LEAK_YES;
+        alarms += leak == LEAK_YES;
+        unsure += leak == LEAK_UNKNOWN;
+    }
+    printf("verdict: of %u each, %u misses, %u false alarms, %u unsure\n", rounds, misses, alarms, unsure);
+    ck_assert_uint_le(misses, rounds / 200);
+    ck_assert_uint_le(alarms, rounds / 1000);
+    ck_assert_uint_le(unsure, rounds / 50);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const struct unit_test tests[] = {
+        TEST(the_slope_is_the_median_of_all_pairs),
+        TEST(a_line_is_certain_and_a_constant_is_nothing),
+        TEST(the_interval_holds_the_slope_as_often_as_it_says, .rounds = 2),
+        TEST(what_wanders_is_not_taken_for_what_rises, .rounds = 2),
+        TEST(what_grows_is_a_leak_and_is_named, .rounds = 4),
+        TEST(what_swings_fills_jumps_or_stays_is_none, .rounds = 4),
+        TEST(what_only_slows_down_cannot_be_told, .rounds = 4),
+        TEST(a_table_that_doubles_is_judged_by_what_is_in_it),
+        TEST(a_short_run_or_few_floors_cannot_be_told),
+        TEST(where_no_work_is_done_time_stands_still),
+        TEST(of_many_that_grow_the_fastest_are_told),
+        TEST(misses_and_false_alarms_are_rare),
+    };
+
+    return unit_main(argc, argv, "load_verdict", tests, ARRAY_LEN(tests));
+}
