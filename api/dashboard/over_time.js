@@ -8,6 +8,7 @@ import { collections, onSample, rangeMs, ringShown } from "./samples.js";
 import { floorLine, thin } from "./series.js";
 
 const POINTS_MAX = 600;
+const YOUNG_MS = 60000; // as long as less is known than was asked for, the picture grows from this on
 const GAP_MS = 5000; // no line is drawn over a time of which nothing is known
 const TABLE_ROWS = 30;
 const RUG_PX = [5, 9, 0]; // how long the mark of a collection is; of generation 2 it is the whole height
@@ -84,9 +85,8 @@ function collectionsNear(t) {
   return lines;
 }
 
-function tickStep(range) {
-  return { "1m": 10e3, "5m": 60e3, "15m": 180e3, "1h": 600e3, "1d": 3600e3 * 3 }[range];
-}
+const TICK_STEPS = [10e3, 30e3, 60e3, 180e3, 600e3, 1800e3, 3600e3, 3 * 3600e3];
+const tickStep = (span) => TICK_STEPS.find((step) => span / step <= 8) ?? TICK_STEPS.at(-1);
 
 // Steps that are round in the unit: a power of two for bytes, 1, 2 or 5 of a power of ten else.
 function roundStep(rough) {
@@ -108,9 +108,9 @@ function options() {
     interaction: { mode: "index", intersect: false, axis: "x" },
     elements: { point: { radius: 0, hitRadius: 0, hoverRadius: 3 }, line: { borderWidth: 1.5, tension: 0 } },
     scales: {
-      x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, hash.get("range") === "1m") },
+      x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, t % 60e3 !== 0) },
         afterBuildTicks: (axis) => {
-          const step = tickStep(hash.get("range")), first = Math.ceil(axis.min / step) * step;
+          const step = tickStep(axis.max - axis.min), first = Math.ceil(axis.min / step) * step;
           axis.ticks = Array.from({ length: Math.max(0, Math.floor((axis.max - first) / step) + 1) }, (_, i) => ({ value: first + i * step }));
         } },
       y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => f.short(format(n)) } },
@@ -196,7 +196,7 @@ function draw() {
     set.hidden = unseen.has(set.name);
     set.data = points(ring, chosen, set.name);
   }
-  chart.options.scales.x.min = to - span;
+  chart.options.scales.x.min = Math.max(to - span, Math.min(ring.length > 0 ? ring.at("t", 0) : to, to - YOUNG_MS));
   chart.options.scales.x.max = to;
   chart.update("none");
 }

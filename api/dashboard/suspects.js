@@ -102,9 +102,14 @@ async function loadSessions() {
 
 // ---- what happened ----
 
+function changedText(e) {
+  const settings = Object.entries(e.changed ?? {}).map(([name, { from, to }]) => `${name} from ${JSON.stringify(from)} to ${JSON.stringify(to)}`);
+  return f.oneLine(settings.join(", ") || (e.frozen !== undefined ? `${f.count(e.frozen)} frozen` : "done"), 200);
+}
+
 const SAID = {
   death: (e) => `the weak name “${f.oneLine(e.name, 60)}”: its object ${e.object} has died`,
-  config: (e) => `${e.what} changed${e.by ? ` by ${f.oneLine(e.by, 40)}` : ""}: ${f.oneLine(JSON.stringify(e.changes ?? e.settings ?? {}), 160)}`,
+  config: (e) => `${e.what}${e.by ? ` by ${f.oneLine(e.by, 40)}` : ""}: ${changedText(e)}`,
   lease: (e) => `session ${e.session} ${e.label ? `“${f.oneLine(e.label, 40)}” ` : ""}${e.what}${e.what === "released" ? `: ${f.plural(e.objects ?? 0, "object")} died, ${f.bytes(e.bytes ?? 0)}` : e.holds !== undefined ? `, held ${f.count(typeof e.holds === "number" ? e.holds : e.holds.length)}` : ""}`,
 };
 
