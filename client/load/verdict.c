@@ -1,5 +1,6 @@
 /* verdict.c - see verdict.h. */
 #include "client/load/verdict.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- windows ---- */
@@ -58,30 +59,60 @@ static bool matters(const struct trend *t, double span_s, double least)
     return growth >= least && growth >= t->from * VERDICT_PART_MIN;
 }
 
-/* The last third, as work goes on; in a heap that is left in peace that may be more windows. */
-static struct trend tail_of(const double x[], const double y[], size_t n)
+/* Where the last third begins, as work goes on; in a heap that is left in peace that may be more windows. */
+static size_t tail_of(const double x[], size_t n)
 {
-    size_t first = n - n / 3;
+    size_t first = n - 1 - n / 3;
 
-    while (first > 0 && x[first - 1] > x[n - 1] - (x[n - 1] - x[0]) / 3)
+    while (first > 1 && x[first] > x[n - 1] - (x[n - 1] - x[0]) / 3)
         first--;
-    return trend_of(&x[first], &y[first], n - first);
+    return first;
+}
+
+/* The variance of a step beside what it should be, from how neighbours differ (von Neumann 1941): so a slow change of pace is
+ * no part of it, and what comes by chance in few large pieces is. */
+static double variance_of_steps(const double x[], const double y[], size_t n, double slope)
+{
+    double sum = 0, last = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        double rest = y[i] - y[i - 1] - slope * (x[i] - x[i - 1]);
+
+        sum += i > 1 ? (rest - last) * (rest - last) : 0;
+        last = rest;
+    }
+    return sum / 2 / (double)(n - 2);
+}
+
+/* How the last third goes on, beside the whole. */
+enum pace { GOES_ON, SLOWS, HAS_STOPPED };
+
+static enum pace pace_of(const double x[], const double y[], size_t n)
+{
+    size_t first = tail_of(x, n), steps = n - 1 - first;
+    double slope = (y[n - 1] - y[0]) / (x[n - 1] - x[0]), should = slope * (x[n - 1] - x[first]), grown = y[n - 1] - y[first];
+    double variance = variance_of_steps(x, y, n, slope) * (double)steps * (1 - (double)steps / (double)(n - 1));
+    double missing = (should - grown) / sqrt(fmax(variance, 1e-9));
+
+    if (missing >= VERDICT_STOPPED_SIGMAS && grown < should * VERDICT_STOPPED_PART)
+        return HAS_STOPPED;
+    return missing >= VERDICT_SLOWS_SIGMAS ? SLOWS : GOES_ON;
 }
 
 /* Of y at x, whose trend is t. */
 static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
 {
     size_t n = t->points;
-    struct trend tail;
+    enum pace pace;
 
     *ret_slows = false;
     if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
         return LEAK_NO;
-    tail = tail_of(x, y, n);
-    *ret_slows = tail.high < t->slope;
-    if (tail.high < t->slope * VERDICT_STOPPED_PART)
+    pace = pace_of(x, y, n);
+    *ret_slows = pace != GOES_ON;
+    if (pace == HAS_STOPPED)
         return LEAK_NO;
-    return !*ret_slows && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+    return pace == GOES_ON && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
 }
 
 static void judge(struct judged *j, const struct verdict *v, const struct cut *c, const struct floor_row *row)

@@ -23,12 +23,14 @@
 #define VERDICT_RUN_S_MIN    4.0  /* nor of a shorter run */
 #define VERDICT_RUN_S_ADVICE 10.0
 #define VERDICT_WARM_UP_PART 0.25
-#define VERDICT_SIGMAS       3.3  /* once in 2,000 looks at mere noise */
+#define VERDICT_SIGMAS       3.0  /* once in 700 looks at mere noise, which must also matter and go on */
 #define VERDICT_DOUBT_SIGMAS 2.0
 #define VERDICT_BYTES_MIN    128.0
 #define VERDICT_OBJECTS_MIN  4.0
 #define VERDICT_PART_MIN     0.02 /* of what there was */
-#define VERDICT_STOPPED_PART 0.25 /* of the slope of the whole: less is no growth any more */
+#define VERDICT_SLOWS_SIGMAS 2.6  /* of what chance takes from the last third of a leak that comes piece by piece */
+#define VERDICT_STOPPED_SIGMAS 3.0
+#define VERDICT_STOPPED_PART 0.25 /* of what it should be: less is no growth any more */
 #define VERDICT_GROWING_MAX  8u   /* told by name */
 
 enum leak { LEAK_NO, LEAK_YES, LEAK_UNKNOWN };
