@@ -32,7 +32,7 @@
 #define VERDICT_SLOWS_SIGMAS 2.6  /* of what chance takes from the last third of a leak that comes piece by piece */
 #define VERDICT_STOPPED_SIGMAS 3.0
 #define VERDICT_STOPPED_PART 0.25 /* of what it should be: less is no growth any more */
-#define VERDICT_GROWING_MAX  8u   /* told by name */
+#define VERDICT_GROWING_MAX  16u  /* told by name */
 
 enum leak { LEAK_NO, LEAK_YES, LEAK_UNKNOWN };
 

@@ -299,7 +299,7 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
     floors_init(f);
     for (unsigned i = 1; i <= READINGS; i++) {
         floors_begin(f, i, i, 1e6 + 1000 * i, 10, 1e7);
-        for (unsigned s = 0; s < 12; s++) {
+        for (unsigned s = 0; s < VERDICT_GROWING_MAX + 4; s++) {
             char name[16];
 
             (void)snprintf(name, sizeof name, "site %u", s);
@@ -311,7 +311,7 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
     for (size_t i = 0; i < VERDICT_GROWING_MAX; i++) {
         char name[16];
 
-        (void)snprintf(name, sizeof name, "site %zu", 11 - i);
+        (void)snprintf(name, sizeof name, "site %zu", VERDICT_GROWING_MAX + 3 - i);
         ck_assert_str_eq(v.growing[i].name, name);
     }
     forget(&f);
