@@ -1,5 +1,6 @@
 /* verdict.c - see verdict.h. */
 #include "client/load/verdict.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- windows ---- */
@@ -58,47 +59,102 @@ static bool matters(const struct trend *t, double span_s, double least)
     return growth >= least && growth >= t->from * VERDICT_PART_MIN;
 }
 
-/* The last third, as work goes on; in a heap that is left in peace that may be more windows. */
-static struct trend tail_of(const double x[], const double y[], size_t n)
+/* Where the last third begins, as work goes on; in a heap that is left in peace that may be more windows. */
+static size_t tail_of(const double x[], size_t n)
 {
-    size_t first = n - n / 3;
+    size_t first = n - 1 - n / 3;
 
-    while (first > 0 && x[first - 1] > x[n - 1] - (x[n - 1] - x[0]) / 3)
+    while (first > 1 && x[first] > x[n - 1] - (x[n - 1] - x[0]) / 3)
         first--;
-    return trend_of(&x[first], &y[first], n - first);
+    return first;
+}
+
+/* The variance of a step beside what it should be, from how neighbours differ (von Neumann 1941): so a slow change of pace is
+ * no part of it, and what comes by chance in few large pieces is. */
+static double variance_of_steps(const double x[], const double y[], size_t n, double slope)
+{
+    double sum = 0, last = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        double rest = y[i] - y[i - 1] - slope * (x[i] - x[i - 1]);
+
+        sum += i > 1 ? (rest - last) * (rest - last) : 0;
+        last = rest;
+    }
+    return sum / 2 / (double)(n - 2);
+}
+
+/* How the last third goes on, beside the whole. */
+enum pace { GOES_ON, SLOWS, HAS_STOPPED };
+
+static enum pace pace_of(const struct trend *t, const double x[], const double y[])
+{
+    size_t n = t->points, first = tail_of(x, t->points), steps = t->points - 1 - first;
+    double slope = (y[n - 1] - y[0]) / (x[n - 1] - x[0]), should = slope * (x[n - 1] - x[first]), grown = y[n - 1] - y[first];
+    double variance = variance_of_steps(x, y, n, slope) * (double)steps * (1 - (double)steps / (double)(n - 1));
+    double missing = (should - grown) / sqrt(fmax(variance, 1e-9));
+
+    if (missing >= VERDICT_STOPPED_SIGMAS && grown < should * VERDICT_STOPPED_PART)
+        return HAS_STOPPED;
+    if (missing >= VERDICT_SLOWS_SIGMAS || t->to - t->middle < (t->middle - t->from) * VERDICT_STOPPED_PART)
+        return SLOWS;
+    return GOES_ON;
 }
 
 /* Of y at x, whose trend is t. */
 static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
 {
     size_t n = t->points;
-    struct trend tail;
+    enum pace pace;
 
     *ret_slows = false;
     if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
         return LEAK_NO;
-    tail = tail_of(x, y, n);
-    *ret_slows = tail.high < t->slope;
-    if (tail.high < t->slope * VERDICT_STOPPED_PART)
+    pace = pace_of(t, x, y);
+    *ret_slows = pace != GOES_ON;
+    if (pace == HAS_STOPPED)
         return LEAK_NO;
-    return !*ret_slows && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+    return pace == GOES_ON && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+}
+
+/* The windows that are judged of one series. Where hardly any work was done there is no window of its own: the least counts of
+ * it and the one before. How many. */
+static size_t worked_of(const struct verdict *v, const double all[], double x[VERDICT_WINDOWS_MAX], double y[VERDICT_WINDOWS_MAX])
+{
+    size_t first = v->windows - v->judged, n = 0;
+    double least_step = (v->worked_s[v->windows - 1] - v->worked_s[first]) / (double)v->judged * VERDICT_STEP_PART;
+
+    for (size_t w = first; w < v->windows; w++) {
+        if (n == 0 || v->worked_s[w] - x[n - 1] >= least_step) {
+            x[n] = v->worked_s[w];
+            y[n++] = all[w];
+        } else if (all[w] < y[n - 1]) {
+            y[n - 1] = all[w];
+        }
+    }
+    return n;
+}
+
+static enum leak judge_series(const struct verdict *v, const struct cut *c, const double values[READINGS_MAX], double least,
+                              struct trend *ret_t, bool *ret_slows)
+{
+    double all[VERDICT_WINDOWS_MAX], x[VERDICT_WINDOWS_MAX], y[VERDICT_WINDOWS_MAX];
+    size_t n;
+
+    least_of(c, values, all);
+    n = worked_of(v, all, x, y);
+    *ret_t = trend_of(x, y, n);
+    return judge_rise(ret_t, x, y, least, ret_slows);
 }
 
 static void judge(struct judged *j, const struct verdict *v, const struct cut *c, const struct floor_row *row)
 {
-    double bytes[VERDICT_WINDOWS_MAX], objects[VERDICT_WINDOWS_MAX];
-    size_t first = v->windows - v->judged;
-    const double *x = &v->worked_s[first];
     enum leak by_bytes, by_objects;
     bool bytes_slow, objects_slow;
 
     *j = (struct judged){.name = row->name};
-    least_of(c, row->bytes, bytes);
-    least_of(c, row->objects, objects);
-    j->bytes = trend_of(x, &bytes[first], v->judged);
-    j->objects = trend_of(x, &objects[first], v->judged);
-    by_bytes = judge_rise(&j->bytes, x, &bytes[first], VERDICT_BYTES_MIN, &bytes_slow);
-    by_objects = judge_rise(&j->objects, x, &objects[first], VERDICT_OBJECTS_MIN, &objects_slow);
+    by_bytes = judge_series(v, c, row->bytes, VERDICT_BYTES_MIN, &j->bytes, &bytes_slow);
+    by_objects = judge_series(v, c, row->objects, VERDICT_OBJECTS_MIN, &j->objects, &objects_slow);
     j->leak = by_bytes == LEAK_YES || by_objects == LEAK_YES ? LEAK_YES : by_bytes == LEAK_NO && by_objects == LEAK_NO ? LEAK_NO : LEAK_UNKNOWN;
     j->slows = by_bytes == LEAK_UNKNOWN || by_objects == LEAK_NO ? bytes_slow : objects_slow;
 }
@@ -153,6 +209,14 @@ static void judge_all(struct verdict *v, const struct cut *c)
         v->leak = LEAK_UNKNOWN;
 }
 
+/* It has enough windows, and enough happened in them. */
+static bool can_be_judged(const struct verdict *v)
+{
+    double x[VERDICT_WINDOWS_MAX], y[VERDICT_WINDOWS_MAX];
+
+    return v->judged >= VERDICT_WINDOWS_MIN && worked_of(v, v->live, x, y) >= VERDICT_WINDOWS_MIN;
+}
+
 struct verdict verdict_of(const struct floors *f)
 {
     struct cut c = cut_of(f);
@@ -164,9 +228,9 @@ struct verdict verdict_of(const struct floors *f)
     for (size_t w = 0; w < v.windows; w++)
         v.judged += v.worked_s[w] >= v.run_s * VERDICT_WARM_UP_PART;
     v.from_s = v.judged > 0 ? v.t_s[v.windows - v.judged] : 0;
-    if (v.judged >= VERDICT_WINDOWS_MIN)
+    if (v.run_s >= VERDICT_RUN_S_MIN && can_be_judged(&v)) {
         judge_all(&v, &c);
-    if (v.judged < VERDICT_WINDOWS_MIN || v.run_s < VERDICT_RUN_S_MIN) {
+    } else {
         v.leak = LEAK_UNKNOWN;
         v.doubt = v.run_s < VERDICT_RUN_S_MIN ? DOUBT_SHORT : DOUBT_FEW;
     }

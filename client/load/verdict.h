@@ -9,8 +9,8 @@
  * rest, of the bytes and the number of objects of the whole, of each site and of each class, this is asked:
  *   1. It rises: by VERDICT_SIGMAS deviations of chance, and Sen's interval lies above zero (trend.h).
  *   2. It matters: by a fiftieth of what there was, and 128 bytes or 4 objects.
- *   3. It goes on: the last third does not rise more slowly than the whole. If it surely has nearly stopped, it was filling;
- *      if it has only slowed down, nobody can tell yet.
+ *   3. It goes on: the last third does not rise more slowly than the whole, nor the second half far more slowly than the
+ *      first. If it surely has nearly stopped, it was filling; if it has only slowed down, nobody can tell yet.
  * Bytes or objects are enough: a table that doubles when it is full grows by leaps, what is in it does not.
  * What nearly rises is not called a leak, and no innocent either: then it says that it cannot tell, and what would help.
  */
@@ -23,13 +23,16 @@
 #define VERDICT_RUN_S_MIN    4.0  /* nor of a shorter run */
 #define VERDICT_RUN_S_ADVICE 10.0
 #define VERDICT_WARM_UP_PART 0.25
-#define VERDICT_SIGMAS       3.3  /* once in 2,000 looks at mere noise */
+#define VERDICT_STEP_PART    0.25 /* of the work of a mean window: one with less is none */
+#define VERDICT_SIGMAS       3.0  /* once in 700 looks at mere noise, which must also matter and go on */
 #define VERDICT_DOUBT_SIGMAS 2.0
 #define VERDICT_BYTES_MIN    128.0
 #define VERDICT_OBJECTS_MIN  4.0
 #define VERDICT_PART_MIN     0.02 /* of what there was */
-#define VERDICT_STOPPED_PART 0.25 /* of the slope of the whole: less is no growth any more */
-#define VERDICT_GROWING_MAX  8u   /* told by name */
+#define VERDICT_SLOWS_SIGMAS 2.6  /* of what chance takes from the last third of a leak that comes piece by piece */
+#define VERDICT_STOPPED_SIGMAS 3.0
+#define VERDICT_STOPPED_PART 0.25 /* of what it should be: less is no growth any more */
+#define VERDICT_GROWING_MAX  16u  /* told by name */
 
 enum leak { LEAK_NO, LEAK_YES, LEAK_UNKNOWN };
 

@@ -81,7 +81,8 @@ static void say_doubt(const struct verdict *v, struct text *out)
         return;
     }
     if (v->doubt == DOUBT_FEW) {
-        text_printf(out, "only %zu floors were read after the warm-up, and %u are needed; run it longer.", v->judged, VERDICT_WINDOWS_MIN);
+        text_printf(out, "after the warm-up there are %zu floors, or too little work between them, and %u are needed; run it longer.", v->judged,
+                    VERDICT_WINDOWS_MIN);
         return;
     }
     add_name(out, &v->doubtful);
@@ -136,7 +137,7 @@ static void say_rss(const struct verdict *v, struct text *out)
 bool verdict_evidence(const struct verdict *v, size_t i, struct text *out)
 {
     text_clear(out);
-    if (v->judged < VERDICT_WINDOWS_MIN)
+    if (v->doubt == DOUBT_SHORT || v->doubt == DOUBT_FEW)
         return false;
     if (i == 0)
         say_method(v, out);

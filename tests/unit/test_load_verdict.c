@@ -221,16 +221,16 @@ START_TEST(what_grows_is_a_leak_and_is_named)
 }
 END_TEST
 
-START_TEST(what_swings_fills_jumps_or_stays_is_none)
+START_TEST(what_swings_fills_or_stays_is_none)
 {
-    static shape_fn *const innocent[] = {level, constant, warms_up, jumps, saws, falls, fills};
+    static shape_fn *const innocent[] = {level, constant, warms_up, saws, falls, fills};
 
     for (size_t i = 0; i < ARRAY_LEN(innocent); i++)
         ck_assert_msg(leak_of(innocent[i], unit_seed(_i)) == LEAK_NO, "shape %zu: %d", i, leak_of(innocent[i], unit_seed(_i)));
 }
 END_TEST
 
-START_TEST(what_only_slows_down_cannot_be_told)
+START_TEST(what_only_slows_down_or_jumps_cannot_be_told)
 {
     struct floors *f;
     struct verdict v = judged(slows, NULL, unit_seed(_i), &f);
@@ -238,6 +238,7 @@ START_TEST(what_only_slows_down_cannot_be_told)
     ck_assert(v.leak == LEAK_UNKNOWN && v.doubt == DOUBT_SLOWS);
     forget(&f);
     ck_assert_int_ne(leak_of(warms_up_late, unit_seed(_i)), LEAK_YES);
+    ck_assert_int_ne(leak_of(jumps, unit_seed(_i)), LEAK_YES);
 }
 END_TEST
 
@@ -298,7 +299,7 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
     floors_init(f);
     for (unsigned i = 1; i <= READINGS; i++) {
         floors_begin(f, i, i, 1e6 + 1000 * i, 10, 1e7);
-        for (unsigned s = 0; s < 12; s++) {
+        for (unsigned s = 0; s < VERDICT_GROWING_MAX + 4; s++) {
             char name[16];
 
             (void)snprintf(name, sizeof name, "site %u", s);
@@ -310,10 +311,38 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
     for (size_t i = 0; i < VERDICT_GROWING_MAX; i++) {
         char name[16];
 
-        (void)snprintf(name, sizeof name, "site %zu", 11 - i);
+        (void)snprintf(name, sizeof name, "site %zu", VERDICT_GROWING_MAX + 3 - i);
         ck_assert_str_eq(v.growing[i].name, name);
     }
     forget(&f);
+}
+END_TEST
+
+/* A reading finds a piece more once in five, by chance: 16 in the whole run, of 52 bytes, beside 8 kB. */
+static bool pieces_are_missed(uint64_t seed)
+{
+    struct floors *f = malloc(sizeof *f);
+    double site = 8000;
+    bool missed;
+
+    floors_init(f);
+    for (unsigned i = 1; i <= READINGS; i++) {
+        site += unit_rand_below(&seed, 5) == 0 ? 52 : 0;
+        tell(f, (double)i / READINGS, i, 1e4 + site, site, site / 26);
+    }
+    missed = verdict_of(f).leak != LEAK_YES;
+    forget(&f);
+    return missed;
+}
+
+START_TEST(what_leaks_in_few_pieces_is_found_too)
+{
+    unsigned missed = 0, rounds = 500;
+
+    for (unsigned r = 0; r < rounds; r++)
+        missed += pieces_are_missed(unit_seed((int)(1000 * _i) + (int)r));
+    printf("verdict: of %u that leak in few pieces, %u are missed\n", rounds, missed);
+    ck_assert_uint_le(missed, rounds / 20);
 }
 END_TEST
 
@@ -344,12 +373,13 @@ int main(int argc, char **argv)
         TEST(the_interval_holds_the_slope_as_often_as_it_says, .rounds = 2),
         TEST(what_wanders_is_not_taken_for_what_rises, .rounds = 2),
         TEST(what_grows_is_a_leak_and_is_named, .rounds = 4),
-        TEST(what_swings_fills_jumps_or_stays_is_none, .rounds = 4),
-        TEST(what_only_slows_down_cannot_be_told, .rounds = 4),
+        TEST(what_swings_fills_or_stays_is_none, .rounds = 4),
+        TEST(what_only_slows_down_or_jumps_cannot_be_told, .rounds = 4),
         TEST(a_table_that_doubles_is_judged_by_what_is_in_it),
         TEST(a_short_run_or_few_floors_cannot_be_told),
         TEST(where_no_work_is_done_time_stands_still),
         TEST(of_many_that_grow_the_fastest_are_told),
+        TEST(what_leaks_in_few_pieces_is_found_too, .rounds = 2),
         TEST(misses_and_false_alarms_are_rare),
     };
 
