@@ -13,7 +13,7 @@ POINTS_MAX = 60                 # of a trend: each the median of a stretch of sa
 WARM_UP_PART = 1 / 3
 GAIN_PART, GAIN_BYTES = 0.05, 2 * MIB   # that a process may surely have gained after its warm-up
 LONG_S = 600                    # of a phase: then it must be able to tell
-FDS_SLACK = 8
+FDS_SLACK = 4
 LATE = "not answered by the end"        # as heapctl load says it
 DEFAULT_SESSION = 1             # of the sessions that are left: it never ends
 
@@ -110,11 +110,10 @@ def judge_rest(said):
     return Claim("nothing is left in the end", left.get("objects") == 0 and left.get("sessions") == DEFAULT_SESSION, f"{left}")
 
 
-def judge_fds(samples, phase):
-    _, fds = column(samples, "fds", phase, WARM_UP_PART)
-    part = max(1, len(fds) // 10)
-    first, last = median(fds[:part] or [0]), median(fds[-part:] or [0])
-    return Claim("files and sockets stay", bool(fds) and last <= first + FDS_SLACK, f"{first:.0f} open at first, {last:.0f} in the end")
+def judge_fds(samples):
+    """Before anybody came and when all have gone."""
+    first, last = (samples[i]["fds"] for i in (0, -1)) if samples else (0, FDS_SLACK + 1)
+    return Claim("files and sockets are closed", last <= first + FDS_SLACK, f"{first} open at first, {last} in the end")
 
 
 def judge(said):
@@ -124,8 +123,9 @@ def judge(said):
     claims = [judge_leak(p) if p["leak"] else judge_clean(p) for p in phases]
     claims.append(Claim("all was done", said["error"] is None and [p["name"] for p in phases] == said["planned"], said["error"] or f"{len(phases)} phases"))
     if clean:
-        claims += [judge_memory(samples, clean, "rss", "RSS"), judge_memory(samples, clean, "accounted", "what heapd counts"), judge_fds(samples, clean)]
+        tried = {**clean, "from_s": clean["first_s"]}
+        claims += [judge_memory(samples, tried, "rss", "RSS"), judge_memory(samples, tried, "accounted", "what heapd counts")]
         claims.append(Claim("heapd suspects nothing in the clean mix", said["suspects"] == [], f"{said['suspects']}"))
-    claims += [judge_validated(said["validated"]), judge_answers(phases), judge_rest(said)]
+    claims += [judge_fds(samples), judge_validated(said["validated"]), judge_answers(phases), judge_rest(said)]
     claims.append(Claim("heapd ends well, and its store is well", said["exit"] == 0 and said["check"] == 0, f"status {said['exit']}; --check {said['check']}: {said['checked']}"))
     return claims
