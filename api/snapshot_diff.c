@@ -320,7 +320,7 @@ size_t snapshot_diffs_step(struct api *api, size_t units)
     return units;
 }
 
-static const struct task_work diff_work = {step_diff, destroy_diff};
+static const struct task_work diff_work = {step_diff, destroy_diff, PAUSE_SNAPSHOT};
 
 static bool open_diff(struct api *api, struct diff *d, size_t limit)
 {
