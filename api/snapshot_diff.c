@@ -306,7 +306,7 @@ static void destroy_diff(struct task *task, void *ctx)
     mem_free(api->mem, d, sizeof *d);
 }
 
-static const struct task_work diff_work = {step_diff, destroy_diff};
+static const struct task_work diff_work = {step_diff, destroy_diff, PAUSE_SNAPSHOT};
 
 static bool open_diff(struct api *api, struct diff *d, size_t limit)
 {

@@ -277,7 +277,7 @@ static void destroy_taking(struct task *task, void *ctx)
     mem_free(api->mem, k, sizeof *k);
 }
 
-static const struct task_work taking_work = {step_taking, destroy_taking};
+static const struct task_work taking_work = {step_taking, destroy_taking, PAUSE_SNAPSHOT};
 
 /* POST /v1/snapshots  ->  201 {"n": 1, "objects", "links", "bytes", ...}: all there was when this call had its turn */
 enum err post_snapshot(struct api *api, struct task *task, struct why *why)

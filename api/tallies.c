@@ -246,7 +246,7 @@ static void destroy_selection(struct task *task, void *ctx)
     mem_free(task->api->mem, s, sizeof *s);
 }
 
-static const struct task_work selection_work = {step_selection, destroy_selection};
+static const struct task_work selection_work = {.step = step_selection, .destroy = destroy_selection};
 
 static bool open_selection(struct api *api, struct selection *s, size_t limit)
 {

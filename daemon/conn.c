@@ -285,9 +285,24 @@ static bool is_pointless(const struct conn *c)
     return (c->now.head_only && c->now.head_sent) || (c->now.only_reads && c->peer_gone);
 }
 
+/* Steps of requests that look at the whole heap are slices as those of the collector are, and are told with them. */
+static enum task_turn time_step(struct conn *c, enum pause what)
+{
+    struct slice_time s = {0};
+    enum task_turn turn;
+
+    pauses_begin(&s);
+    turn = task_step(c->task, settings_of(c)->batch_turn_ops);
+    (void)pauses_step(&s, what);
+    if (turn != TASK_WAIT)
+        pauses_end(c->edge->world.pauses, &s);
+    return turn;
+}
+
 static enum progress step_task(struct conn *c)
 {
-    enum task_turn turn = task_step(c->task, settings_of(c)->batch_turn_ops);
+    enum pause what = task_pause(c->task);
+    enum task_turn turn = what == 0 ? task_step(c->task, settings_of(c)->batch_turn_ops) : time_step(c, what);
 
     if (turn == TASK_DONE) {
         conn_answer_end(c);
