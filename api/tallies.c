@@ -360,7 +360,7 @@ static void destroy_resetting(struct task *task, void *ctx)
     mem_free(task->api->mem, ctx, sizeof(struct resetting));
 }
 
-static const struct task_work resetting_work = {step_resetting, destroy_resetting};
+static const struct task_work resetting_work = {.step = step_resetting, .destroy = destroy_resetting};
 
 /* POST /v1/heap/reset_peak  ->  200 {}; tracemalloc.reset_peak() of Python */
 enum err post_reset_peak(struct api *api, struct task *task, struct why *why)
