@@ -20,20 +20,32 @@ bool frozen_group_named(struct slice name, enum frozen_kind *ret)
     return false;
 }
 
-static void write_group(struct out *o, enum frozen_kind kind, struct slice name)
+static const char *group_name(enum frozen_kind kind)
 {
     for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-        if (groups[i].kind == kind) {
-            out_member_string(o, "holder", name);
-            out_member_text(o, "under", groups[i].name);
-        }
+        if (groups[i].kind == kind)
+            return groups[i].name;
+    return "";
+}
+
+void frozen_under(const struct frozen *f, uint32_t node, char out[FROZEN_UNDER_MAX])
+{
+    enum frozen_kind kind = frozen_label_of(f, node)->kind;
+
+    if (frozen_is_object(f, node))
+        snprintf(out, FROZEN_UNDER_MAX, "%llu", (unsigned long long)f->id[node]);
+    else if (kind == FROZEN_SESSION)
+        snprintf(out, FROZEN_UNDER_MAX, "session:%llu", (unsigned long long)f->id[node]);
+    else
+        snprintf(out, FROZEN_UNDER_MAX, "%s", group_name(kind));
 }
 
 void write_frozen_node(struct out *o, const struct frozen *f, uint32_t node)
 {
     const struct frozen_label *l = frozen_label_of(f, node);
-    char under[40];
+    char under[FROZEN_UNDER_MAX];
 
+    frozen_under(f, node, under);
     if (frozen_is_object(f, node)) {
         out_member_u64(o, "id", f->id[node]);
         out_member_string(o, "class", frozen_string(f, l->class));
@@ -41,12 +53,12 @@ void write_frozen_node(struct out *o, const struct frozen *f, uint32_t node)
             out_member_string(o, "site", frozen_string(f, l->site));
         out_member_u64(o, "bytes", f->bytes[node]);
     } else if (l->kind == FROZEN_SESSION) {
-        snprintf(under, sizeof under, "session:%llu", (unsigned long long)f->id[node]);
         out_member_u64(o, "session", f->id[node]);
         out_member_string(o, "label", frozen_string(f, l->class));
         out_member_text(o, "under", under);
-    } else {
-        write_group(o, l->kind, frozen_string(f, l->class));
+    } else if (under[0] != '\0') {
+        out_member_string(o, "holder", frozen_string(f, l->class));
+        out_member_text(o, "under", under);
     }
 }
 

@@ -29,7 +29,7 @@ handler get_heap, get_pools, post_purge;
 /* suspects.c */
 handler get_suspects;
 /* tallies.c */
-handler get_classes, get_sites;
+handler get_classes, get_sites, post_reset_peak;
 /* validate.c */
 handler post_validate;
 /* snapshots.c */

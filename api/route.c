@@ -106,6 +106,8 @@ static const struct route table[] = {
      "Count, bytes, the most there ever were, and growth, by class; with since=SNAPSHOT, growth since that"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/sites", get_sites, "200", "sort since limit cursor",
      "The same by site: where clients said they made it"},
+    {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/reset_peak", post_reset_peak, "200", "",
+     "From now on the most there ever was of a class or site is what there is now"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/suspects", get_suspects, "200", "snapshot since limit",
      "What only grows, in sentences, each with its evidence and the call that shows more; with snapshot=N, who retains too much "
      "there, or has gained too much since snapshot M"},
@@ -185,7 +187,7 @@ bool route_is_call(const struct route *r)
 bool route_grows(const struct route *r)
 {
     /* they change something, and take no memory for it that stays */
-    static handler *const growing_nothing[] = {put_session, post_batch, post_collect, post_purge, post_validate};
+    static handler *const growing_nothing[] = {put_session, post_batch, post_collect, post_purge, post_validate, post_reset_peak};
 
     if (r->method == METHOD_GET || r->method == METHOD_DELETE || r->access == ACCESS_ADMIN)
         return false;

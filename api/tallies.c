@@ -328,3 +328,49 @@ enum err get_sites(struct api *api, struct task *task, struct why *why)
     (void)api;
     return reply_tallies(task, HEAP_SITES, why);
 }
+
+/* ---- the most there ever was, anew ---- */
+
+struct resetting {
+    enum heap_tally which;
+    uint32_t cursor;
+};
+
+static enum err step_resetting(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
+{
+    struct heap *h = task->api->heap;
+    struct resetting *r = ctx;
+    struct tally_info info;
+
+    *turn = TASK_MORE;
+    for (size_t left = units * ROWS_PER_UNIT; left > 0; left--) {
+        if (heap_next_tally(h, r->which, &r->cursor, &info)) {
+            heap_reset_peak(h, r->which, info.row);
+        } else if (r->which == HEAP_CLASSES) {
+            *r = (struct resetting){.which = HEAP_SITES};
+        } else {
+            *turn = TASK_DONE;
+            return reply_nothing(task, why);
+        }
+    }
+    return ERR_OK;
+}
+
+static void destroy_resetting(struct task *task, void *ctx)
+{
+    mem_free(task->api->mem, ctx, sizeof(struct resetting));
+}
+
+static const struct task_work resetting_work = {step_resetting, destroy_resetting};
+
+/* POST /v1/heap/reset_peak  ->  200 {}; tracemalloc.reset_peak() of Python */
+enum err post_reset_peak(struct api *api, struct task *task, struct why *why)
+{
+    struct resetting *r = mem_zalloc(api->mem, sizeof *r);
+
+    if (r == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin");
+    r->which = HEAP_CLASSES;
+    task_work(task, &resetting_work, r);
+    return ERR_OK;
+}

@@ -55,7 +55,11 @@ static void say_point(struct sentence *s, const struct frozen *f, const struct s
 {
     struct slice most = frozen_string(f, x->at_class);
 
-    if (x->is_group) {
+    if (x->is_group && !frozen_is_object(f, x->node)) {
+        say(s, "; the largest, session %llu, alone keeps %u alive", (unsigned long long)f->id[x->node], x->at_point);
+        if (x->at_class != 0)
+            say(s, ", most of them %.*s", (int)most.len, most.data);
+    } else if (x->is_group) {
         say(s, "; most of them are reached through ");
         say_node(s, f, x->point);
     } else if (x->at_point == 0) {
@@ -81,7 +85,8 @@ static struct sentence sentence_of(const struct frozen *f, const struct taken *t
     struct slice class = frozen_string(f, frozen_label_of(f, x->node)->class);
 
     if (x->is_group)
-        say(&s, "%u objects of class %.*s together", x->count, (int)class.len, class.data);
+        say(&s, frozen_is_object(f, x->node) ? "%u objects of class %.*s together" : "%u sessions (%.*s) together", x->count,
+            (int)class.len, class.data);
     else
         say_node(&s, f, x->node);
     if (then != NULL && !x->is_group)
@@ -126,17 +131,15 @@ static void write_point(struct out *o, const struct taken *t, const struct suspe
 
 static void write_more(struct out *o, const struct taken *t, uint32_t node)
 {
-    const struct frozen *f = t->frozen;
-    char line[200];
+    char line[200], under[FROZEN_UNDER_MAX];
     int len;
 
+    frozen_under(t->frozen, node, under);
     out_key(o, "more");
     out_open_array(o);
-    if (frozen_is_object(f, node)) {
-        len = snprintf(line, sizeof line, "curl \"${HEAPD_URL:-" WIRE_DEFAULT_URL "}/v1/snapshots/%u/dominators?under=%llu\"", t->n,
-                       (unsigned long long)f->id[node]);
-        out_string(o, (struct slice){line, (size_t)len});
-    }
+    len = snprintf(line, sizeof line, "curl \"${HEAPD_URL:-" WIRE_DEFAULT_URL "}/v1/snapshots/%u/dominators%s%s\"", t->n,
+                   under[0] != '\0' ? "?under=" : "", under);
+    out_string(o, (struct slice){line, (size_t)len});
     out_close_array(o);
 }
 
@@ -148,7 +151,7 @@ void write_suspect(struct out *o, const struct taken *now, const struct taken *t
     out_open_object(o);
     out_member_string(o, "sentence", (struct slice){s.text, s.len});
     if (x->is_group) {
-        out_member_string(o, "class", frozen_string(f, frozen_label_of(f, x->node)->class));
+        out_member_string(o, frozen_is_object(f, x->node) ? "class" : "label", frozen_string(f, frozen_label_of(f, x->node)->class));
         out_member_u64(o, "count", x->count);
     } else {
         write_frozen_node(o, f, x->node);

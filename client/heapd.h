@@ -82,6 +82,10 @@ enum heapd_result heapd_call(struct heapd *h, const char *method, const char *pa
                              struct heapd_problem *p);
 void heapd_reply_fini(struct heapd_reply *r);
 
+/* From now on heapd_call() and heapd_download() give up, HEAPD_UNREACHABLE, when an answer takes longer than so many ms (0: as
+ * long as it takes, as before), or within a second when `stop_fd` becomes readable (-1: there is none), HEAPD_BROKEN. */
+void heapd_be_patient(struct heapd *h, unsigned answer_ms, int stop_fd);
+
 /* One GET whose answer may be too large to be kept: called with each part of the body as it comes; `total` is how long all of
  * it is, 0 if that is not told. False ends it: HEAPD_BROKEN. HEAPD_OK: all of it has come. */
 typedef bool heapd_part_fn(void *arg, const void *data, size_t length, uint64_t total);

@@ -2,12 +2,13 @@
  * transport.c - see transport.h.
  *
  * No proxy is ever asked and no redirect followed: the daemon is where the url says, and the token is for
- * nobody else. There is no time limit on an answer, since a collection takes as long as it takes.
+ * nobody else. There is no time limit on an answer unless the caller sets one, since a collection takes as long as it takes.
  */
 #include "client/transport.h"
 #include "api/wire.h"
 #include "client/codec.h"
 #include "client/text.h"
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ enum heapd_result heapd_open(const struct heapd_options *o, struct heapd **ret_h
         free(h);
         return problem_no_memory(p);
     }
+    h->stop_fd = -1;
     r = set_address(h, o->url != NULL ? o->url : HEAPD_DEFAULT_URL, p);
     h->easy = curl_easy_init();
     if (r == HEAPD_OK && (h->easy == NULL || !set_identity(h, o)))
@@ -191,6 +193,31 @@ enum heapd_result transport_failed(const struct heapd *h, CURLcode code, struct 
 
 /* --- one request --- */
 
+void heapd_be_patient(struct heapd *h, unsigned answer_ms, int stop_fd)
+{
+    h->answer_ms = answer_ms;
+    h->stop_fd = stop_fd;
+}
+
+/* curl asks once a second while nothing comes. */
+static int is_enough(void *arg, curl_off_t total_in, curl_off_t in, curl_off_t total_out, curl_off_t out)
+{
+    struct pollfd stop = {.fd = *(const int *)arg, .events = POLLIN};
+
+    (void)total_in, (void)in, (void)total_out, (void)out;
+    return poll(&stop, 1, 0) != 0;
+}
+
+static void set_patience(struct heapd *h)
+{
+    curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, (long)h->answer_ms);
+    if (h->stop_fd < 0)
+        return;
+    curl_easy_setopt(h->easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(h->easy, CURLOPT_XFERINFOFUNCTION, is_enough);
+    curl_easy_setopt(h->easy, CURLOPT_XFERINFODATA, &h->stop_fd);
+}
+
 static size_t on_body(char *data, size_t one, size_t length, void *arg)
 {
     struct text *body = arg;
@@ -228,6 +255,7 @@ static enum heapd_result perform(struct heapd *h, struct text *body, struct heap
 
     curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, body);
+    set_patience(h);
     code = curl_easy_perform(h->easy);
     if (body->failed || !text_reserve(body, 0))
         return problem_no_memory(p);
@@ -290,6 +318,7 @@ static enum heapd_result perform_download(struct download *d, struct heapd_probl
 
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_part);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, d);
+    set_patience(d->h);
     code = curl_easy_perform(easy);
     if (d->problem.failed || !text_reserve(&d->problem, 0))
         return problem_no_memory(p);

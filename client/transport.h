@@ -13,6 +13,8 @@ struct heapd {
     char *base;                 /* "http://127.0.0.1:4327": no slash at its end */
     char *socket_path;          /* of unix:PATH, else NULL */
     struct curl_slist *headers; /* of every request */
+    unsigned answer_ms;         /* that an answer may take; 0: as long as it takes */
+    int stop_fd;                /* readable when it is enough; -1: there is none */
 };
 
 /* Make `easy` ready for a request of h to `path`; its method and body are the caller's. */

@@ -221,6 +221,8 @@ bool heap_next_tally(const struct heap *h, enum heap_tally which, uint32_t *curs
 bool heap_tally(const struct heap *h, enum heap_tally which, uint32_t row, uint32_t serial, struct tally_info *ret);
 /* What row `row` has now is what it is to be compared with from now on. */
 void heap_mark_tally(struct heap *h, enum heap_tally which, uint32_t row);
+/* ... and is the most there ever was. */
+void heap_reset_peak(struct heap *h, enum heap_tally which, uint32_t row);
 
 /* One size class of pools. */
 struct pool_class_info {

@@ -162,3 +162,8 @@ void heap_mark_tally(struct heap *h, enum heap_tally which, uint32_t row)
     t->marked_objects = t->objects;
     t->marked_bytes = t->bytes;
 }
+
+void heap_reset_peak(struct heap *h, enum heap_tally which, uint32_t row)
+{
+    tallies_of(h, which)->rows[row].peak_bytes = 0; /* what is there now is more */
+}

@@ -2,7 +2,7 @@
 // line that does the same. A control that somebody is in the middle of changing is not overwritten by what comes in.
 
 import { $, announce, button, el, say, sayValue, toast } from "./dom.js";
-import { curlButton } from "./curl.js";
+import { curlButton, refreshCurls } from "./curl.js";
 import * as f from "./format.js";
 import { latest, onSample, sampleNow } from "./samples.js";
 import { send } from "./wire.js";
@@ -41,8 +41,19 @@ function thresholdPatch(generation, value) {
   return patch({ thresholds: [...before, value] });
 }
 
-function isBusy(...inputs) {
-  return inputs.some((i) => i.dataset.dirty === "1");
+const EMPTY_MS = 3000; // so long a field stays empty that was left so, before it shows again what is
+
+const isBusy = (input) => input.dataset.dirty === "1";
+
+// A number that somebody types, and sends with Enter or by leaving the field; what is no number of the right kind is not sent.
+function onNumber(input, apply) {
+  input.addEventListener("input", () => { input.dataset.dirty = "1"; });
+  input.addEventListener("change", () => {
+    if (input.value !== "" && input.checkValidity()) {
+      input.dataset.dirty = "0";
+      apply();
+    } else setTimeout(() => { if (document.activeElement !== input) input.dataset.dirty = "0"; }, EMPTY_MS);
+  });
 }
 
 function thresholdRow(generation) {
@@ -53,15 +64,10 @@ function thresholdRow(generation) {
   const meter = el("div", { id: `meter-${generation}`, class: "meter", role: "meter", "aria-label": `Count of generation ${generation}`, "aria-valuemin": 0 }, fill);
   const counted = el("span", { id: `count-${generation}`, class: "counted" });
 
-  const apply = async () => {
-    input.dataset.dirty = "0";
-    if (!input.checkValidity() || input.value === "") return void render();
-    await act(thresholdPatch(generation, Number(input.value)), (gc) => `Threshold of generation ${generation} is ${f.count(gc.thresholds[generation])}`);
-  };
-  input.addEventListener("input", () => { input.dataset.dirty = "1"; });
-  input.addEventListener("change", apply);
+  const apply = () => act(thresholdPatch(generation, Number(input.value)), (gc) => `Threshold of generation ${generation} is ${f.count(gc.thresholds[generation])}`);
+  onNumber(input, apply);
   slider.addEventListener("input", () => { input.value = fromSlider(Number(slider.value), max); input.dataset.dirty = "1"; });
-  slider.addEventListener("change", apply);
+  slider.addEventListener("change", () => { input.dataset.dirty = "0"; apply(); });
 
   const render = () => {
     const { thresholds, counts, enabled } = latest.gc, limit = thresholds[generation] ?? 0, n = counts[generation];
@@ -128,11 +134,7 @@ function paceRow() {
   const inputs = PACE.map(([id, name, label]) => {
     const input = el("input", { id, type: "number", min: 0, required: true });
     const wanted = () => patch({ [name]: Number(input.value) });
-    input.addEventListener("input", () => { input.dataset.dirty = "1"; });
-    input.addEventListener("change", () => {
-      input.dataset.dirty = "0";
-      if (input.checkValidity() && input.value !== "") act(wanted(), () => `${label} is ${input.value}`);
-    });
+    onNumber(input, () => act(wanted(), () => `${label} is ${input.value}`));
     $("pace-row").append(el("label", { class: "field" }, label, " ", input), curlButton(wanted, label));
     return [input, name];
   });
@@ -157,5 +159,8 @@ export function startCollector() {
   fillCollectRow();
   fillFreezeRow();
   const renders = [...thresholds.map((t) => t.render), debugRow(), paceRow(), enabledSwitch()];
-  onSample(() => { for (const render of renders) render(); });
+  onSample(() => {
+    for (const render of renders) render();
+    refreshCurls();
+  });
 }

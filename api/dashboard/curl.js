@@ -54,7 +54,13 @@ export function curlButton(ask, label) {
   };
   b.addEventListener("focus", show);
   b.addEventListener("pointerenter", show);
+  b.refresh = () => { if (b.dataset.curl !== line()) b.dataset.curl = line(); };
   b.dataset.curl = "";
-  queueMicrotask(() => { b.dataset.curl = line(); });
+  queueMicrotask(b.refresh);
   return b;
+}
+
+// What they stand beside has changed.
+export function refreshCurls() {
+  for (const b of document.querySelectorAll("button.curl")) b.refresh();
 }

@@ -55,7 +55,7 @@ function trim(n) {
 
 export function seconds(s) {
   if (!Number.isFinite(s)) return "–";
-  if (s < 0.9995) return micros(s * 1e6);
+  if (s !== 0 && s < 0.9995) return micros(s * 1e6);
   if (s < 120) return `${Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
   return s < 172800 ? `${(s / 3600).toFixed(1)} h` : `${(s / 86400).toFixed(1)} d`;

@@ -129,7 +129,7 @@ async function show(text) {
   $("inspect-id").value = text;
   try {
     const id = await idOf(text);
-    const [doc, referrers] = await Promise.all([getExact(`/v1/objects/${id}`), get(`/v1/objects/${id}/referrers?limit=${HOLDERS}`)]);
+    const doc = await getExact(`/v1/objects/${id}`), referrers = await get(`/v1/objects/${id}/referrers?limit=${HOLDERS}`);
     if (hash.get("id") !== text) return;
     if (shown !== id) $("why-picture").replaceChildren();
     shown = id;

@@ -48,9 +48,9 @@ function watchConnection() {
 
 // Nobody looks: heapd has nothing to do with it.
 function watchVisibility() {
-  const follow = () => (document.hidden ? stream.stop() : stream.start());
+  const follow = () => (document.hidden || state() !== "live" ? stream.stop() : stream.start());
   document.addEventListener("visibilitychange", follow);
-  follow();
+  wire.addEventListener("state", follow);
 }
 
 // ---- tabs ----
@@ -140,10 +140,7 @@ startSuspects();
 startPools();
 startSnapshots();
 startTabs();
-startAsking(() => {
-  sampleNow().catch(() => {});
-  stream.start();
-});
+startAsking(() => sampleNow().catch(() => {}));
 document.addEventListener("keydown", onKey);
 watchVisibility();
 startTicker();

@@ -22,7 +22,7 @@ function show(name, text, value, more, column) {
 
 function fsyncText() {
   if (latest.stored === false) return ["–", "nothing is kept on disk"];
-  return [Number.isFinite(latest.fsync) ? f.micros(latest.fsync) : "–", Number.isFinite(latest.fsync) ? "of the last 2 s, estimated" : "no commit just now"];
+  return [Number.isFinite(latest.fsync) ? f.micros(latest.fsync) : "–", Number.isFinite(latest.fsync) ? "last 2 s, estimated" : "no commit just now"];
 }
 
 function render(sample) {

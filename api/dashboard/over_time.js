@@ -8,9 +8,12 @@ import { collections, onSample, rangeMs, ringShown } from "./samples.js";
 import { floorLine, thin } from "./series.js";
 
 const POINTS_MAX = 600;
+const YOUNG_MS = 60000; // as long as less is known than was asked for, the picture grows from this on
 const GAP_MS = 5000; // no line is drawn over a time of which nothing is known
+const FULLS_MIN = 2;
 const TABLE_ROWS = 30;
-const RUG_PX = [5, 9, 0]; // how long the mark of a collection is; of generation 2 it is the whole height
+const RUG_PX = [5, 9, 14]; // how long the mark of a collection is, by generation; a full one crosses the picture ...
+const TALL_PX = 12; // ... where they are at least so far apart
 
 // One layer each, stacked from the bottom. `line`: not filled, not stacked.
 const LAYERS = {
@@ -31,15 +34,16 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 function drawMarks(c) {
   const { ctx, chartArea: area, scales: { x } } = c;
   for (const generation of [0, 1, 2]) {
+    const seen = collections[generation].filter(({ t }) => t >= x.min && t <= x.max);
+    const isTall = generation === 2 && seen.length * TALL_PX <= area.width;
     ctx.strokeStyle = css(generation === 2 ? "--mark" : "--mark-soft");
     ctx.lineWidth = 1;
-    ctx.setLineDash(generation === 2 ? [1, 3] : []);
+    ctx.setLineDash(isTall ? [1, 3] : []);
     ctx.beginPath();
-    for (const { t } of collections[generation]) {
-      if (t < x.min || t > x.max) continue;
+    for (const { t } of seen) {
       const at = Math.round(x.getPixelForValue(t)) + 0.5;
-      ctx.moveTo(at, generation === 2 ? area.top : area.bottom);
-      ctx.lineTo(at, area.bottom - RUG_PX[generation]);
+      ctx.moveTo(at, area.bottom);
+      ctx.lineTo(at, isTall ? area.top : area.bottom - RUG_PX[generation]);
     }
     ctx.stroke();
   }
@@ -50,7 +54,7 @@ function drawFloor(c) {
   if (floor === null) return;
   ctx.setLineDash([7, 5]);
   ctx.lineWidth = 2;
-  ctx.strokeStyle = css(floor.isRise ? "--bad" : "--floor");
+  ctx.strokeStyle = css(floor.isLeak ? "--bad" : "--floor");
   ctx.beginPath();
   ctx.moveTo(x.getPixelForValue(floor.t0), y.getPixelForValue(floor.y0));
   ctx.lineTo(x.getPixelForValue(floor.t1), y.getPixelForValue(floor.y1));
@@ -84,9 +88,8 @@ function collectionsNear(t) {
   return lines;
 }
 
-function tickStep(range) {
-  return { "1m": 10e3, "5m": 60e3, "15m": 180e3, "1h": 600e3, "1d": 3600e3 * 3 }[range];
-}
+const TICK_STEPS = [10e3, 30e3, 60e3, 180e3, 600e3, 1800e3, 3600e3, 3 * 3600e3];
+const tickStep = (span) => TICK_STEPS.find((step) => span / step <= 8) ?? TICK_STEPS.at(-1);
 
 // Steps that are round in the unit: a power of two for bytes, 1, 2 or 5 of a power of ten else.
 function roundStep(rough) {
@@ -108,9 +111,9 @@ function options() {
     interaction: { mode: "index", intersect: false, axis: "x" },
     elements: { point: { radius: 0, hitRadius: 0, hoverRadius: 3 }, line: { borderWidth: 1.5, tension: 0 } },
     scales: {
-      x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, hash.get("range") === "1m") },
+      x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, t % 60e3 !== 0) },
         afterBuildTicks: (axis) => {
-          const step = tickStep(hash.get("range")), first = Math.ceil(axis.min / step) * step;
+          const step = tickStep(axis.max - axis.min), first = Math.ceil(axis.min / step) * step;
           axis.ticks = Array.from({ length: Math.max(0, Math.floor((axis.max - first) / step) + 1) }, (_, i) => ({ value: first + i * step }));
         } },
       y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => f.short(format(n)) } },
@@ -147,10 +150,20 @@ function points(ring, chosen, name) {
 
 // ---- words ----
 
+// What is least in a time without full collections may be garbage: of a leak is spoken only after some.
+function findFloor(ring, first) {
+  const line = floorLine(ring, first, FLOOR_OF[unit()]);
+  if (line === null) return null;
+  const fulls = collections[2].filter((c) => c.t >= line.t0 && c.t <= line.t1).length;
+  return { ...line, fulls, isLeak: line.isRise && fulls >= FULLS_MIN };
+}
+
 function floorText() {
-  if (floor === null) return "The floor is what is left when the collector has been. It is drawn when a minute of it is known.";
-  const slope = f.signed(floor.perHour, format), span = f.seconds((floor.t1 - floor.t0) / 1000);
-  return floor.isRise ? `The floor rises: ${slope} an hour over the last ${span}.` : `The floor does not rise: ${slope} an hour over the last ${span} is no more than chance can do.`;
+  if (floor === null) return "The floor is the least that was left, as the collector went by. It is drawn when a minute of it is known.";
+  const slope = `${f.signed(floor.perHour, format)} an hour over the last ${f.seconds((floor.t1 - floor.t0) / 1000)}`;
+  if (floor.isLeak) return `The floor rises: ${slope}, with ${f.count(floor.fulls)} full collections in that time.`;
+  if (floor.isRise) return `It rises: ${slope}. ${floor.fulls === 0 ? "No full collection has" : "Only one full collection has"} told what of it is garbage.`;
+  return `The floor does not rise: ${slope} is no more than chance can do.`;
 }
 
 const hidden = () => new Set(hash.get("hide").split(" "));
@@ -185,9 +198,9 @@ function fillTable(ring, first) {
 
 function draw() {
   const ring = ringShown(), span = rangeMs[hash.get("range")], to = Date.now(), first = ring.from(to - span);
-  floor = floorLine(ring, first, FLOOR_OF[unit()]);
+  floor = findFloor(ring, first);
   say($("floor-text"), floorText());
-  $("floor-text").dataset.rises = String(floor?.isRise ?? false);
+  $("floor-text").dataset.rises = String(floor?.isLeak ?? false);
   fillTable(ring, first);
   if (chart === null) return;
   const chosen = thin(ring, first, FLOOR_OF[unit()], POINTS_MAX);
@@ -196,7 +209,7 @@ function draw() {
     set.hidden = unseen.has(set.name);
     set.data = points(ring, chosen, set.name);
   }
-  chart.options.scales.x.min = to - span;
+  chart.options.scales.x.min = Math.max(to - span, Math.min(ring.length > 0 ? ring.at("t", 0) : to, to - YOUNG_MS));
   chart.options.scales.x.max = to;
   chart.update("none");
 }

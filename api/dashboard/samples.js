@@ -46,7 +46,7 @@ function sampleOf(heap, gc) {
 }
 
 async function sampleHeap() {
-  const [heap, gc] = await Promise.all([get("/v1/heap"), get("/v1/gc")]);
+  const heap = await get("/v1/heap"), gc = await get("/v1/gc");
   latest.heap = heap;
   latest.gc = gc;
   const sample = sampleOf(heap, gc);

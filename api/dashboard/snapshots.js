@@ -40,7 +40,7 @@ async function judge(n) {
   say($("snapshots-note"), "finding who keeps what …");
   try {
     const { items } = await get(path, { ms: 120000 });
-    const cards = items.map((s) => el("article", { class: "verdict" }, el("p", { class: "sentence" }, f.oneLine(s.sentence, 1000)), s.id !== undefined ? button(`inspect ${s.id}`, () => inspect(s.id)) : null, lineList(s.more ?? [])));
+    const cards = items.map((s) => el("article", { class: "verdict" }, el("p", { class: "sentence" }, f.oneLine(s.sentence, 1000)), s.id !== undefined ? button(`inspect ${s.id}`, () => inspect(s.id), { class: "small" }) : null, lineList(s.more)));
     $("snapshot-verdicts").replaceChildren(el("h3", {}, path.includes("since") ? `What has gained most from snapshot ${hash.get("since")} to ${n} ` : `What retains most in snapshot ${n} `, curlButton(() => ({ method: "GET", path }), "suspects")),
       ...(cards.length ? cards : [el("p", { class: "quiet" }, "Nothing stands out: nobody has more than a tenth.")]));
     say($("snapshots-note"), "");
@@ -50,10 +50,12 @@ async function judge(n) {
   }
 }
 
-const holderName = (h) => (h.root !== undefined ? `root “${f.oneLine(h.root, 40)}”` : h.session !== undefined ? `session ${h.session}` : h.field !== undefined ? `${f.oneLine(h.class ?? "", 40)}.${f.oneLine(h.field, 40)}` : f.oneLine(h.class ?? "others", 60));
+const holderName = (h) => (h.root !== undefined ? `root “${f.oneLine(h.root, 40)}”` : h.session !== undefined ? `session ${h.session}` : h.field !== undefined ? `${f.oneLine(h.class, 40)}.${f.oneLine(h.field, 40)}` : h.item ? `items of ${f.oneLine(h.class, 40)}` : h.batch ? "open batches" : "the garbage list");
 
-function grownTable(title, list, name) {
-  const body = list.slice(0, GROWN).map((g) => el("tr", {}, el("td", { class: "name" }, name(g)), el("td", { class: "number" }, f.signed(g.count, f.count)), el("td", { class: "number" }, f.signed(g.bytes, f.bytes))));
+// unit: what of it is counted, "count" or "links"
+function grownTable(title, unit, list, name) {
+  const grew = list.filter(({ growth }) => growth[unit] !== 0 || growth.bytes !== 0).slice(0, GROWN);
+  const body = grew.map((g) => el("tr", {}, el("td", { class: "name" }, name(g)), el("td", { class: "number" }, f.signed(g.growth[unit], f.count)), el("td", { class: "number" }, f.signed(g.growth.bytes, f.bytes))));
   return el("div", {}, el("h3", {}, title), el("div", { class: "scroll" }, el("table", {}, el("tbody", {}, body.length ? body : el("tr", {}, el("td", { class: "quiet" }, "no change"))))));
 }
 
@@ -63,7 +65,7 @@ async function compare(n) {
     const diff = await get(path, { ms: 120000 });
     const grew = diff.growth;
     $("snapshot-verdicts").replaceChildren(el("h3", {}, `From snapshot ${pinned} to ${n}: ${f.signed(grew.objects, f.count)} objects, ${f.signed(grew.bytes, f.bytes)} `, curlButton(() => ({ method: "GET", path }), "comparison")),
-      el("div", { class: "columns" }, grownTable("classes", diff.classes, (g) => f.oneLine(g.class, 80)), grownTable("sites", diff.sites, (g) => (g.site === null ? "(no site)" : f.oneLine(g.site, 80))), grownTable("holders", diff.holders, holderName)));
+      el("div", { class: "columns" }, grownTable("objects by class", "count", diff.classes, (g) => f.oneLine(g.class, 80)), grownTable("objects by site", "count", diff.sites, (g) => (g.site === null ? "(no site)" : f.oneLine(g.site, 80))), grownTable("links by holder", "links", diff.holders, holderName)));
   } catch (error) {
     toast(error.message, true);
   }

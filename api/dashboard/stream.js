@@ -2,7 +2,7 @@
 // could send no token). Owns: coming back after a cut, at the place where it was. Hands each event to whoever listens to its
 // type; under a flood it yields, and what is too much at once is dropped and counted, for the page shows trends, not a log.
 
-import { Problem, open, state } from "./wire.js";
+import { Problem, open } from "./wire.js";
 
 const TYPES = "gc,death,lease,config";
 const LINE_MAX = 1 << 20;
@@ -51,7 +51,6 @@ async function go() {
   } catch { /* away, cut, or refused: come again */ }
   if (controller !== mine || !wanted) return;
   controller = null;
-  if (state() === "token") return; // when there is one, start() is called again
   timer = setTimeout(go, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
 }
 

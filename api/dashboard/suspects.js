@@ -24,17 +24,25 @@ export function lineList(lines) {
   return el("ul", { class: "lines" }, lines.map((line) => el("li", {}, el("code", {}, f.oneLine(line, 400)), curlButton(line, "as heapd gives it"))));
 }
 
-function evidenceText(e) {
-  const isBytes = e.from.bytes !== undefined, show = (v) => (isBytes ? `${f.bytes(v.bytes)} in ${f.count(v.count)}` : f.count(v.count));
-  return `from ${show(e.from)} to ${show(e.to)} over ${f.seconds(e.over_s)}; it rose ${e.rises} times of ${e.windows - 1}; ${f.signed(e.per_hour, isBytes ? f.bytes : f.compact)} an hour`;
+// What its sentence does not say.
+function evidenceText(s) {
+  const e = s.evidence, isBytes = e.from.bytes !== undefined;
+  return `${f.signed(e.per_hour, isBytes ? f.bytes : f.compact)} an hour; a suspect for ${f.seconds(Math.floor(s.suspect_s))}`;
+}
+
+// To where more of it is seen.
+function lead(s) {
+  if (s.object !== undefined) return button(`inspect ${s.object}`, () => inspect(s.object), { class: "small" });
+  const tally = s.site !== undefined ? "sites" : s.class !== undefined ? "classes" : null;
+  return tally && button("see it among all", () => hash.set({ tab: "tallies", tally, filter: s.site ?? s.class ?? "" }, true), { class: "small" });
 }
 
 function suspectCard(s) {
   const line = svg("svg", { class: "spark", "aria-hidden": "true" });
   spark(line, s.evidence.floors);
   return el("article", { class: "verdict", data: { by: s.by } }, el("p", { class: "sentence" }, f.oneLine(s.sentence, 1000)),
-    el("div", { class: "evidence" }, line, el("p", { class: "quiet" }, evidenceText(s.evidence))),
-    s.object !== undefined ? button(`inspect ${s.object}`, () => inspect(s.object)) : null, lineList(s.more));
+    el("div", { class: "evidence" }, line, el("p", { class: "quiet" }, evidenceText(s))),
+    lead(s), lineList(s.more));
 }
 
 async function loadSuspects() {
@@ -102,9 +110,14 @@ async function loadSessions() {
 
 // ---- what happened ----
 
+function changedText(e) {
+  const settings = Object.entries(e.changed ?? {}).map(([name, { from, to }]) => `${name} from ${JSON.stringify(from)} to ${JSON.stringify(to)}`);
+  return f.oneLine(settings.join(", ") || (e.frozen !== undefined ? `${f.count(e.frozen)} frozen` : "done"), 200);
+}
+
 const SAID = {
   death: (e) => `the weak name “${f.oneLine(e.name, 60)}”: its object ${e.object} has died`,
-  config: (e) => `${e.what} changed${e.by ? ` by ${f.oneLine(e.by, 40)}` : ""}: ${f.oneLine(JSON.stringify(e.changes ?? e.settings ?? {}), 160)}`,
+  config: (e) => `${e.what}${e.by ? ` by ${f.oneLine(e.by, 40)}` : ""}: ${changedText(e)}`,
   lease: (e) => `session ${e.session} ${e.label ? `“${f.oneLine(e.label, 40)}” ` : ""}${e.what}${e.what === "released" ? `: ${f.plural(e.objects ?? 0, "object")} died, ${f.bytes(e.bytes ?? 0)}` : e.holds !== undefined ? `, held ${f.count(typeof e.holds === "number" ? e.holds : e.holds.length)}` : ""}`,
 };
 

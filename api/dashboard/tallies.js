@@ -138,6 +138,7 @@ export function startTallies() {
   $("tally-take").after(curlButton(request, "classes or sites"));
   hash.onChange((view, before) => {
     $(`tally-${view.tally}`).checked = true;
+    if ($("tally-filter").value !== view.filter) $("tally-filter").value = view.filter;
     if (view.tally !== before.tally) $("instances").replaceChildren();
     if (view.since !== before.since) pins.now();
     if (["tally", "sort", "dir", "since"].some((key) => view[key] !== before[key])) {

@@ -32,12 +32,15 @@ async function run(job) {
   job.due = Date.now() + wait(job);
 }
 
-const mayRun = () => !document.hidden && state() !== "token";
+// Until it is known whether heapd answers, and whether it wants a token, one question is enough.
+function runnable() {
+  if (document.hidden || state() === "token") return [];
+  return state() === "live" ? jobs : jobs.slice(0, 1);
+}
 
 function turn() {
-  if (!mayRun()) return;
   const at = Date.now();
-  for (const job of jobs) if (!job.running && at >= job.due && job.shown()) run(job);
+  for (const job of runnable()) if (!job.running && at >= job.due && job.shown()) run(job);
 }
 
 export function startTicker() {

@@ -84,10 +84,11 @@ function drawCut(edge, x, y, done) {
 function drawEdge(edge, nodes, done) {
   const a = nodes.get(edge.from), b = nodes.get(edge.to);
   const x1 = a.x + BOX.width, y1 = a.y + BOX.height / 2, x2 = b.x - 6, y2 = b.y + BOX.height / 2, bend = (x2 - x1) / 2;
-  const text = svg("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 13, class: "part" }, oneLine(edge.part, LINK_MAX), svg("title", {}, oneLine(edge.part, 300)));
+  const x = x1 + 36, y = y1 + (y2 - y1) * 0.28; // near its holder, where those that come together are still apart
+  const text = svg("text", { x, y: y - 13, class: "part" }, oneLine(edge.part, LINK_MAX), svg("title", {}, oneLine(edge.part, 300)));
   return svg("g", { class: edge.fades ? "edge fades" : "edge" },
     svg("path", { d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, class: "way" }),
-    svg("path", { d: `M${x2 - 1} ${y2 - 5}L${x2 + 5} ${y2}L${x2 - 1} ${y2 + 5}Z`, class: "tip" }), text, drawCut(edge, (x1 + x2) / 2, (y1 + y2) / 2, done));
+    svg("path", { d: `M${x2 - 1} ${y2 - 5}L${x2 + 5} ${y2}L${x2 - 1} ${y2 + 5}Z`, class: "tip" }), text, drawCut(edge, x, y, done));
 }
 
 // Draw the chains of `why` into `picture`; inspect(id) when a holder is chosen, done() after a cut.

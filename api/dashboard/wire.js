@@ -52,9 +52,8 @@ function noteAnswer(response) {
     throw new Problem({ detail: `something between here and heapd answered ${response.status}` }, response.status);
   }
   noteClock(response);
-  if (response.status === 401) become("token");
-  else become("live");
-  if (now.instance === who) return;
+  become(response.status === 401 ? "token" : "live");
+  if (now.instance === who || response.status === 401) return;
   const before = now.instance;
   now.instance = who;
   wire.dispatchEvent(new CustomEvent("instance", { detail: { before, now: who } }));

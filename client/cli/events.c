@@ -8,12 +8,11 @@
 #include "client/cli/fetch.h"
 #include "client/cli/say.h"
 #include "client/cli/show.h"
+#include "client/cli/stop.h"
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { RETRY_MS = 2000 };
@@ -114,18 +113,6 @@ static void on_event(void *arg, const char *line, size_t length)
 
 /* ---- until it is enough ---- */
 
-/* Readable once somebody has pressed Ctrl-C, or told us to end. */
-static int open_stop(void)
-{
-    sigset_t stops;
-
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGHUP);
-    return sigprocmask(SIG_BLOCK, &stops, NULL) == 0 ? signalfd(-1, &stops, SFD_CLOEXEC) : -1;
-}
-
 /* Wait; true if it is enough. */
 static bool is_enough(const struct events *e, int wait_ms)
 {
@@ -202,7 +189,7 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "%s", wrong != NULL ? wrong : "too many words");
     if (e.since != NULL && !is_number(e.since))
         return say_usage(cli, "--since takes the id of an event");
-    if ((e.stop_fd = open_stop()) < 0)
+    if ((e.stop_fd = stop_open()) < 0)
         return say_failed(cli, "cannot wait for signals");
     code = listen_on(&e);
     close(e.stop_fd);

@@ -6,6 +6,7 @@
 #include "client/cli/fields.h"
 #include "client/cli/say.h"
 #include "client/cli/show.h"
+#include "client/cli/watch.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,12 +60,17 @@ static int show_log(const struct cli *cli, json_t *page)
 static int run(struct cli *cli, struct args *args)
 {
     bool persist = false;
-    const struct flag flags[] = {{"persist", &persist, NULL}};
-    const char *wrong = args_take_flags(args, flags, 1);
+    const char *interval = NULL, *count = NULL;
+    const struct flag flags[] = {{"persist", &persist, NULL}, {"interval", NULL, &interval}, {"count", NULL, &count}};
+    const char *wrong = args_take_flags(args, flags, 3);
     const char *what = args_shift(args);
 
     if (wrong != NULL)
         return say_usage(cli, "%s", wrong);
+    if (what != NULL && strcmp(what, "watch") == 0 && args->count == 0 && !persist)
+        return watch(cli, interval, count);
+    if (interval != NULL || count != NULL)
+        return say_usage(cli, "--interval and --count are for gc watch");
     if (what != NULL && strcmp(what, "set") == 0)
         return set(cli, args, persist);
     if (args->count > 0 || persist)
@@ -82,13 +88,15 @@ static int run(struct cli *cli, struct args *args)
 
 const struct verb verb_gc = {
     .name = "gc",
-    .usage = "[set NAME=VALUE ... [--persist] | log | freeze | unfreeze]",
+    .usage = "[set NAME=VALUE ... [--persist] | log | freeze | unfreeze | watch [--interval SECONDS] [--count N]]",
     .about = "show or tune the garbage collector",
     .help =
         "  heapctl gc set thresholds=700,10,10 enabled=false debug=saveall pause_budget_us=500\n"
         "Thresholds that are left out keep their value; a first one of 0 turns automatic collections off.\n"
         "log shows the last collections: why each ran, what it found, what it cost.\n"
         "--persist makes the settings survive a restart. freeze takes all objects of now out of "
-        "collections.\n",
+        "collections.\n"
+        "watch shows it live: what fills up towards the thresholds, rates, pauses, the last collections; q ends it. Where\n"
+        "there is no terminal it is a line a tick, with --json a line of JSON. If heapd goes away it is waited for.\n",
     .run = run,
 };

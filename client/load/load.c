@@ -354,13 +354,14 @@ static enum heapd_result begin_lanes(struct load *load, struct heapd_problem *p)
 {
     const struct load_options *o = load->options;
     struct scenario_world world = {.rate = o->rate / (double)o->scenario_count, .trace = o->trace};
+    struct dice seeds = {o->seed};
 
     for (size_t i = 0; i < o->scenario_count; i++) {
         struct lane *lane = &load->lanes[load->lane_count++];
 
         lane->scenario = o->scenarios[i];
         (void)snprintf(lane->site, sizeof lane->site, "load/%s", lane->scenario->name);
-        lane->dice.state = o->seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        lane->dice.state = dice_roll(&seeds); /* a state of its own: streams of neighbours would be one, a roll apart */
         if ((lane->state = lane->scenario->begin(lane->scenario, &world)) == NULL)
             return problem_no_memory(p);
     }

@@ -8,7 +8,7 @@
 #define SIGMAS 4          /* by which rises have to beat chance */
 #define SLOWS_TO 2        /* the second half brings at least one of so many parts of what the first did */
 #define MATTERS_PART 20   /* of what there was */
-#define ABOVE_PART 4      /* of the growth, above what there was before: a tide is not exactly as high each time */
+#define ABOVE_PART 2      /* of the growth, above what there was before: a tide is not exactly as high each time */
 
 static int compare_u64(const void *a, const void *b)
 {

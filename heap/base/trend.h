@@ -7,7 +7,7 @@
  *      against trend", Econometrica 13, 1945): once in 30,000 looks at mere noise.
  *   2. The second half of the time has brought at least half of what the first did: what is filled until it is full, or
  *      warms up, slows down.
- *   3. A quarter of the growth at least is above all there ever was before, as far as is known (`highest_before`): what swings
+ *   3. Half of the growth at least is above all there ever was before, as far as is known (`highest_before`): what swings
  *      has been there, or nearly.
  *   4. It matters: the growth is at least `matters`, and a twentieth of what there was.
  * Ends and middle are medians of four windows, so that no single one decides.

@@ -3,7 +3,7 @@
 #include "heap/base/check.h"
 #include <string.h>
 
-/* What all tops of one class are together, but for those that are suspects by themselves. */
+/* What all tops of one class, or all sessions of one label, are together, but for those that are suspects by themselves. */
 struct group {
     uint64_t weight, bytes;
     uint32_t objects, count;
@@ -17,7 +17,7 @@ struct trial {
     uint64_t *gained;        /* of a node of `now`; NULL: there is nothing to hold it against */
     uint32_t *node_then;     /* a table of the nodes of `then`, by id; 0: free */
     uint32_t node_then_mask;
-    struct group *groups;    /* by class */
+    struct group *groups;    /* by class; then by label */
     uint32_t *up, *order;    /* shortest paths: the node before, and all nodes, the nearest first */
     uint32_t *sampled;       /* how many of a group are reached through it */
     struct suspect *suspects;
@@ -36,9 +36,14 @@ static uint32_t table_size(const struct frozen *f)
     return size;
 }
 
+static size_t group_count(const struct frozen *f)
+{
+    return 2 * (size_t)f->string_count;
+}
+
 size_t verdict_bytes(struct tree now, struct tree then)
 {
-    size_t bytes = now.f->string_count * sizeof(struct group) + 3 * (size_t)now.f->node_count * sizeof(uint32_t);
+    size_t bytes = group_count(now.f) * sizeof(struct group) + 3 * (size_t)now.f->node_count * sizeof(uint32_t);
 
     if (then.f != NULL)
         bytes += now.f->node_count * sizeof(uint64_t) + table_size(then.f) * sizeof(uint32_t);
@@ -49,7 +54,7 @@ static bool alloc_tables(struct trial *t)
 {
     size_t row = t->now.f->node_count * sizeof(uint32_t);
 
-    t->groups = mem_zalloc(t->mem, t->now.f->string_count * sizeof *t->groups);
+    t->groups = mem_zalloc(t->mem, group_count(t->now.f) * sizeof *t->groups);
     t->up = mem_alloc(t->mem, row);
     t->order = mem_alloc(t->mem, row);
     t->sampled = mem_alloc(t->mem, row);
@@ -65,7 +70,7 @@ static void free_tables(struct trial *t)
 {
     size_t row = t->now.f->node_count * sizeof(uint32_t);
 
-    mem_free(t->mem, t->groups, t->now.f->string_count * sizeof *t->groups);
+    mem_free(t->mem, t->groups, group_count(t->now.f) * sizeof *t->groups);
     mem_free(t->mem, t->up, row);
     mem_free(t->mem, t->order, row);
     mem_free(t->mem, t->sampled, row);
@@ -222,10 +227,16 @@ static void each_top(struct trial *t, void (*visit)(struct trial *t, uint32_t no
     }
 }
 
-/* ctx: the class, and how many have been taken. */
+/* A class and a label may be the same string. */
+static uint32_t group_of(const struct trial *t, uint32_t node)
+{
+    return class_of(t, node) + (frozen_is_object(t->now.f, node) ? 0 : t->now.f->string_count);
+}
+
+/* ctx: the group, and how many have been taken. */
 static void sample_top(struct trial *t, uint32_t node, uint32_t *ctx)
 {
-    if (class_of(t, node) == ctx[0] && frozen_is_object(t->now.f, node) && weight_of(t, node) <= t->threshold &&
+    if (group_of(t, node) == ctx[0] && weight_of(t, node) <= t->threshold &&
         ctx[1] < SUSPECT_SAMPLES) {
         t->sampled[node]++;
         ctx[1]++;
@@ -235,7 +246,7 @@ static void sample_top(struct trial *t, uint32_t node, uint32_t *ctx)
 /* The farthest node through which the shortest paths to most of a group lead. */
 static void find_common(struct trial *t, struct suspect *s)
 {
-    uint32_t ctx[2] = {class_of(t, s->node), 0}, reached = dominators_reached(t->now.d);
+    uint32_t ctx[2] = {group_of(t, s->node), 0}, reached = dominators_reached(t->now.d);
 
     memset(t->sampled, 0, t->now.f->node_count * sizeof *t->sampled);
     each_top(t, sample_top, ctx);
@@ -271,7 +282,7 @@ static void add_suspect(struct trial *t, struct suspect s)
 
 static void judge_top(struct trial *t, uint32_t node, uint32_t *ctx)
 {
-    struct group *g = &t->groups[class_of(t, node)];
+    struct group *g = &t->groups[group_of(t, node)];
     uint64_t weight = weight_of(t, node), bytes = dominators_retained_bytes(t->now.d, node);
     uint32_t objects = dominators_retained_objects(t->now.d, node);
 
@@ -281,8 +292,6 @@ static void judge_top(struct trial *t, uint32_t node, uint32_t *ctx)
                                         .gained = t->gained != NULL ? weight : 0});
         return;
     }
-    if (!frozen_is_object(t->now.f, node))
-        return;
     if (g->count == 0 || weight > weight_of(t, g->largest))
         g->largest = node;
     g->weight += weight;
@@ -293,8 +302,8 @@ static void judge_top(struct trial *t, uint32_t node, uint32_t *ctx)
 
 static void judge_groups(struct trial *t)
 {
-    for (uint32_t class = 0; class < t->now.f->string_count; class++) {
-        const struct group *g = &t->groups[class];
+    for (size_t i = 0; i < group_count(t->now.f); i++) {
+        const struct group *g = &t->groups[i];
 
         if (g->weight > t->threshold)
             add_suspect(t, (struct suspect){.is_group = true, .node = g->largest, .point = g->largest, .bytes = g->bytes,
@@ -310,12 +319,14 @@ static void find_points(struct trial *t)
     for (uint32_t i = 0; i < t->count; i++) {
         struct suspect *s = &t->suspects[i];
 
-        if (s->is_group && !paths)
+        bool of_objects = s->is_group && frozen_is_object(t->now.f, s->node);
+
+        if (of_objects && !paths)
             find_paths(t);
-        paths |= s->is_group;
-        if (s->is_group)
+        paths |= of_objects;
+        if (of_objects)
             find_common(t, s);
-        else
+        else if (!s->is_group)
             go_down(t, s);
         look_at_point(t, s);
     }

@@ -7,7 +7,7 @@
  *
  * The rules are those of Eclipse MAT's leak suspects (FindLeaksQuery). A *top* is an object, or a session, that no object
  * dominates. One that retains more than SUSPECT_PCT of all bytes is a suspect; of those that do not, all of one class together
- * may be. From a suspect down to the largest of what it dominates immediately, as long as that retains SUSPECT_DROP of what the
+ * may be, or all sessions of one label. From a suspect down to the largest of what it dominates immediately, as long as that retains SUSPECT_DROP of what the
  * one before does: where it drops, things have accumulated. If it never drops it is a chain, and its first link is named. From
  * a group down the shortest paths from the outside to those of it, as long as four in five of them share a node.
  *
@@ -34,9 +34,10 @@ struct tree {
 };
 
 struct suspect {
-    bool is_group;      /* all tops of the class of `node`, not it alone; `node` is the largest of them */
+    bool is_group;      /* all tops of the class (or label) of `node`, not it alone; `node` is the largest of them */
     uint32_t node;
-    uint32_t point;     /* where it has accumulated: itself, maybe; of a group, what most of it is reached through */
+    uint32_t point;     /* where it has accumulated: itself, maybe; of a group, what most of it is reached through; of
+                         * sessions, which have nothing in common, the largest */
     uint32_t depth;     /* steps from node to point; of a group, 0 */
     uint32_t objects;   /* retained, by all of a group */
     uint64_t bytes;

@@ -324,6 +324,22 @@ class Suspects(HeapctlTest, Trees):
         self.assertEqual((said["label"], said["point"]["label"], said["point"]["most"]), ("hoarder", "hoarder", "Draft"))
         self.assertIn("(hoarder) has gained", said["sentence"])
 
+    def test_many_sessions_of_one_label_are_named_together(self):
+        self.take()
+        site = {"Heapd-Site": "job.py:9"}
+        for _ in range(30):
+            _, worker = self.session(label="batch job")
+            for _ in range(20):
+                self.ok(worker.post("/v1/objects", {"class": "Row", "fields": {"n": 1}}, site), 201)
+        self.take()
+        said, = self.suspects("2/suspects?since=1")
+        self.assertEqual((said["label"], said["count"], said["retained"]["objects"]), ("batch job", 30, 600))
+        self.assertEqual((said["point"]["label"], said["point"]["most"], said["point"]["most_site"]), ("batch job", "Row", "job.py:9"))
+        self.assertIn("30 sessions (batch job) together have gained", said["sentence"])
+        self.assertIn("alone keeps 20 alive, most of them Row.", said["sentence"])
+        path = said["more"][0].split("4327}")[1].rstrip('"')
+        self.assertEqual(len(self.ok(self.c.get(path))["items"]), 20)
+
     def test_the_other_snapshot_must_be_there(self):
         self.take()
         self.problem(self.c.get("/v1/snapshots/1/suspects?since=2"), 404, "no-such-name")

@@ -133,7 +133,7 @@ class Events(EventsTest):
 
     # -- what is told
 
-    def test_a_collection_as_python_calls_back(self):
+    def test_case_32_a_collection_as_python_calls_back(self):
         listener = self.listen("?types=gc")
         self.self_loop()
         self.assertEqual(self.collect(2), 1)
@@ -148,7 +148,7 @@ class Events(EventsTest):
         same = ("generation", "collected", "candidates", "duration_us", "slices", "max_slice_us", "reason", "freed_bytes")
         self.assertEqual({k: stop[k] for k in same}, {k: log[k] for k in same})
 
-    def test_a_collection_from_within_an_event_finds_nothing_new(self):
+    def test_case_39_a_collection_from_within_an_event_finds_nothing_new(self):
         listener = self.listen("?types=gc")
         self.self_loop()
         outer = self.client()

@@ -2,19 +2,17 @@
 
 promtool, prometheus and Debian's python3-prometheus-client come with deploy/packages test.
 """
-import http.client
 import json
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
-from urllib.parse import quote
 
 from heapd_test import WAIT, HeapdTest, eventually
+from prometheus_test import PrometheusTest, samples
 from store_test import StoreTest
 from test_events import Listener
 
@@ -35,15 +33,6 @@ FAMILIES = PYTHON_NAMES | {f"heapd_{name}" for name in """
     log_fsync_seconds http_requests http_request_duration_seconds build_info connections suspects suspects_raised events
     events_lost events_kept events_kept_bytes events_sent event_gaps event_listeners""".split()} | {f"process_{name}" for name in """
     cpu_seconds resident_memory_bytes virtual_memory_bytes open_fds max_fds start_time_seconds""".split()}
-
-
-def samples(text):
-    """{(name, labels): value} of a page."""
-    found = {}
-    for line in text.splitlines():
-        if m := re.fullmatch(r"(\w+)(\{.*\})? (\S+)", line):
-            found[m[1], m[2] or ""] = float(m[3])
-    return found
 
 
 class Metrics(HeapdTest):
@@ -234,64 +223,20 @@ class Recovery(StoreTest):
         self.assertEqual((self.metric("heapd_ready"), self.metric("heapd_takes_changes")), (1, 1))
 
 
-class Prometheus(HeapdTest):
-    """The real one, on loopback, with a folder of its own; it ends with the test."""
-    fresh = True
-
-    def start(self, folder):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
-        (folder / "prometheus.yml").write_text(f"""
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
-scrape_configs:
-- job_name: heapd
-  static_configs: [{{targets: ["{self.daemon.host}:{self.daemon.port}"]}}]
-""")
-        log = open(folder / "log", "wb")
-        self.addCleanup(log.close)
-        self.process = subprocess.Popen(
-            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
-             f"--web.listen-address=127.0.0.1:{self.port}", "--storage.tsdb.retention.size=64MB"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.addCleanup(self.stop)
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(WAIT)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(WAIT)
-
-    def ask(self, query):
-        """What an instant query finds: [(labels, value)]; [] while there is nobody to answer."""
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        try:
-            c.request("GET", f"/api/v1/query?query={quote(query)}")
-            said = json.loads(c.getresponse().read())
-            return [(r["metric"], float(r["value"][1])) for r in said["data"]["result"]]
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
-            return []
-        finally:
-            c.close()
-
+class Prometheus(PrometheusTest):
     def test_a_real_one_scrapes_heapd(self):
         for _ in range(3):
             self.new({}, kind="Watched")
         self.ok(self.c.post("/v1/gc/collect"))
-        with tempfile.TemporaryDirectory() as folder:
-            self.start(Path(folder))
-            self.assertTrue(eventually(lambda: [v for _, v in self.ask("up")] == [1.0]), (Path(folder) / "log").read_text()[-2000:])
-            self.assertTrue(eventually(lambda: [v for _, v in self.ask("heapd_objects_created_total")] == [3.0]))
-            self.assertTrue(eventually(lambda: [v >= 1 for _, v in self.ask('heapd_gc_collections_total{generation="2"}')] == [True]))
-            asked = eventually(lambda: self.ask(
-                'histogram_quantile(0.99, heapd_http_request_duration_seconds_bucket{route="/v1/gc/collect"})'))
-            self.assertEqual([m["route"] for m, _ in asked], ["/v1/gc/collect"])
-            self.assertTrue(0 < asked[0][1] < WAIT)
-            self.assertTrue(eventually(lambda: [v >= 2 for _, v in self.ask('heapd_events_total{type="gc"}')] == [True]))
-            self.assertEqual([v for _, v in self.ask("heapd_event_listeners")], [0.0])
-            self.stop()
+        self.start()
+        self.assertTrue(eventually(lambda: [v for _, v in self.ask("heapd_objects_created_total")] == [3.0]))
+        self.assertTrue(eventually(lambda: [v >= 1 for _, v in self.ask('heapd_gc_collections_total{generation="2"}')] == [True]))
+        asked = eventually(lambda: self.ask(
+            'histogram_quantile(0.99, heapd_http_request_duration_seconds_bucket{route="/v1/gc/collect"})'))
+        self.assertEqual([m["route"] for m, _ in asked], ["/v1/gc/collect"])
+        self.assertTrue(0 < asked[0][1] < WAIT)
+        self.assertTrue(eventually(lambda: [v >= 2 for _, v in self.ask('heapd_events_total{type="gc"}')] == [True]))
+        self.assertEqual([v for _, v in self.ask("heapd_event_listeners")], [0.0])
 
 
 if __name__ == "__main__":

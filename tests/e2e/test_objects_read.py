@@ -22,6 +22,7 @@ class Bytes(HeapdTest):
         self.assertGreaterEqual(doc["bytes"], len(data))
         said = self.c.get(f"/v1/objects/{doc['id']}/bytes")
         self.assertEqual((self.ok(said), said.raw, said.headers["content-type"]), (None, data, "application/octet-stream"))
+        self.assertEqual(said.headers["x-content-type-options"], "nosniff")
         self.assertEqual(self.c.get("/v1/roots/the%20blob").json, {"$ref": doc["id"]})
         a = self.new()
         b = self.blob(b"x", f"?into={a}&field=b")

@@ -21,7 +21,7 @@ ROUTES = """
     GET POST /v1/sessions; GET PUT DELETE /v1/sessions/{}; GET /v1/sessions/{}/holds; POST /v1/batch;
     GET PATCH /v1/gc; POST /v1/gc/collect; PUT DELETE /v1/gc/freeze; GET DELETE /v1/gc/garbage; GET /v1/gc/log;
     GET /v1/heap; GET /v1/heap/pools; GET /v1/heap/classes; GET /v1/heap/sites; GET /v1/heap/suspects;
-    POST /v1/heap/purge; POST /v1/heap/validate;
+    POST /v1/heap/purge; POST /v1/heap/validate; POST /v1/heap/reset_peak;
     POST GET /v1/snapshots; GET DELETE /v1/snapshots/{}; GET /v1/snapshots/{}/diff/{};
     GET /v1/events; GET PATCH /v1/config; GET /v1/backup; GET /livez; GET /readyz; GET /metrics; GET /openapi.json"""
 PROBLEMS = """bad-json bad-request no-such-object no-such-name not-held session-ended busy collected changed other-instance

@@ -6,9 +6,12 @@ import shutil
 import subprocess
 import threading
 import unittest
+from collections import Counter, defaultdict
+from urllib.parse import quote
 
 from heapd_test import HeapdTest, STRESSED, eventually
 from test_doors import READ, Files
+from test_dominators import Trees
 
 
 class Why(HeapdTest):
@@ -27,7 +30,7 @@ class Why(HeapdTest):
         first, *links = chain
         held = [x["id"] for x in links] + [target]
         if "root" in first:
-            self.assertEqual(self.ok(self.c.get(f"/v1/roots/{first['root']}"))["$ref"], held[0])
+            self.assertEqual(self.ok(self.c.get(f"/v1/roots/{quote(first['root'], safe='')}"))["$ref"], held[0])
         elif "session" in first:
             self.assertIn(held[0], [d["id"] for d in self.pages(f"/v1/sessions/{first['session']}/holds")])
         for link, next_ in zip(links, held[1:]):
@@ -83,6 +86,50 @@ class Chains(Why):
         self.collect()
         for route in ("why", "retained"):
             self.problem(self.c.get(f"/v1/objects/{a}/{route}"), 410, "collected")
+
+
+class BreadthFirst(Why, Trees):
+    """Against a search in a snapshot of the same heap, by its own lines."""
+
+    def distances(self, links, without):
+        """How many steps from outside to each, on ways that do not lead through one of them."""
+        found, row = {"outside": 0}, ["outside"]
+        while row:
+            row = [to for at in row for to in links[at] if to != without and found.setdefault(to, found[at] + 1) == found[at] + 1]
+        return found
+
+    def lengths(self, links, i):
+        """Of the shortest chain to each holder of `i`, and there on."""
+        found = self.distances(links, i)
+        holders = Counter({at: tos.count(i) if at == "roots" else 1 for at, tos in links.items() if i in tos and at in found})
+        return sorted(found[at] for at, times in holders.items() for _ in range(times))
+
+    def test_no_chain_is_shorter_and_none_is_missing(self):
+        for seed in range(3):
+            self.random_heap(seed, objects=80)
+            alone = self.new()
+            self.link(alone, "me", alone)
+            self.drop(alone)
+            pairs, lines, _ = self.links(self.take()["n"])
+            links = defaultdict(list)
+            for at, to in pairs:
+                links["outside" if at == "sessions" else at].append(to)     # a session is a holder like roots are
+            unreached = 0
+            for x in lines:
+                said = self.c.get(f"/v1/objects/{x['id']}/why?paths=1000")
+                if not self.ok_or_gone(said):               # a collector that never rests was there
+                    continue
+                expected = self.lengths(links, x["id"])
+                self.assertEqual([len(p) for p in said.json["paths"]], expected, (seed, x))
+                unreached += not expected
+                for p in said.json["paths"]:
+                    self.chain_is_true(p, x["id"])
+                ends = [json.dumps(p[-1].get("id", p[-1])) for p in said.json["paths"]]
+                self.assertEqual(len(ends), len(set(ends)))
+                self.assertEqual(self.why(x["id"])["paths"], said.json["paths"][:1])
+            if not STRESSED:
+                self.assertGreater(unreached, 0)
+            self.ok(self.c.delete(f"/v1/snapshots/{seed + 1}"))
 
 
 class Answers(Why):

@@ -72,6 +72,7 @@ static const struct {
     {"GET /v1/heap/suspects?snapshot=1&since=1", ""},
     {"POST /v1/heap/purge", ""},
     {"POST /v1/heap/validate", ""},
+    {"POST /v1/heap/reset_peak", ""},
     {"POST /v1/snapshots", ""},
     {"GET /v1/snapshots", ""},
     {"GET /v1/snapshots/1?format=heapsnapshot", ""},

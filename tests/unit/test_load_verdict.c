@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define READINGS 80
+#define READINGS_A_DAY 8640 /* each ten seconds */
 #define RUN_S    10.0
 
 /* ---- trends ---- */
@@ -46,6 +47,24 @@ static double noise(uint64_t *seed)
         sum += (double)unit_rand_below(seed, 1u << 30) / (1u << 30);
     return sum;
 }
+
+/* What falls is what rises, upside down. */
+START_TEST(the_interval_of_a_fall_is_that_of_the_rise)
+{
+    uint64_t seed = unit_seed(_i);
+    double x[24], y[24], down[24];
+    struct trend rise, fall;
+
+    for (unsigned i = 0; i < 24; i++) {
+        x[i] = i;
+        y[i] = 0.1 * i + noise(&seed);
+        down[i] = -y[i];
+    }
+    rise = trend_of(x, y, 24);
+    fall = trend_of(x, down, 24);
+    ck_assert(fabs(rise.low + fall.high) < 1e-9 && fabs(rise.high + fall.low) < 1e-9);
+}
+END_TEST
 
 START_TEST(the_interval_holds_the_slope_as_often_as_it_says)
 {
@@ -165,6 +184,7 @@ static void tell(struct floors *f, double part, double work, double heap, double
     ck_assert(floors_tell(f, FLOOR_SITE, "the site", site, objects));
     ck_assert(floors_tell(f, FLOOR_CLASS, "Thing", site, objects));
     ck_assert(floors_tell(f, FLOOR_SITE, "another", 5000, 10));
+    floors_keep(f);
 }
 
 /* The heap is what is at that site, and 1 MB that never changes. */
@@ -305,6 +325,7 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
             (void)snprintf(name, sizeof name, "site %u", s);
             ck_assert(floors_tell(f, FLOOR_SITE, name, 1000 + i * 10 * (s + 1), 10));
         }
+        floors_keep(f);
     }
     v = verdict_of(f);
     ck_assert(v.leak == LEAK_YES && v.growing_count == VERDICT_GROWING_MAX);
@@ -314,6 +335,26 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
         (void)snprintf(name, sizeof name, "site %zu", VERDICT_GROWING_MAX + 3 - i);
         ck_assert_str_eq(v.growing[i].name, name);
     }
+    forget(&f);
+}
+END_TEST
+
+/* A day of it: each floor kept stands for as many readings as the others, else the older ones would be lower. */
+START_TEST(noise_of_a_whole_day_is_no_leak)
+{
+    struct floors *f = malloc(sizeof *f);
+    uint64_t seed = unit_seed(_i);
+    struct verdict v;
+
+    floors_init(f);
+    for (unsigned i = 1; i <= READINGS_A_DAY; i++) {
+        double site = 90000 + (double)unit_rand_below(&seed, 20000);
+
+        tell(f, (double)i / READINGS_A_DAY, i, 1e6 + site, site, site / 50);
+    }
+    v = verdict_of(f);
+    ck_assert_int_eq(v.leak, LEAK_NO);
+    ck_assert(v.t_s[v.windows - v.judged] < 0.4 * RUN_S);
     forget(&f);
 }
 END_TEST
@@ -370,11 +411,13 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(the_slope_is_the_median_of_all_pairs),
         TEST(a_line_is_certain_and_a_constant_is_nothing),
+        TEST(the_interval_of_a_fall_is_that_of_the_rise, .rounds = 8),
         TEST(the_interval_holds_the_slope_as_often_as_it_says, .rounds = 2),
         TEST(what_wanders_is_not_taken_for_what_rises, .rounds = 2),
         TEST(what_grows_is_a_leak_and_is_named, .rounds = 4),
         TEST(what_swings_fills_or_stays_is_none, .rounds = 4),
         TEST(what_only_slows_down_or_jumps_cannot_be_told, .rounds = 4),
+        TEST(noise_of_a_whole_day_is_no_leak, .rounds = 8),
         TEST(a_table_that_doubles_is_judged_by_what_is_in_it),
         TEST(a_short_run_or_few_floors_cannot_be_told),
         TEST(where_no_work_is_done_time_stands_still),

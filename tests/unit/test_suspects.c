@@ -2,12 +2,15 @@
  * test_suspects.c - /v1/heap/suspects names what leaks, and nothing else: lives with a leak and lives without, by seed.
  *
  * Each kind of life is lived SEEDS times, and looked at after every window. It prints how many leaks were missed, how many
- * innocents were accused, and after how many windows the first verdict came.
+ * innocents were accused, and after how many windows the first verdict came. Of two snapshots, one in the middle and one at the
+ * end, the verdict by what is retained has to name the site too, and the point where it has accumulated.
  */
 #include "tests/unit/leaks.h"
 
 #define SEEDS 24
+#define SNAPSHOT_WINDOW 24
 #define SEEDS_LONG 400 /* with HEAPD_TEST_LONG */
+#define WRONG_PART 200 /* of so many lives one may be judged wrongly: it is chance that leaks are told from */
 
 /* ---- leaks ---- */
 
@@ -320,8 +323,29 @@ static struct verdict look(struct life *l)
     return v;
 }
 
+/* Where it has accumulated: in an object, or in the session with this label. */
+static bool is_the_point(const struct life *l, const json_t *point)
+{
+    if (l->holder != 0)
+        return json_integer_value(json_object_get(point, "id")) == (json_int_t)l->holder;
+    return json_object_get(point, "session") != NULL &&
+           strcmp(json_string_value(json_object_get(point, "label")), l->kind->begin == begin_dead_sessions ? "worker" : "default") == 0;
+}
+
+/* Judged by what is retained, the leak comes first. */
+static bool is_judged(struct life *l)
+{
+    const json_t *point, *site;
+
+    must_say(l->w, "POST /v1/snapshots", "", 201, NULL);
+    must_say(l->w, "GET /v1/heap/suspects?snapshot=2&since=1", "", 200, NULL);
+    point = json_object_get(json_array_get(json_object_get(l->w->json, "items"), 0), "point");
+    site = json_object_get(point, "most_site");
+    return site != NULL && strcmp(json_string_value(site), l->kind->leaks) == 0 && is_the_point(l, point);
+}
+
 struct count {
-    uint32_t missed, accused;
+    uint32_t missed, accused, misjudged;
     uint32_t first[SEEDS_LONG]; /* windows until it was named */
 };
 
@@ -333,6 +357,8 @@ static void live(const struct life_kind *kind, int seed, struct count *t)
     bool accused = false;
 
     while (life_window(l) < LIFE_WINDOWS) {
+        if (l->tick == SNAPSHOT_WINDOW * TICKS_PER_WINDOW)
+            must_say(l->w, "POST /v1/snapshots", "", 201, NULL);
         life_tick(l);
         if (l->tick % TICKS_PER_WINDOW != 0)
             continue;
@@ -345,6 +371,10 @@ static void live(const struct life_kind *kind, int seed, struct count *t)
     }
     if (kind->leaks != NULL && !v.named)
         printf("missed: %s, --seed %" PRIu64 "\n", kind->name, unit_seed(seed));
+    if (kind->leaks != NULL && !is_judged(l)) {
+        printf("misjudged: %s, --seed %" PRIu64 ": %s\n", kind->name, unit_seed(seed), l->w->body);
+        t->misjudged++;
+    }
     t->missed += kind->leaks != NULL && !v.named;
     t->accused += accused;
     life_free(l);
@@ -366,12 +396,12 @@ static void live_all(const struct life_kind *kind)
         live(kind, seed, &t);
     qsort(t.first, (size_t)seeds, sizeof t.first[0], compare);
     if (kind->leaks != NULL)
-        printf("suspects: %s: %d lives, %u missed, %u accuse others, named after %u windows (median; at most %u)\n", kind->name,
-               seeds, t.missed, t.accused, t.first[seeds / 2], t.first[seeds - 1]);
+        printf("suspects: %s: %d lives, %u missed, %u accuse others, %u misjudged, named after %u windows (median; at most %u)\n",
+               kind->name, seeds, t.missed, t.accused, t.misjudged, t.first[seeds / 2], t.first[seeds - 1]);
     else
         printf("suspects: %s: %d clean lives, %u false alarms\n", kind->name, seeds, t.accused);
     fflush(stdout);
-    ck_assert_uint_eq(t.missed + t.accused, 0);
+    ck_assert_uint_le(t.missed + t.accused + t.misjudged, (unsigned)seeds / WRONG_PART);
 }
 
 START_TEST(a_leak_is_named_by_its_site)

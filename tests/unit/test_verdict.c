@@ -155,6 +155,29 @@ START_TEST(a_session_that_holds_all_is_a_suspect_itself)
 }
 END_TEST
 
+/* Each holds a twentieth; objects of a class that is called as they are do not count with them. */
+START_TEST(sessions_of_one_label_are_a_group_and_the_largest_is_shown)
+{
+    struct net n = net_new();
+    struct suspect s[MOST_SUSPECTS];
+
+    for (int i = 0; i < 20; i++)
+        net_root(&n, net_object(&n, "worker", 150));
+    for (int i = 0; i < 20; i++)
+        net_root(&n, net_object(&n, i % 2 == 0 ? "A" : "B", 150));
+    for (uint32_t i = 0; i < 8; i++)
+        for (uint32_t k = 0; k < (i == 5 ? 11 : 10); k++)
+            net_hold(&n, i, net_object(&n, "Draft", 50));
+    ck_assert_uint_eq(judge(&n, net_freeze(&n), (struct tree){0}, s), 4);
+    ck_assert(s[0].is_group && s[0].count == 8 && s[0].objects == 81 && s[0].bytes == 81 * 50);
+    ck_assert_int_eq(n.f.labels[n.f.label[s[0].node]].kind, FROZEN_SESSION);
+    ck_assert(s[0].point == s[0].node && n.f.id[s[0].node] == 5 && s[0].at_point == 11);
+    ck_assert(n.f.strings[s[0].at_class] != NULL && strcmp(n.f.strings[s[0].at_class] + 1, "Draft") == 0);
+    ck_assert(s[1].is_group && s[1].count == 20 && s[1].bytes == 20 * 150 && strcmp(class_at(&n, s[1].node), "worker") == 0);
+    net_free(&n);
+}
+END_TEST
+
 START_TEST(an_empty_heap_has_no_suspects)
 {
     struct net n = net_new();
@@ -308,6 +331,7 @@ int main(int argc, char **argv)
         TEST(of_a_chain_the_first_link_is_named),
         TEST(many_small_ones_of_a_class_are_a_group_with_what_leads_to_them),
         TEST(a_session_that_holds_all_is_a_suspect_itself),
+        TEST(sessions_of_one_label_are_a_group_and_the_largest_is_shown),
         TEST(an_empty_heap_has_no_suspects),
         TEST(seeded_leaks_are_named_and_clean_lives_are_not, .rounds = LEAKS),
         TEST(what_has_shrunk_has_gained_nothing),
