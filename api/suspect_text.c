@@ -201,22 +201,20 @@ static void add_amount(struct line *l, enum growth_kind kind, const struct suspe
     add_bytes(l, value);
 }
 
-void suspect_sentence(const struct api *api, enum growth_kind kind, const struct grower *r, const struct suspect_name *n,
-                      char out[SUSPECT_TEXT_MAX])
+void suspect_sentence(enum growth_kind kind, const struct grower *r, const struct suspect_name *n, char out[SUSPECT_TEXT_MAX])
 {
     const struct series *s = grower_series(r);
-    uint64_t over_ms = grower_over_ms(&api->growth, r);
     struct line l = line_into(out);
 
     add_subject(&l, kind, r, n);
     add(&l, ": ");
     add_amount(&l, kind, n, s->floor[0], s->count[0]);
     add(&l, " ");
-    add_time(&l, over_ms);
+    add_time(&l, s->over_ms);
     add(&l, " ago, ");
     add_amount(&l, kind, n, s->floor[s->n - 1], s->count[s->n - 1]);
     add(&l, " now. Each is the least that the collector left in ");
-    add_time(&l, over_ms / (TREND_POINTS - 1));
+    add_time(&l, s->over_ms / (TREND_POINTS - 1));
     add(&l, "; it rose %u times of %u.", r->trend.rises, TREND_POINTS - 1);
 }
 
