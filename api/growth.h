@@ -142,3 +142,14 @@ size_t growth_suspects(const struct growth *g, enum growth_kind kind);
 
 /* Of the scale on which a suspect was seen to grow. */
 const struct series *grower_series(const struct grower *r);
+
+/* What a root is watched for: its object, or one that a field of that links to. */
+struct grown_root {
+    struct slice name, field; /* field: empty: it is the root's object itself */
+    enum heap_kind kind;      /* of the container, */
+    uint64_t parts;           /* ... and how many it has */
+};
+
+/* False: the root names something else, its object links to the container no more, or that is dead. Valid as long as the
+ * heap does not change. */
+bool grower_root(const struct heap *h, const struct grower *r, struct grown_root *ret);

@@ -165,6 +165,14 @@ static void begin_two_lists(struct life *l)
     life_root(l, "app", root);
 }
 
+static obj_id root_named(struct life *l, const char *name)
+{
+    obj_id id = 0;
+
+    MUST(root_get(l->w->heap, slice_of(name), &id, NULL) == ERR_OK);
+    return id;
+}
+
 static void act_push(struct life *l)
 {
     for (int i = 0; i < 20; i++)
@@ -347,6 +355,30 @@ START_TEST(a_suspect_that_is_gone_is_over_by_its_name)
 }
 END_TEST
 
+/* It lives on, and grows on, but not below the root: so it is over at the next sample, and counted as long as it is shown. */
+START_TEST(what_a_root_does_not_link_to_any_more_is_over)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    const json_t *over = NULL;
+    json_t *told;
+
+    life_windows(l, 24);
+    ck_assert_uint_eq(growth_suspects(&l->w->api->growth, GROWTH_ROOT), 1);
+    MUST(heap_hold(l->w->heap, l->holder, NULL) == ERR_OK);
+    must_say(l->w, f("PUT /v1/objects/%" PRIu64 "/fields/handlers", root_named(l, "app")), "[]", 200, NULL);
+    life_windows(l, 1);
+    ck_assert_uint_eq(growth_suspects(&l->w->api->growth, GROWTH_ROOT), 0);
+    told = alerts(l);
+    ck_assert_uint_eq(json_array_size(told), 4);
+    over = json_array_get(told, 3);
+    ck_assert(says(over, "what", "over") && says(over, "because", "it is gone") && says(over, "root", "app"));
+    json_decref(told);
+    heap_release(l->w->heap, l->holder);
+    life_free(l);
+}
+END_TEST
+
 START_TEST(whoever_is_not_watched_any_more_is_over)
 {
     const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
@@ -470,6 +502,7 @@ int main(int argc, char **argv)
         TEST(a_suspect_is_told_once_and_once_when_it_grows_no_more),
         TEST(an_alert_has_the_evidence_of_the_list),
         TEST(a_suspect_that_is_gone_is_over_by_its_name),
+        TEST(what_a_root_does_not_link_to_any_more_is_over),
         TEST(whoever_is_not_watched_any_more_is_over),
         TEST(without_memory_an_alert_comes_later),
         TEST(a_hundred_thousand_sites_are_not_too_many),
