@@ -184,10 +184,12 @@ static bool is_done(const struct load *load)
 static void on_due(uv_poll_t *due, int status, int events)
 {
     struct load *load = due->data;
+    uint64_t now_ns = uv_hrtime() - load->began_ns, due_ns = schedule_next(&load->schedule);
 
     (void)status;
     (void)events;
-    schedule_advance(&load->schedule, uv_hrtime() - load->began_ns);
+    histogram_add(&load->lateness, now_ns > due_ns ? (now_ns - due_ns) / 1000 : 0);
+    schedule_advance(&load->schedule, now_ns);
     clients_dispatch(load);
     wait_for_next(load);
 }

@@ -11,7 +11,7 @@ MIB = 1 << 20
 CONFIDENCE = 0.95
 POINTS_MAX = 60                 # of a trend: each the median of a stretch of samples
 WARM_UP_PART = 1 / 3
-GAIN_PART, GAIN_BYTES = 0.05, 2 * MIB   # that a process may surely have gained after its warm-up
+GAIN_BYTES, SHORT_GAIN_BYTES = MIB, 4 * MIB     # that may surely have been gained after the warm-up, and where that is short
 LONG_S = 600                    # of a phase: then it must be able to tell
 FDS_SLACK = 4
 LATE = "not answered by the end"        # as heapctl load says it
@@ -67,8 +67,10 @@ def column(samples, name, phase, part=0.0):
 
 
 def judge_clean(phase):
-    leak, long = phase["verdict"].get("leak"), phase["to_s"] - phase["from_s"] >= LONG_S
-    return Claim(f"{phase['name']}: no leak", leak is False or (leak is None and not long), phase["verdict"].get("sentence", "no verdict"))
+    """No leak; where the time was too short for a verdict, that it is no false alarm is all that is claimed."""
+    leak, long = phase["verdict"].get("leak", True), phase["to_s"] - phase["from_s"] >= LONG_S
+    return Claim(f"{phase['name']}: {'no leak' if long else 'no false alarm'}", leak is False or (leak is None and not long),
+                 phase["verdict"].get("sentence", "no verdict"))
 
 
 def judge_leak(phase):
@@ -82,11 +84,12 @@ def judge_memory(samples, phase, name, what):
     found = trend(t, y)
     if found is None:
         return Claim(f"{what} stays", False, f"only {len(t)} samples")
-    lasts, limit = t[-1] - t[0], max(GAIN_BYTES, GAIN_PART * median(y))
+    lasts = t[-1] - t[0]
+    limit = GAIN_BYTES if lasts >= LONG_S else SHORT_GAIN_BYTES
     hour = lambda slope: f"{'+' if slope > 0 else ''}{size(slope * 3600)}"
     return Claim(f"{what} stays", found.low * lasts <= limit,
-                 f"{hour(found.slope)} an hour (95 % sure: {hour(found.low)} to {hour(found.high)}), median {size(median(y))}; over {lasts:.0f} s "
-                 f"it must not surely gain {size(limit)}")
+                 f"{hour(found.slope)} an hour (95 % sure: {hour(found.low)} to {hour(found.high)}), median {size(median(y))}; it must not surely "
+                 f"gain {size(limit)} in {lasts:.0f} s")
 
 
 def judge_validated(validated):
