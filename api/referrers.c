@@ -252,7 +252,7 @@ static void destroy_search(struct task *task, void *ctx)
     mem_free(task->api->mem, ctx, sizeof(struct search));
 }
 
-static const struct task_work search_work = {step_search, destroy_search};
+static const struct task_work search_work = {step_search, destroy_search, PAUSE_WALK};
 
 /* One number of a cursor, cut off with the dot behind it. */
 static bool take_number(struct slice *text, uint64_t max, uint64_t *ret)

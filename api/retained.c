@@ -45,7 +45,7 @@ static void destroy_retained(struct task *t, void *ctx)
     search_over(t->api, ctx);
 }
 
-static const struct task_work retained_work = {step_retained, destroy_retained};
+static const struct task_work retained_work = {step_retained, destroy_retained, PAUSE_WALK};
 
 /* GET /v1/objects/{id}/retained  ->  200 {"id","objects","bytes","exact"} */
 enum err get_retained(struct api *api, struct task *t, struct why *why)

@@ -43,7 +43,7 @@ static void destroy_export(struct task *task, void *ctx)
     mem_free(task->api->mem, x, sizeof *x);
 }
 
-static const struct task_work export_work = {step_export, destroy_export};
+static const struct task_work export_work = {step_export, destroy_export, PAUSE_EXPORT};
 
 static const struct snapshot_format *format_named(struct slice name)
 {

@@ -43,6 +43,7 @@ struct task_param {
 struct task_work {
     enum err (*step)(struct task *t, void *ctx, size_t units, enum task_turn *turn, struct why *why);
     void (*destroy)(struct task *t, void *ctx);
+    enum pause pause; /* what a step is among the slices that keep others waiting; 0: a step of any request */
 };
 
 struct task {

@@ -102,7 +102,7 @@ void validation_write_progress(const struct api *api, struct out *o)
     out_close_object(o);
 }
 
-static const struct task_work validation_work = {step_validation, destroy_validation};
+static const struct task_work validation_work = {step_validation, destroy_validation, PAUSE_RECOUNT};
 
 /* POST /v1/heap/validate  ->  200 {"broken": []}: everything recounted, as it was when this call had its turn. */
 enum err post_validate(struct api *api, struct task *task, struct why *why)

@@ -33,7 +33,7 @@ static void say_node(struct sentence *s, const struct frozen *f, uint32_t node)
     if (frozen_is_object(f, node))
         say(s, "%.*s %llu", (int)name.len, name.data, (unsigned long long)f->id[node]);
     else if (l->kind == FROZEN_SESSION)
-        say(s, "session %llu (%.*s)", (unsigned long long)f->id[node], (int)name.len, name.data);
+        say(s, name.len > 0 ? "session %llu (%.*s)" : "session %llu", (unsigned long long)f->id[node], (int)name.len, name.data);
     else if (l->kind == FROZEN_OUTSIDE)
         say(s, "nothing they have in common");
     else
@@ -84,9 +84,11 @@ static struct sentence sentence_of(const struct frozen *f, const struct taken *t
     struct sentence s = {.len = 0};
     struct slice class = frozen_string(f, frozen_label_of(f, x->node)->class);
 
-    if (x->is_group)
-        say(&s, frozen_is_object(f, x->node) ? "%u objects of class %.*s together" : "%u sessions (%.*s) together", x->count,
-            (int)class.len, class.data);
+    if (x->is_group && frozen_is_object(f, x->node))
+        say(&s, "%u objects of class %.*s together", x->count, (int)class.len, class.data);
+    else if (x->is_group)
+        say(&s, class.len > 0 ? "%u sessions (%.*s) together" : "%u sessions without a label together", x->count, (int)class.len,
+            class.data);
     else
         say_node(&s, f, x->node);
     if (then != NULL && !x->is_group)

@@ -146,7 +146,7 @@ static void destroy_judging(struct task *task, void *ctx)
         destroy(j);
 }
 
-static const struct task_work judging_work = {step_judging, destroy_judging};
+static const struct task_work judging_work = {.step = step_judging, .destroy = destroy_judging};
 
 static enum err join(struct api *api, struct taken *t, struct taken **ret, struct why *why)
 {

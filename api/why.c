@@ -195,7 +195,7 @@ static void destroy_why(struct task *t, void *ctx)
 
 /* ---- the request ---- */
 
-static const struct task_work why_work = {step_why, destroy_why};
+static const struct task_work why_work = {step_why, destroy_why, PAUSE_WALK};
 
 static enum err read_form(const struct task *t, const struct why_form **ret, struct why *why)
 {

@@ -340,6 +340,19 @@ class Suspects(HeapctlTest, Trees):
         path = said["more"][0].split("4327}")[1].rstrip('"')
         self.assertEqual(len(self.ok(self.c.get(path))["items"]), 20)
 
+    def test_sessions_may_have_no_label(self):
+        for _ in range(30):
+            worker = self.client(self.ok(self.c.post("/v1/sessions", {"ttl": 60}), 201)["token"])
+            for _ in range(20):
+                self.new({"n": 1}, "Row", client=worker)
+        self.take()
+        self.assertIn("30 sessions without a label together retain", " ".join(s["sentence"] for s in self.suspects("1/suspects")))
+        for _ in range(400):
+            self.new({"n": 1}, "Row", client=worker)
+        self.take()
+        said = self.suspects("2/suspects?since=1")[0]
+        self.assertRegex(said["sentence"], f"^session {said['session']} has gained")
+
     def test_the_other_snapshot_must_be_there(self):
         self.take()
         self.problem(self.c.get("/v1/snapshots/1/suspects?since=2"), 404, "no-such-name")
