@@ -219,7 +219,9 @@ void meter_read_floor(struct meter *m)
         return;
     queue(m, COLLECT);
     queue(m, READ_FLOOR);
+    queue(m, COLLECT); /* the garbage of a millisecond is not little beside what a small heap keeps */
     queue(m, READ_SITES);
+    queue(m, COLLECT);
     queue(m, READ_CLASSES);
     go_on(m);
 }

@@ -101,20 +101,43 @@ static enum pace pace_of(const struct trend *t, const double x[], const double y
     return GOES_ON;
 }
 
+static double mean_of(const double y[], size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += y[i];
+    return sum / (double)n;
+}
+
+/* How far the last of the means of `blocks` blocks lies above the first, in deviations of a walk of as large steps. */
+static double walked(const double y[], size_t n, size_t blocks)
+{
+    double means[VERDICT_WINDOWS_MAX] = {0}, step, squares = 0;
+
+    for (size_t b = 0; b < blocks; b++)
+        means[b] = mean_of(&y[b * n / blocks], (b + 1) * n / blocks - b * n / blocks);
+    step = (means[blocks - 1] - means[0]) / (double)(blocks - 1);
+    for (size_t b = 1; b < blocks; b++)
+        squares += pow(means[b] - means[b - 1] - step, 2);
+    return step * (double)(blocks - 1) / fmax(1e-9, sqrt(squares / (double)(blocks - 2) * (double)(blocks - 1)));
+}
+
 /* Of y at x, whose trend is t. */
 static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
 {
     size_t n = t->points;
+    double walk = fmax(walked(y, n, n) / VERDICT_WALK_SIGMAS, walked(y, n, VERDICT_BLOCKS) / VERDICT_BLOCK_SIGMAS);
     enum pace pace;
 
     *ret_slows = false;
-    if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
+    if (t->sigmas < VERDICT_DOUBT_SIGMAS || walk < VERDICT_WALK_DOUBT || !matters(t, x[n - 1] - x[0], least))
         return LEAK_NO;
     pace = pace_of(t, x, y);
     *ret_slows = pace != GOES_ON;
     if (pace == HAS_STOPPED)
         return LEAK_NO;
-    return pace == GOES_ON && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+    return pace == GOES_ON && t->sigmas >= VERDICT_SIGMAS && walk >= 1 && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
 }
 
 /* The windows that are judged of one series. Where hardly any work was done there is no window of its own: the least counts of
@@ -176,9 +199,15 @@ static void add_growing(struct verdict *v, const struct judged *j)
     v->growing[at] = *j;
 }
 
+/* It rises for sure; whether it goes on is another question. */
+static bool rises(const struct judged *j)
+{
+    return j->leak == LEAK_YES || (j->leak == LEAK_UNKNOWN && (j->bytes.sigmas >= VERDICT_SIGMAS || j->objects.sigmas >= VERDICT_SIGMAS));
+}
+
 static void weigh(struct verdict *v, const struct judged *j)
 {
-    if (j->leak == LEAK_YES && j->name != NULL)
+    if (rises(j) && j->name != NULL)
         add_growing(v, j);
     if (j->leak == LEAK_YES)
         v->leak = LEAK_YES;
@@ -188,24 +217,51 @@ static void weigh(struct verdict *v, const struct judged *j)
     v->doubt = j->slows ? DOUBT_SLOWS : DOUBT_NOISE;
 }
 
-static void judge_all(struct verdict *v, const struct cut *c)
+/* What the fastest of those that shrink loses a second; 0: none does for sure. */
+static double shrinks_by(const struct verdict *v, const struct cut *c)
 {
-    const struct floors *f = c->f;
+    struct judged j;
+    double most = 0;
+
+    for (size_t k = 0; k < FLOOR_KINDS; k++)
+        for (size_t i = 0; i < c->f->of[k].count; i++) {
+            judge(&j, v, c, c->f->of[k].rows[i]);
+            if (j.bytes.sigmas <= -VERDICT_SIGMAS)
+                most = fmax(most, -j.bytes.slope);
+        }
+    return most;
+}
+
+static void judge_rows(struct verdict *v, const struct cut *c)
+{
+    double shrinks = shrinks_by(v, c);
     struct judged j;
 
-    judge(&v->heap, v, c, &f->heap);
-    weigh(v, &v->heap);
-    judge(&j, v, c, &f->rss);
-    v->rss = j.bytes;
     for (size_t k = 0; k < FLOOR_KINDS; k++)
-        for (size_t i = 0; i < f->of[k].count; i++) {
-            judge(&j, v, c, f->of[k].rows[i]);
+        for (size_t i = 0; i < c->f->of[k].count; i++) {
+            judge(&j, v, c, c->f->of[k].rows[i]);
             j.what = (enum floor_of)k;
+            if (v->heap.bytes.high + shrinks < j.bytes.slope * VERDICT_SHARE_MIN)
+                j.leak = LEAK_NO;
             weigh(v, &j);
         }
+}
+
+/* Once one leaks for sure, what rises with it is told too; else nothing is. */
+static void judge_all(struct verdict *v, const struct cut *c)
+{
+    struct judged rss;
+
+    judge(&v->heap, v, c, &c->f->heap);
+    weigh(v, &v->heap);
+    judge(&rss, v, c, &c->f->rss);
+    v->rss = rss.bytes;
+    judge_rows(v, c);
     if (v->leak == LEAK_YES)
         v->doubt = DOUBT_NONE;
-    else if (v->doubt != DOUBT_NONE)
+    else
+        v->growing_count = 0;
+    if (v->doubt != DOUBT_NONE)
         v->leak = LEAK_UNKNOWN;
 }
 
