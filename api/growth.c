@@ -72,13 +72,6 @@ const struct series *grower_series(const struct grower *r)
     return r->is_slow ? &r->slow : &r->recent;
 }
 
-uint64_t grower_over_ms(const struct growth *g, const struct grower *r)
-{
-    const uint64_t *ended_ms = r->is_slow ? g->slow_ended_ms : g->ended_ms;
-
-    return ended_ms[TREND_POINTS - 1] - ended_ms[0];
-}
-
 /* ---- a sample ---- */
 
 /* No full collection has come, and who tuned the collector does not want one: what there is counts. */
@@ -118,11 +111,34 @@ static void note(struct grower *r, uint64_t value, uint64_t count, bool clean)
     r->count = count;
 }
 
+/* The window that ends is the last of one on the slow scale. */
+static bool ends_slow(const struct growth *g)
+{
+    return (g->windows + 1) % TREND_POINTS == 0;
+}
+
+static void note_end(uint64_t ended_ms[TREND_POINTS], uint64_t now_ms)
+{
+    memmove(ended_ms, ended_ms + 1, (TREND_POINTS - 1) * sizeof ended_ms[0]);
+    ended_ms[TREND_POINTS - 1] = now_ms;
+}
+
+/* When it ends is known before anything of it is judged. */
+static void begin_to_close(struct growth *g)
+{
+    g->state = GROWTH_CLOSES;
+    note_end(g->ended_ms, g->now_ms);
+    if (ends_slow(g))
+        note_end(g->slow_ended_ms, g->now_ms);
+}
+
 static void end_sample(struct growth *g)
 {
     g->has_floor |= g->clean;
-    g->state = g->has_floor && g->now_ms - g->window_began_ms >= g->window_ms ? GROWTH_CLOSES : GROWTH_RESTS;
+    g->state = GROWTH_RESTS;
     g->kind = g->at = 0;
+    if (g->has_floor && g->now_ms - g->window_began_ms >= g->window_ms)
+        begin_to_close(g);
 }
 
 /* The next of the things that are watched; NULL: it is through. */
@@ -162,7 +178,7 @@ static void age(uint64_t ages[TREND_POINTS])
     memmove(ages + 1, ages, (TREND_POINTS - 1) * sizeof ages[0]);
 }
 
-static void push(struct series *s, uint64_t floor, uint64_t count)
+static void push(struct series *s, const uint64_t ended_ms[TREND_POINTS], uint64_t floor, uint64_t count)
 {
     if (s->n == TREND_POINTS) {
         memmove(s->floor, s->floor + 1, (TREND_POINTS - 1) * sizeof s->floor[0]);
@@ -171,6 +187,7 @@ static void push(struct series *s, uint64_t floor, uint64_t count)
     }
     s->floor[s->n] = floor;
     s->count[s->n++] = count;
+    s->over_ms = ended_ms[TREND_POINTS - 1] - ended_ms[TREND_POINTS - s->n];
 }
 
 static size_t least(const struct series *s)
@@ -204,11 +221,11 @@ static uint64_t high_of(const uint64_t floors[TREND_POINTS])
 }
 
 /* The floors of the last windows become one on the slow scale. */
-static void push_slow(struct grower *r)
+static void push_slow(const struct growth *g, struct grower *r)
 {
     size_t i = least(&r->recent);
 
-    push(&r->slow, r->recent.floor[i], r->recent.count[i]);
+    push(&r->slow, g->slow_ended_ms, r->recent.floor[i], r->recent.count[i]);
     age(r->high);
     r->high[0] = high_of(r->recent.floor);
 }
@@ -265,12 +282,6 @@ static void judge(struct growth *g, struct grower *r, bool slow_too)
     }
 }
 
-/* The window that ends is the last of one on the slow scale. */
-static bool ends_slow(const struct growth *g)
-{
-    return (g->windows + 1) % TREND_POINTS == 0;
-}
-
 /* Tell of the one that has become a suspect, or is none any more. Returns what that cost. */
 static size_t tell_of(struct growth *g, struct grower *r)
 {
@@ -299,19 +310,13 @@ static size_t close_row(struct growth *g, struct grower *r)
         age(r->before);
         r->before[0] = r->recent.floor[0];
     }
-    push(&r->recent, r->floor, r->count);
+    push(&r->recent, g->ended_ms, r->floor, r->count);
     r->floor = UINT64_MAX;
     slow_too = ends_slow(g) && r->recent.n == TREND_POINTS;
     if (slow_too)
-        push_slow(r);
+        push_slow(g, r);
     judge(g, r, slow_too);
     return JUDGE_UNITS + tell_of(g, r);
-}
-
-static void note_end(uint64_t ended_ms[TREND_POINTS], uint64_t now_ms)
-{
-    memmove(ended_ms, ended_ms + 1, (TREND_POINTS - 1) * sizeof ended_ms[0]);
-    ended_ms[TREND_POINTS - 1] = now_ms;
 }
 
 static size_t close_window(struct growth *g, size_t units)
@@ -322,9 +327,6 @@ static size_t close_window(struct growth *g, size_t units)
         units = units_less(units, close_row(g, r));
     if (units == 0)
         return 0;
-    note_end(g->ended_ms, g->now_ms);
-    if (ends_slow(g))
-        note_end(g->slow_ended_ms, g->now_ms);
     g->windows++;
     g->state = GROWTH_ADMITS;
     g->kind = g->at = 0;

@@ -17,7 +17,7 @@
  * leaves a struct growth_watch.
  *
  * Bounded: as many things of a kind as growth_max[] says, the largest there are; whoever has a hundredth of all bytes is
- * among the hundred largest. Looking through the tables for them is done in steps. 800 bytes a thing.
+ * among the hundred largest. Looking through the tables for them is done in steps. 930 bytes a thing.
  */
 #pragma once
 #include "heap/base/trend.h"
@@ -52,6 +52,7 @@ const char *growth_kind_name(enum growth_kind kind); /* "site" */
 struct series {
     uint64_t floor[TREND_POINTS]; /* oldest first */
     uint64_t count[TREND_POINTS]; /* sites and classes: of objects, then */
+    uint64_t over_ms;             /* from the end of the first window to that of the last: they may wait for collections */
     uint32_t n;
 };
 
@@ -117,7 +118,8 @@ struct growth {
     uint64_t next_ms;          /* when it looks whether there is something to do; 0: there is */
     uint64_t collections;      /* full ones that had ended at the last sample */
     uint64_t windows;          /* that are over */
-    uint64_t ended_ms[TREND_POINTS], slow_ended_ms[TREND_POINTS]; /* when the last of each scale were, the latest last */
+    uint64_t ended_ms[TREND_POINTS], slow_ended_ms[TREND_POINTS]; /* when the last of each scale were, the latest last; one
+                                                                   * that closes is among them */
     uint64_t live_bytes;       /* when the last was */
     uint64_t raised;           /* suspects there ever were */
 };
@@ -138,7 +140,16 @@ size_t growth_step(struct growth *g, uint64_t now_ms, size_t units);
 const struct grower *growth_at(const struct growth *g, enum growth_kind kind, uint32_t i);
 size_t growth_suspects(const struct growth *g, enum growth_kind kind);
 
-/* The scale on which a suspect was seen to grow: its series, and how much time has passed between the first and the last of
- * it, which may be more than windows are long: they wait for collections. */
+/* Of the scale on which a suspect was seen to grow. */
 const struct series *grower_series(const struct grower *r);
-uint64_t grower_over_ms(const struct growth *g, const struct grower *r);
+
+/* What a root is watched for: its object, or one that a field of that links to. */
+struct grown_root {
+    struct slice name, field; /* field: empty: it is the root's object itself */
+    enum heap_kind kind;      /* of the container, */
+    uint64_t parts;           /* ... and how many it has */
+};
+
+/* False: the root names something else, its object links to the container no more, or that is dead. Valid as long as the
+ * heap does not change. */
+bool grower_root(const struct heap *h, const struct grower *r, struct grown_root *ret);

@@ -144,17 +144,42 @@ static bool look_at_tally(const struct growth *g, enum heap_tally which, const s
     return true;
 }
 
-/* The root still names what it named, and what it had below it is alive. */
-static bool look_at_root(const struct growth *g, const struct grower *r, uint64_t *ret_value)
+/* The field of the root's object that links to the container; false: none does any more. */
+static bool find_field(const struct heap *h, const struct grower *r, struct slice *ret)
+{
+    struct part parts[GROWTH_ROOT_PARTS];
+    struct part_cursor cursor = {0};
+    size_t count = heap_next_parts(h, r->root_object, &cursor, parts, GROWTH_ROOT_PARTS);
+
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].name.len == 0 || parts[i].value.kind != VALUE_LINK || parts[i].value.id != r->id)
+            continue;
+        *ret = parts[i].name;
+        return true;
+    }
+    return false;
+}
+
+bool grower_root(const struct heap *h, const struct grower *r, struct grown_root *ret)
 {
     struct object_info info;
-    struct slice name;
     obj_id id;
 
-    if (!root_at(g->world.heap, r->root, &name, &id) || id != r->root_object ||
-        heap_info(g->world.heap, r->id, &info, NULL) != ERR_OK)
+    *ret = (struct grown_root){0};
+    if (!root_at(h, r->root, &ret->name, &id) || id != r->root_object || heap_info(h, r->id, &info, NULL) != ERR_OK)
         return false;
-    *ret_value = info.parts;
+    ret->kind = info.kind;
+    ret->parts = info.parts;
+    return r->id == r->root_object || find_field(h, r, &ret->field);
+}
+
+static bool look_at_root(const struct growth *g, const struct grower *r, uint64_t *ret_value)
+{
+    struct grown_root root;
+
+    if (!grower_root(g->world.heap, r, &root))
+        return false;
+    *ret_value = root.parts;
     return true;
 }
 

@@ -1,7 +1,6 @@
 /* suspect_text.c - see suspect_text.h. */
 #include "api/suspect_text.h"
 #include "heap/base/check.h"
-#include "heap/root.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,31 +76,14 @@ static void add_time(struct line *l, uint64_t ms)
 
 /* ---- what it is called ---- */
 
-/* The field of the root's object that links to the container; false: none does any more. */
-static bool find_field(const struct heap *h, const struct grower *r, struct slice *ret)
-{
-    struct part parts[GROWTH_ROOT_PARTS];
-    struct part_cursor cursor = {0};
-    size_t count = heap_next_parts(h, r->root_object, &cursor, parts, GROWTH_ROOT_PARTS);
-
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].name.len == 0 || parts[i].value.kind != VALUE_LINK || parts[i].value.id != r->id)
-            continue;
-        *ret = parts[i].name;
-        return true;
-    }
-    return false;
-}
-
 static bool find_root(const struct heap *h, const struct grower *r, struct suspect_name *ret)
 {
-    struct object_info info;
-    obj_id id;
+    struct grown_root root;
 
-    if (!root_at(h, r->root, &ret->name, &id) || id != r->root_object || heap_info(h, r->id, &info, NULL) != ERR_OK)
+    if (!grower_root(h, r, &root))
         return false;
-    ret->kind = info.kind;
-    return r->id == r->root_object || find_field(h, r, &ret->field);
+    *ret = (struct suspect_name){.name = root.name, .field = root.field, .kind = root.kind};
+    return true;
 }
 
 bool suspect_find(const struct api *api, enum growth_kind kind, const struct grower *r, struct suspect_name *ret)
@@ -201,22 +183,20 @@ static void add_amount(struct line *l, enum growth_kind kind, const struct suspe
     add_bytes(l, value);
 }
 
-void suspect_sentence(const struct api *api, enum growth_kind kind, const struct grower *r, const struct suspect_name *n,
-                      char out[SUSPECT_TEXT_MAX])
+void suspect_sentence(enum growth_kind kind, const struct grower *r, const struct suspect_name *n, char out[SUSPECT_TEXT_MAX])
 {
     const struct series *s = grower_series(r);
-    uint64_t over_ms = grower_over_ms(&api->growth, r);
     struct line l = line_into(out);
 
     add_subject(&l, kind, r, n);
     add(&l, ": ");
     add_amount(&l, kind, n, s->floor[0], s->count[0]);
     add(&l, " ");
-    add_time(&l, over_ms);
+    add_time(&l, s->over_ms);
     add(&l, " ago, ");
     add_amount(&l, kind, n, s->floor[s->n - 1], s->count[s->n - 1]);
     add(&l, " now. Each is the least that the collector left in ");
-    add_time(&l, over_ms / (TREND_POINTS - 1));
+    add_time(&l, s->over_ms / (TREND_POINTS - 1));
     add(&l, "; it rose %u times of %u.", r->trend.rises, TREND_POINTS - 1);
 }
 

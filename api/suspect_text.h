@@ -17,7 +17,6 @@ struct suspect_name {
 bool suspect_find(const struct api *api, enum growth_kind kind, const struct grower *r, struct suspect_name *ret);
 
 /* One sentence for somebody who is tired; NUL-terminated. */
-void suspect_sentence(const struct api *api, enum growth_kind kind, const struct grower *r, const struct suspect_name *n,
-                      char out[SUSPECT_TEXT_MAX]);
+void suspect_sentence(enum growth_kind kind, const struct grower *r, const struct suspect_name *n, char out[SUSPECT_TEXT_MAX]);
 /* A path and query that shows more of it. */
 void suspect_path(enum growth_kind kind, const struct grower *r, const struct suspect_name *n, char out[SUSPECT_TEXT_MAX]);

@@ -24,10 +24,10 @@ static void write_amount(struct out *o, const char *key, enum growth_kind kind, 
     out_close_object(o);
 }
 
-static void write_evidence(const struct api *api, struct out *o, enum growth_kind kind, const struct grower *r)
+static void write_evidence(struct out *o, enum growth_kind kind, const struct grower *r)
 {
     const struct series *s = grower_series(r);
-    double over_s = (double)grower_over_ms(&api->growth, r) / 1000;
+    double over_s = (double)s->over_ms / 1000;
 
     out_key(o, "evidence");
     out_open_object(o);
@@ -102,10 +102,10 @@ void write_suspect_members(const struct api *api, struct out *o, enum growth_kin
 {
     char sentence[SUSPECT_TEXT_MAX];
 
-    suspect_sentence(api, kind, r, n, sentence);
+    suspect_sentence(kind, r, n, sentence);
     out_member_text(o, "sentence", sentence);
     write_suspect_name(o, kind, r, n);
     out_member_real(o, "suspect_s", (double)(api_now_ms(api) - r->suspect_since_ms) / 1000);
-    write_evidence(api, o, kind, r);
+    write_evidence(o, kind, r);
     write_more(api, o, kind, r, n);
 }

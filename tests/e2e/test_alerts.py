@@ -84,6 +84,7 @@ CASES = {
     "HeapdFilesNearLimit": ("20m", [{**family("process_open_fds", flat(95)), **family("process_max_fds", flat(100))}],
                             [{**family("process_open_fds", flat(80)), **family("process_max_fds", flat(100))}]),
     "HeapdListenersCut": ("20m", [cuts("events", slope(0, 1))], [cuts("events", flat(7)), cuts("room", slope(0, 1))]),
+    "HeapdEventsLost": ("20m", [family("heapd_events_lost_total", slope(0, 1))], [family("heapd_events_lost_total", flat(7))]),
     "HeapdReadersCut": ("30m", [cuts("answers", slope(0, 1)), cuts("room", slope(0, 1))], [cuts("room", flat(7)), cuts("events", slope(0, 1))]),
     "HeapdGcDisabled": ("90m", [family("heapd_gc_enabled", flat(0, 100))], [family("heapd_gc_enabled", flat(1, 100)),
                                                                             family("heapd_gc_enabled", flat(0, 50) + " " + flat(1, 50))]),

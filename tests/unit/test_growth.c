@@ -165,6 +165,14 @@ static void begin_two_lists(struct life *l)
     life_root(l, "app", root);
 }
 
+static obj_id root_named(struct life *l, const char *name)
+{
+    obj_id id = 0;
+
+    MUST(root_get(l->w->heap, slice_of(name), &id, NULL) == ERR_OK);
+    return id;
+}
+
 static void act_push(struct life *l)
 {
     for (int i = 0; i < 20; i++)
@@ -226,6 +234,15 @@ START_TEST(switched_off_it_costs_nothing_and_on_it_begins_anew)
 }
 END_TEST
 
+/* Of those told from `from` on, the one about a suspect; NULL: there is none. */
+static const json_t *alert_of(const json_t *told, size_t from, size_t to, const json_t *suspect)
+{
+    for (size_t k = from; k < to; k++)
+        if (json_equal(json_object_get(json_array_get(told, k), "suspect"), json_object_get(suspect, "suspect")))
+            return json_array_get(told, k);
+    return NULL;
+}
+
 /* What is in the list is what has been told, each with its number, and no more of it. */
 static void must_have_told(struct life *l, const json_t *told, size_t from)
 {
@@ -236,13 +253,10 @@ static void must_have_told(struct life *l, const json_t *told, size_t from)
     items = json_object_get(l->w->json, "items");
     ck_assert_uint_eq(json_array_size(told), from + json_array_size(items));
     json_array_foreach(items, i, item) {
-        bool found = false;
+        const json_t *alert = alert_of(told, from, json_array_size(told), item);
 
-        for (size_t k = from; k < json_array_size(told) && !found; k++)
-            found = says(json_array_get(told, k), "what", "suspect") &&
-                    json_equal(json_object_get(json_array_get(told, k), "suspect"), json_object_get(item, "suspect")) &&
-                    json_equal(json_object_get(json_array_get(told, k), "by"), json_object_get(item, "by"));
-        ck_assert_msg(found, "%s", l->w->body);
+        ck_assert_msg(alert != NULL && says(alert, "what", "suspect"), "%s", l->w->body);
+        ck_assert(json_equal(json_object_get(alert, "by"), json_object_get(item, "by")));
     }
 }
 
@@ -253,12 +267,9 @@ static void must_be_over(const json_t *told, size_t count, const char *because)
 
     ck_assert_uint_eq(json_array_size(told), 2 * count);
     for (size_t i = 0; i < count; i++) {
-        const json_t *over = json_array_get(told, count + i), *began = NULL;
+        const json_t *over = json_array_get(told, count + i), *began = alert_of(told, 0, count, over);
 
         ck_assert(says(over, "what", "over") && says(over, "because", because));
-        for (size_t k = 0; k < count; k++)
-            if (json_equal(json_object_get(json_array_get(told, k), "suspect"), json_object_get(over, "suspect")))
-                began = json_array_get(told, k);
         ck_assert_ptr_nonnull(began);
         for (size_t k = 0; k < ARRAY_LEN(names); k++) {
             const json_t *a = json_object_get(began, names[k]), *b = json_object_get(over, names[k]);
@@ -291,6 +302,37 @@ START_TEST(a_suspect_is_told_once_and_once_when_it_grows_no_more)
 }
 END_TEST
 
+static void act_push_unevenly(struct life *l)
+{
+    act_push(l);
+    l->w->now_ms += life_between(l, 0, WINDOW_MS / TICKS_PER_WINDOW);
+}
+
+/* What the alert says is what the list says right after it, though windows are of unlike length. */
+START_TEST(an_alert_has_the_evidence_of_the_list)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push_unevenly};
+    struct life *l = life_new(&kind, 1);
+    json_t *told = NULL;
+    const json_t *item;
+    size_t i;
+
+    for (life_windows(l, 12); json_array_size(told) == 0; told = alerts(l)) {
+        json_decref(told);
+        life_tick(l);
+    }
+    must_have_told(l, told, 0);
+    json_array_foreach(json_object_get(l->w->json, "items"), i, item) {
+        const json_t *alert = alert_of(told, 0, json_array_size(told), item);
+
+        ck_assert(json_equal(json_object_get(alert, "evidence"), json_object_get(item, "evidence")));
+        ck_assert(json_equal(json_object_get(alert, "sentence"), json_object_get(item, "sentence")));
+    }
+    json_decref(told);
+    life_free(l);
+}
+END_TEST
+
 /* Its name is told even though the heap has forgotten it; and what grows on is a suspect on. */
 START_TEST(a_suspect_that_is_gone_is_over_by_its_name)
 {
@@ -307,6 +349,30 @@ START_TEST(a_suspect_that_is_gone_is_over_by_its_name)
     ck_assert_uint_eq(json_array_size(told), at + 1);
     ck_assert(says(json_array_get(told, at), "what", "over") && says(json_array_get(told, at), "because", "it is gone"));
     ck_assert(says(json_array_get(told, at), "root", "app") && says(json_array_get(told, at), "field", "handlers"));
+    json_decref(told);
+    heap_release(l->w->heap, l->holder);
+    life_free(l);
+}
+END_TEST
+
+/* It lives on, and grows on, but not below the root: so it is over at the next sample, and counted as long as it is shown. */
+START_TEST(what_a_root_does_not_link_to_any_more_is_over)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    const json_t *over = NULL;
+    json_t *told;
+
+    life_windows(l, 24);
+    ck_assert_uint_eq(growth_suspects(&l->w->api->growth, GROWTH_ROOT), 1);
+    MUST(heap_hold(l->w->heap, l->holder, NULL) == ERR_OK);
+    must_say(l->w, f("PUT /v1/objects/%" PRIu64 "/fields/handlers", root_named(l, "app")), "[]", 200, NULL);
+    life_windows(l, 1);
+    ck_assert_uint_eq(growth_suspects(&l->w->api->growth, GROWTH_ROOT), 0);
+    told = alerts(l);
+    ck_assert_uint_eq(json_array_size(told), 4);
+    over = json_array_get(told, 3);
+    ck_assert(says(over, "what", "over") && says(over, "because", "it is gone") && says(over, "root", "app"));
     json_decref(told);
     heap_release(l->w->heap, l->holder);
     life_free(l);
@@ -434,7 +500,9 @@ int main(int argc, char **argv)
         TEST(a_root_that_is_gone_is_no_suspect),
         TEST(switched_off_it_costs_nothing_and_on_it_begins_anew),
         TEST(a_suspect_is_told_once_and_once_when_it_grows_no_more),
+        TEST(an_alert_has_the_evidence_of_the_list),
         TEST(a_suspect_that_is_gone_is_over_by_its_name),
+        TEST(what_a_root_does_not_link_to_any_more_is_over),
         TEST(whoever_is_not_watched_any_more_is_over),
         TEST(without_memory_an_alert_comes_later),
         TEST(a_hundred_thousand_sites_are_not_too_many),
