@@ -431,6 +431,126 @@ START_TEST(without_memory_an_alert_comes_later)
 }
 END_TEST
 
+/* ---- many of them ---- */
+
+#define LEAKS 120
+
+static void begin_many(struct life *l)
+{
+    for (int i = 0; i < LEAKS; i++)
+        life_root(l, f("%d", i), life_list(l));
+}
+
+static void act_many(struct life *l)
+{
+    struct value v = value_int(7);
+    uint32_t cursor = 0;
+    struct slice name;
+    uint64_t index;
+    obj_id list;
+
+    while (root_next(l->w->heap, &cursor, &name, &list))
+        for (int i = 0; i < 2; i++)
+            MUST(heap_push_item(l->w->heap, list, &v, &index, NULL) == ERR_OK);
+}
+
+static const struct life_kind many = {"many", NULL, begin_many, act_many};
+
+/* Page by page they are what they are in one, and that was written in steps. */
+START_TEST(many_suspects_are_told_page_by_page_and_step_by_step)
+{
+    struct life *l = life_new(&many, 1);
+    json_t *all, *paged = json_array();
+    const char *line = "GET /v1/heap/suspects?limit=7";
+
+    life_windows(l, 24);
+    while (api_has_work(l->w->api))
+        (void)api_step(l->w->api, STEP_UNITS);
+    must_say(l->w, "GET /v1/heap/suspects?limit=1000", "", 200, NULL);
+    ck_assert_ptr_eq(json_object_get(l->w->json, "next"), json_null());
+    all = json_incref(json_object_get(l->w->json, "items"));
+    ck_assert_uint_ge(json_array_size(all), LEAKS);
+    ck_assert_int_ge(l->w->turns, LEAKS / (STEP_UNITS / 8));
+    for (;;) {
+        must_say(l->w, line, "", 200, NULL);
+        ck_assert_uint_le(json_array_size(json_object_get(l->w->json, "items")), 7);
+        ck_assert_int_eq(json_array_extend(paged, json_object_get(l->w->json, "items")), 0);
+        if (json_is_null(json_object_get(l->w->json, "next")))
+            break;
+        line = f("GET /v1/heap/suspects?limit=7&cursor=" ID, member(l->w, "next"));
+    }
+    ck_assert(json_equal(paged, all));
+    must_say(l->w, "GET /v1/heap/suspects", "", 200, NULL);
+    ck_assert_int_eq(member(l->w, "next"), 100);
+    must_say(l->w, "GET /v1/heap/suspects?cursor=100000", "", 200, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(l->w->json, "items")), 0);
+    json_decref(paged);
+    json_decref(all);
+    life_free(l);
+}
+END_TEST
+
+/* The roots of a list of suspects that is being written while `meanwhile` happens: how often each is in it. */
+static void tell_while(struct life *l, void (*meanwhile)(struct life *l), unsigned told[LEAKS])
+{
+    const struct request r = {.method = METHOD_GET, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/heap/suspects"),
+                              .query = SLICE("limit=1000"), .framed = true};
+    struct task *t = api_begin(l->w->api, &r);
+    const json_t *item;
+    size_t i;
+
+    memset(told, 0, LEAKS * sizeof told[0]);
+    task_feed(t, SLICE(""), true);
+    ck_assert_int_eq(task_step(t, STEP_UNITS), TASK_MORE);
+    meanwhile(l);
+    while (task_step(t, STEP_UNITS) != TASK_DONE)
+        ;
+    forget_answer(l->w);
+    take_answer(l->w, t);
+    task_end(&t);
+    ck_assert_int_eq(l->w->status, 200);
+    ck_assert_msg(json_is_object(l->w->json), "%s", l->w->body);
+    json_array_foreach(json_object_get(l->w->json, "items"), i, item) {
+        const char *root = json_string_value(json_object_get(item, "root"));
+
+        if (root != NULL)
+            told[atoi(root)]++;
+    }
+}
+
+static void delete_odd(struct life *l)
+{
+    for (int i = 1; i < LEAKS; i += 2)
+        MUST(root_delete(l->w->heap, slice_of(f("%d", i)), NULL) == ERR_OK);
+    life_windows(l, 1);
+}
+
+static void watch_no_more(struct life *l)
+{
+    l->w->settings.suspects_enabled = false;
+    life_tick(l);
+}
+
+/* Those that are left are told once each, wherever they lie now; of those that went nothing is. */
+START_TEST(suspects_may_go_while_they_are_told)
+{
+    unsigned told[LEAKS], early = 0;
+    struct life *l = life_new(&many, 1);
+
+    life_windows(l, 24);
+    tell_while(l, delete_odd, told);
+    for (int i = 0; i < LEAKS; i++) {
+        ck_assert_uint_le(told[i], 1);
+        early += i % 2 ? told[i] : 0;
+        ck_assert(i % 2 || told[i] == 1);
+    }
+    ck_assert_uint_le(early, STEP_UNITS / 8);
+    tell_while(l, watch_no_more, told);
+    ck_assert_uint_le(json_array_size(json_object_get(l->w->json, "items")), STEP_UNITS / 8);
+    life_free(l);
+}
+END_TEST
+
 /* A hundred thousand of them: what is watched is bounded, a step does no more than it may, and who leaks among them is
  * found all the same. */
 START_TEST(a_hundred_thousand_sites_are_not_too_many)
@@ -505,6 +625,8 @@ int main(int argc, char **argv)
         TEST(what_a_root_does_not_link_to_any_more_is_over),
         TEST(whoever_is_not_watched_any_more_is_over),
         TEST(without_memory_an_alert_comes_later),
+        TEST(many_suspects_are_told_page_by_page_and_step_by_step),
+        TEST(suspects_may_go_while_they_are_told),
         TEST(a_hundred_thousand_sites_are_not_too_many),
         TEST(without_memory_it_watches_less),
     };
