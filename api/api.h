@@ -30,6 +30,10 @@ enum pause {
     PAUSE_HOUSE = GC_PHASES, /* leases, scopes and notices that end */
     PAUSE_PACK,
     PAUSE_PURGE,
+    PAUSE_WALK,     /* steps of requests that look at the whole heap: who holds an object, why it lives, what it retains ... */
+    PAUSE_RECOUNT,  /* ... is it all true ... */
+    PAUSE_SNAPSHOT, /* ... how it is now, and what has changed since */
+    PAUSE_EXPORT,   /* a piece of a snapshot is written */
     PAUSES /* how many; to api_world.pauses(): all of them together */
 };
 
@@ -179,6 +183,8 @@ void task_feed(struct task *t, struct slice bytes, bool last);
 
 /* Work, about `units` of it (a unit is an op or an object). */
 enum task_turn task_step(struct task *t, size_t units);
+/* What that will be for those who wait, of the work that counts as a slice; 0: a request like any other. */
+enum pause task_pause(const struct task *t);
 
 /* The answer. NULL until its head is known: for streaming answers before DONE, for others at DONE. The body
  * of a streaming one may be taken (buf_consume, buf_clear) at any time between steps. */

@@ -45,7 +45,7 @@ struct ended {
 };
 
 struct taken;
-struct diff;
+struct ledger;
 struct dominated;
 
 /* Snapshots that are kept (snapshots.h). */
@@ -55,7 +55,7 @@ struct snapshots {
     uint32_t last_n;
     struct snapshot *taking; /* the one whose turn it is; NULL: none */
     struct taken *over;      /* their memory returns */
-    struct diff *diffs_over; /* so does that of comparisons */
+    struct ledger *ledgers_over; /* so does that of comparisons */
     bool look_again;         /* the heap has no onlooker any more: those who wait for that look again */
 };
 

@@ -35,7 +35,7 @@ static void destroy(struct task *t, void *ctx)
     w->end(w->ctx, ctx);
 }
 
-static const struct task_work backup_work = {step, destroy};
+static const struct task_work backup_work = {.step = step, .destroy = destroy};
 
 /* GET /v1/backup  ->  200, a SQLite database; 409 while another is made */
 enum err get_backup(struct api *api, struct task *t, struct why *why)

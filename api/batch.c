@@ -450,7 +450,7 @@ static enum err read_options(const struct task *t, struct batch *b, struct why *
 /* POST /v1/batch  ->  200, a line for each line */
 enum err post_batch(struct api *api, struct task *t, struct why *why)
 {
-    static const struct task_work work = {batch_step, batch_destroy};
+    static const struct task_work work = {.step = batch_step, .destroy = batch_destroy};
     struct batch *b = mem_zalloc(api->mem, sizeof *b);
     enum err e;
 

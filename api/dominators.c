@@ -193,7 +193,7 @@ static void destroy_viewing(struct task *task, void *ctx)
     mem_free(task->api->mem, v, sizeof *v);
 }
 
-static const struct task_work viewing_work = {step_viewing, destroy_viewing};
+static const struct task_work viewing_work = {.step = step_viewing, .destroy = destroy_viewing};
 
 /* GET /v1/snapshots/{n}/dominators ?under=  ->  200 {"node": {...}, "items": [...]}, those that retain most first */
 enum err get_dominators(struct api *api, struct task *task, struct why *why)

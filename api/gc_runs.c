@@ -94,7 +94,7 @@ static enum err await_run(struct task *task, void *ctx, size_t units, enum task_
     return reply_run(task, &run, why);
 }
 
-static const struct task_work run_work = {await_run, destroy_wait};
+static const struct task_work run_work = {.step = await_run, .destroy = destroy_wait};
 
 static enum err read_collect(json_t *body, struct gc_wait *wait, struct why *why)
 {
@@ -165,7 +165,7 @@ static enum err await_freeze(struct task *task, void *ctx, size_t units, enum ta
     return reply_end(task, why);
 }
 
-static const struct task_work freeze_work = {await_freeze, destroy_wait};
+static const struct task_work freeze_work = {.step = await_freeze, .destroy = destroy_wait};
 
 static enum err freeze(struct api *api, struct task *task, bool on, struct why *why)
 {
@@ -230,7 +230,7 @@ static void destroy_nothing(struct task *task, void *ctx)
     (void)ctx;
 }
 
-static const struct task_work clear_work = {clear_garbage, destroy_nothing};
+static const struct task_work clear_work = {.step = clear_garbage, .destroy = destroy_nothing};
 
 /* DELETE /v1/gc/garbage  ->  200 {} */
 enum err delete_garbage(struct api *api, struct task *task, struct why *why)

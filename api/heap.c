@@ -225,7 +225,7 @@ static enum err step_purge(struct task *task, void *ctx, size_t units, enum task
     return reply_purge(task, ctx, why);
 }
 
-static const struct task_work purge_work = {step_purge, destroy_purge};
+static const struct task_work purge_work = {.step = step_purge, .destroy = destroy_purge};
 
 /* POST /v1/heap/purge  ->  200 {"bytes": 4096}: how many fewer are committed, now that all that was free has gone
  * back */

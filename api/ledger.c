@@ -3,10 +3,18 @@
 #include "heap/base/check.h"
 #include "heap/base/num.h"
 
-bool ledger_open(struct ledger *l, struct mem *mem, uint64_t seed)
+struct ledger *ledger_create(struct mem *mem, uint64_t seed)
 {
+    struct ledger *l = mem_alloc(mem, sizeof *l);
+
+    if (l == NULL)
+        return NULL;
     *l = (struct ledger){.mem = mem, .seed = seed, .by_name = map_create(mem, seed)};
-    return l->by_name != NULL && lane_open(&l->rows, mem, LEDGER_ROWS_MAX, sizeof(struct ledger_row));
+    if (l->by_name != NULL && lane_open(&l->rows, mem, LEDGER_ROWS_MAX, sizeof(struct ledger_row)))
+        return l;
+    while (l != NULL)
+        (void)ledger_end(&l, SIZE_MAX); /* nothing to speak of */
+    return NULL;
 }
 
 struct ledger_row *ledger_at(const struct ledger *l, uint32_t i)
@@ -54,9 +62,15 @@ struct ledger_row *ledger_row(struct ledger *l, const struct ledger_row *key)
     return row;
 }
 
-size_t ledger_close(struct ledger *l, size_t units)
+size_t ledger_end(struct ledger **at, size_t units)
 {
+    struct ledger *l = *at;
+
     map_destroy(&l->by_name);
     l->count = 0;
-    return lane_close(&l->rows, units);
+    if ((units = lane_close(&l->rows, units)) == 0)
+        return 0;
+    *at = NULL;
+    mem_free(l->mem, l, sizeof *l);
+    return units;
 }

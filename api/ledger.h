@@ -28,14 +28,15 @@ struct ledger {
     struct lane rows;
     uint32_t count;
     struct map *by_name;
+    struct ledger *next; /* of those that are over */
 };
 
-/* `seed` is secret: names may be somebody's choice. False: no memory; ledger_close() it. */
-bool ledger_open(struct ledger *l, struct mem *mem, uint64_t seed);
+/* `seed` is secret: names may be somebody's choice. NULL: no memory. */
+struct ledger *ledger_create(struct mem *mem, uint64_t seed);
 /* The row of that name, made if need be: of `key` what it is, id, name and part. NULL: no memory, or LEDGER_ROWS_MAX. */
 struct ledger_row *ledger_row(struct ledger *l, const struct ledger_row *key);
 /* NULL: there is none. */
 struct ledger_row *ledger_find(const struct ledger *l, const struct ledger_row *key);
 struct ledger_row *ledger_at(const struct ledger *l, uint32_t i);
-/* Returns the units left; 0: call again. */
-size_t ledger_close(struct ledger *l, size_t units);
+/* Its memory returns in steps: *l is NULL once all of it has. Returns the units left. */
+size_t ledger_end(struct ledger **l, size_t units);

@@ -61,7 +61,7 @@ static void destroy(struct task *t, void *ctx)
     mem_free(t->api->mem, ctx, sizeof(struct listener));
 }
 
-static const struct task_work listen_work = {step, destroy};
+static const struct task_work listen_work = {.step = step, .destroy = destroy};
 
 enum listening task_listening(struct task *t)
 {

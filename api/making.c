@@ -360,7 +360,7 @@ static void making_destroy(struct task *t, void *ctx)
 
 static enum err begin(struct task *t, struct making *m, struct why *why)
 {
-    static const struct task_work work = {making_step, making_destroy};
+    static const struct task_work work = {.step = making_step, .destroy = making_destroy};
 
     m->named = api_open_scope(t->api);
     m->made = api_open_scope(t->api);

@@ -282,7 +282,7 @@ static enum err read_listing(const struct task *t, struct listing *ret, struct w
 /* GET /v1/objects?class=&generation=&site=  ->  200 a page of documents */
 enum err get_objects(struct api *api, struct task *t, struct why *why)
 {
-    static const struct task_work work = {list_step, list_destroy};
+    static const struct task_work work = {.step = list_step, .destroy = list_destroy};
     struct listing listing, *kept;
     enum err e;
 

@@ -10,7 +10,8 @@ const char *pause_name(enum pause what)
         [GC_SUBTRACT] = "subtract", [GC_SPREAD] = "spread",     [GC_CONDEMN] = "condemn",
         [GC_RELEASE] = "release",   [GC_FREE] = "free",         [GC_FREEZE] = "freeze",
         [GC_TRIM] = "trim",         [PAUSE_HOUSE] = "house",    [PAUSE_PACK] = "pack",
-        [PAUSE_PURGE] = "purge",
+        [PAUSE_PURGE] = "purge",    [PAUSE_WALK] = "walk",    [PAUSE_RECOUNT] = "recount",
+        [PAUSE_SNAPSHOT] = "snapshot", [PAUSE_EXPORT] = "export",
     };
 
     CHECK(what < PAUSES && names[what] != NULL);

@@ -89,7 +89,7 @@ static void destroy_gather(struct task *task, void *ctx)
     mem_free(task->api->mem, ctx, sizeof(struct gather));
 }
 
-static const struct task_work gather_work = {step_gather, destroy_gather};
+static const struct task_work gather_work = {.step = step_gather, .destroy = destroy_gather};
 
 /* GET /v1/objects/{id}/referents  ->  200, a page of documents */
 enum err get_referents(struct api *api, struct task *task, struct why *why)

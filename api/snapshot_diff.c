@@ -29,7 +29,7 @@ enum { DIFF_LABELS, DIFF_EDGES, DIFF_CHOOSE, DIFF_DONE };
 
 struct diff {
     struct taken *of[2];
-    struct ledger ledger;
+    struct ledger *ledger;
     struct best best[3];       /* classes, sites, holders */
     struct cached_field cached[CACHED_FIELDS];
     uint32_t fields;           /* rows for them */
@@ -39,7 +39,6 @@ struct diff {
     uint32_t edge;
     struct share share;
     bool failed;
-    struct diff *next;         /* among those whose memory returns */
 };
 
 static const struct frozen *side_of(const struct diff *d)
@@ -49,7 +48,7 @@ static const struct frozen *side_of(const struct diff *d)
 
 static struct ledger_row *row_for(struct diff *d, const struct ledger_row *key)
 {
-    struct ledger_row *row = ledger_row(&d->ledger, key);
+    struct ledger_row *row = ledger_row(d->ledger, key);
 
     d->failed |= row == NULL;
     return row;
@@ -95,15 +94,15 @@ static struct ledger_row *field_row(struct diff *d, const struct frozen_label *l
 {
     const struct frozen *f = side_of(d);
     struct ledger_row key = {.what = LEDGER_FIELD, .name = frozen_string(f, l->class), .part = frozen_string(f, name)};
-    struct ledger_row *row = d->fields < FIELDS_MAX ? NULL : ledger_find(&d->ledger, &key);
-    uint32_t before = d->ledger.count;
+    struct ledger_row *row = d->fields < FIELDS_MAX ? NULL : ledger_find(d->ledger, &key);
+    uint32_t before = d->ledger->count;
 
     if (row != NULL)
         return row;
     if (d->fields >= FIELDS_MAX)
         key.part = SLICE("");
     row = row_for(d, &key);
-    d->fields += d->ledger.count - before;
+    d->fields += d->ledger->count - before;
     return row;
 }
 
@@ -113,9 +112,9 @@ static struct ledger_row *cached_field_row(struct diff *d, uint32_t label, uint3
     struct ledger_row *row;
 
     if (c->row != 0 && c->label == label && c->name == name)
-        return ledger_at(&d->ledger, c->row - 1);
+        return ledger_at(d->ledger, c->row - 1);
     if ((row = field_row(d, &side_of(d)->labels[label], name)) != NULL)
-        *c = (struct cached_field){label, name, (uint32_t)(row - ledger_at(&d->ledger, 0)) + 1};
+        *c = (struct cached_field){label, name, (uint32_t)(row - ledger_at(d->ledger, 0)) + 1};
     return row;
 }
 
@@ -177,8 +176,8 @@ static int by_growth(const void *a, const void *b)
 
 static size_t choose(struct diff *d, size_t units)
 {
-    for (; d->at < d->ledger.count && units > 0; d->at++, units--) {
-        const struct ledger_row *row = ledger_at(&d->ledger, d->at);
+    for (; d->at < d->ledger->count && units > 0; d->at++, units--) {
+        const struct ledger_row *row = ledger_at(d->ledger, d->at);
 
         if (growth(row->bytes) != 0 || growth(row->count) != 0)
             best_consider(&d->best[row->what == LEDGER_CLASS ? 0 : row->what == LEDGER_SITE ? 1 : 2], row);
@@ -284,7 +283,7 @@ static enum err step_diff(struct task *task, void *ctx, size_t units, enum task_
     *turn = TASK_MORE;
     if (parts[d->part](d, api_share(task->api, &d->share, units * SNAPSHOT_UNITS_PER_UNIT)) > 0)
         next_part(d);
-    if (d->failed && d->ledger.count == LEDGER_ROWS_MAX)
+    if (d->failed && d->ledger->count == LEDGER_ROWS_MAX)
         return why_limit(why, ERR_LIMIT, "diff_rows_max", LEDGER_ROWS_MAX, "there are too many classes, sites, roots and sessions to compare");
     if (d->failed)
         return why_set(why, ERR_NOMEM, "no memory to compare two snapshots");
@@ -303,24 +302,11 @@ static void destroy_diff(struct task *task, void *ctx)
         best_fini(&d->best[i]);
     for (size_t i = 0; i < ARRAY_LEN(d->of); i++)
         snapshots_release(api, &d->of[i]);
-    d->next = api->snapshots.diffs_over;
-    api->snapshots.diffs_over = d;
+    snapshots_end_ledger(api, &d->ledger);
+    mem_free(api->mem, d, sizeof *d);
 }
 
-size_t snapshot_diffs_step(struct api *api, size_t units)
-{
-    struct diff *d;
-
-    while ((d = api->snapshots.diffs_over) != NULL && units > 0) {
-        if ((units = ledger_close(&d->ledger, units)) == 0)
-            return 0;
-        api->snapshots.diffs_over = d->next;
-        mem_free(api->mem, d, sizeof *d);
-    }
-    return units;
-}
-
-static const struct task_work diff_work = {step_diff, destroy_diff};
+static const struct task_work diff_work = {.step = step_diff, .destroy = destroy_diff};
 
 static bool open_diff(struct api *api, struct diff *d, size_t limit)
 {
@@ -330,7 +316,7 @@ static bool open_diff(struct api *api, struct diff *d, size_t limit)
     for (size_t i = 0; i < ARRAY_LEN(d->best); i++)
         if (!best_init(&d->best[i], api->mem, by_growth, sizeof(struct ledger_row), limit))
             return false;
-    return ledger_open(&d->ledger, api->mem, seed);
+    return (d->ledger = ledger_create(api->mem, seed)) != NULL;
 }
 
 /* GET /v1/snapshots/{n}/diff/{b}  ->  200 {"a", "b", "growth": {...}, "classes": [...], "sites": [...], "holders": [...]} */
@@ -350,6 +336,6 @@ enum err get_snapshot_diff(struct api *api, struct task *task, struct why *why)
     d->of[1] = after;
     snapshots_hold(before);
     snapshots_hold(after);
-    task_work(task, &diff_work, d);
+    task_work_in_slices(task, &diff_work, d, PAUSE_SNAPSHOT);
     return open_diff(api, d, page.limit) ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to compare two snapshots");
 }

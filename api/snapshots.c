@@ -8,6 +8,7 @@
 #include "api/snapshots.h"
 #include "api/dominated.h"
 #include "api/handlers.h"
+#include "api/ledger.h"
 #include "api/pages.h"
 #include "api/snapshot_write.h"
 #include "heap/base/check.h"
@@ -91,7 +92,7 @@ void snapshots_release(struct api *api, struct taken **at)
 
 bool snapshots_have_work(const struct api *api)
 {
-    return api->snapshots.over != NULL || api->snapshots.diffs_over != NULL || api->snapshots.look_again;
+    return api->snapshots.over != NULL || api->snapshots.ledgers_over != NULL || api->snapshots.look_again;
 }
 
 size_t snapshots_step(struct api *api, size_t units)
@@ -108,7 +109,23 @@ size_t snapshots_step(struct api *api, size_t units)
         s->over = t->next;
         mem_free(api->mem, t, sizeof *t);
     }
-    return units > 0 ? snapshot_diffs_step(api, units) : 0;
+    for (struct ledger *l; (l = s->ledgers_over) != NULL && units > 0;) {
+        struct ledger *next = l->next;
+
+        units = ledger_end(&l, units);
+        if (l == NULL)
+            s->ledgers_over = next;
+    }
+    return units;
+}
+
+void snapshots_end_ledger(struct api *api, struct ledger **l)
+{
+    if (*l == NULL)
+        return;
+    (*l)->next = api->snapshots.ledgers_over;
+    api->snapshots.ledgers_over = *l;
+    *l = NULL;
 }
 
 void snapshots_fini(struct api *api)
@@ -260,7 +277,7 @@ static void destroy_taking(struct task *task, void *ctx)
     mem_free(api->mem, k, sizeof *k);
 }
 
-static const struct task_work taking_work = {step_taking, destroy_taking};
+static const struct task_work taking_work = {.step = step_taking, .destroy = destroy_taking};
 
 /* POST /v1/snapshots  ->  201 {"n": 1, "objects", "links", "bytes", ...}: all there was when this call had its turn */
 enum err post_snapshot(struct api *api, struct task *task, struct why *why)
@@ -274,7 +291,7 @@ enum err post_snapshot(struct api *api, struct task *task, struct why *why)
         return why_set(why, ERR_NOMEM, "no memory to begin");
     }
     api->snapshots.count++;
-    task_work(task, &taking_work, k);
+    task_work_in_slices(task, &taking_work, k, PAUSE_SNAPSHOT);
     return ERR_OK;
 }
 

@@ -33,8 +33,8 @@ bool snapshots_have_work(const struct api *api);
 /* Every one is over: nobody reads them. */
 void snapshots_fini(struct api *api);
 
-/* snapshot_diff.c: the same of comparisons. */
-size_t snapshot_diffs_step(struct api *api, size_t units);
+/* One that was compared with is over: its memory goes back with theirs. A NULL *l is fine. */
+void snapshots_end_ledger(struct api *api, struct ledger **l);
 
 /* What they take on the account, those that are being taken included, and how much of that was never written. O(snapshots). */
 uint64_t snapshots_bytes(const struct api *api, uint64_t *ret_untouched);

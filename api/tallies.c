@@ -34,7 +34,7 @@ struct selection {
     int part;
     uint32_t cursor;      /* in the snapshot's labels, the heap's table, or rows of the ledger */
     struct taken *since;  /* held; NULL: none */
-    struct ledger ledger; /* what it has of each name */
+    struct ledger *ledger; /* what it has of each name */
 };
 
 /* What was marked is what there was in the snapshot, if there is one (consider()). */
@@ -141,7 +141,7 @@ static enum err add_label(struct selection *s, const struct frozen_label *l, str
 
     if (l->kind >= FROZEN_OUTSIDE || l->nodes == 0)
         return ERR_OK;
-    if ((row = ledger_row(&s->ledger, &key)) == NULL)
+    if ((row = ledger_row(s->ledger, &key)) == NULL)
         return why_set(why, ERR_NOMEM, "no memory to look up what there was in the snapshot");
     row->count[0] += l->nodes;
     row->bytes[0] += l->bytes;
@@ -185,15 +185,15 @@ static void walk_heap(struct selection *s, const struct heap *h, size_t *units)
         if (!heap_next_tally(h, s->which, &s->cursor, &info))
             return;
         key = key_of(s, info.name);
-        consider(s, &info, s->since != NULL ? ledger_find(&s->ledger, &key) : NULL);
+        consider(s, &info, s->since != NULL ? ledger_find(s->ledger, &key) : NULL);
     }
     *units = 0;
 }
 
 static void walk_gone(struct selection *s, size_t *units)
 {
-    for (; *units > 0 && s->cursor < s->ledger.count; s->cursor++, --*units) {
-        struct ledger_row *then = ledger_at(&s->ledger, s->cursor);
+    for (; *units > 0 && s->cursor < s->ledger->count; s->cursor++, --*units) {
+        struct ledger_row *then = ledger_at(s->ledger, s->cursor);
 
         if (!then->matched)
             consider(s, &(struct tally_info){.name = then->name}, then);
@@ -240,14 +240,13 @@ static void destroy_selection(struct task *task, void *ctx)
 {
     struct selection *s = ctx;
 
-    while (ledger_close(&s->ledger, SIZE_MAX) == 0)
-        ;
+    snapshots_end_ledger(task->api, &s->ledger);
     best_fini(&s->best);
     snapshots_release(task->api, &s->since);
     mem_free(task->api->mem, s, sizeof *s);
 }
 
-static const struct task_work selection_work = {step_selection, destroy_selection};
+static const struct task_work selection_work = {.step = step_selection, .destroy = destroy_selection};
 
 static bool open_selection(struct api *api, struct selection *s, size_t limit)
 {
@@ -258,7 +257,7 @@ static bool open_selection(struct api *api, struct selection *s, size_t limit)
     if (s->since == NULL)
         return true;
     api->world.random_bytes(api->world.ctx, &seed, sizeof seed);
-    return ledger_open(&s->ledger, api->mem, seed);
+    return (s->ledger = ledger_create(api->mem, seed)) != NULL;
 }
 
 /* ---- the answer ---- */
@@ -361,7 +360,7 @@ static void destroy_resetting(struct task *task, void *ctx)
     mem_free(task->api->mem, ctx, sizeof(struct resetting));
 }
 
-static const struct task_work resetting_work = {step_resetting, destroy_resetting};
+static const struct task_work resetting_work = {.step = step_resetting, .destroy = destroy_resetting};
 
 /* POST /v1/heap/reset_peak  ->  200 {}; tracemalloc.reset_peak() of Python */
 enum err post_reset_peak(struct api *api, struct task *task, struct why *why)

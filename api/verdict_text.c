@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SENTENCE_MAX 1500u /* four names of 255 bytes, and what is between them */
+#define SENTENCE_MAX 1700u /* five names of 255 bytes, and what is between them */
 
 struct sentence {
     char text[SENTENCE_MAX];
@@ -33,7 +33,7 @@ static void say_node(struct sentence *s, const struct frozen *f, uint32_t node)
     if (frozen_is_object(f, node))
         say(s, "%.*s %llu", (int)name.len, name.data, (unsigned long long)f->id[node]);
     else if (l->kind == FROZEN_SESSION)
-        say(s, "session %llu (%.*s)", (unsigned long long)f->id[node], (int)name.len, name.data);
+        say(s, name.len > 0 ? "session %llu (%.*s)" : "session %llu", (unsigned long long)f->id[node], (int)name.len, name.data);
     else if (l->kind == FROZEN_OUTSIDE)
         say(s, "nothing they have in common");
     else
@@ -79,16 +79,21 @@ static void say_point(struct sentence *s, const struct frozen *f, const struct s
     say(s, ".");
 }
 
-static struct sentence sentence_of(const struct frozen *f, const struct taken *then, const struct suspect *x)
+static struct sentence sentence_of(const struct frozen *f, const struct taken *then, const struct held *held, const struct suspect *x)
 {
     struct sentence s = {.len = 0};
+    struct slice root = held_root(held, x->node);
     struct slice class = frozen_string(f, frozen_label_of(f, x->node)->class);
 
-    if (x->is_group)
-        say(&s, frozen_is_object(f, x->node) ? "%u objects of class %.*s together" : "%u sessions (%.*s) together", x->count,
-            (int)class.len, class.data);
+    if (x->is_group && frozen_is_object(f, x->node))
+        say(&s, "%u objects of class %.*s together", x->count, (int)class.len, class.data);
+    else if (x->is_group)
+        say(&s, class.len > 0 ? "%u sessions (%.*s) together" : "%u sessions without a label together", x->count, (int)class.len,
+            class.data);
     else
         say_node(&s, f, x->node);
+    if (!x->is_group && root.len > 0)
+        say(&s, " (root \"%.*s\")", (int)root.len, root.data);
     if (then != NULL && !x->is_group)
         say(&s, " has");
     else if (then != NULL)
@@ -143,10 +148,10 @@ static void write_more(struct out *o, const struct taken *t, uint32_t node)
     out_close_array(o);
 }
 
-void write_suspect(struct out *o, const struct taken *now, const struct taken *then, const struct suspect *x)
+void write_suspect(struct out *o, const struct taken *now, const struct taken *then, const struct held *held, const struct suspect *x)
 {
     const struct frozen *f = now->frozen;
-    struct sentence s = sentence_of(f, then, x);
+    struct sentence s = sentence_of(f, then, held, x);
 
     out_open_object(o);
     out_member_string(o, "sentence", (struct slice){s.text, s.len});
@@ -155,6 +160,7 @@ void write_suspect(struct out *o, const struct taken *now, const struct taken *t
         out_member_u64(o, "count", x->count);
     } else {
         write_frozen_node(o, f, x->node);
+        held_write(held, x->node, o);
     }
     write_amount(o, "retained", x->objects, x->bytes);
     if (then != NULL)

@@ -34,13 +34,13 @@ static struct collector *collector_of(void *data)
 
 /* ---- slices ---- */
 
-uint64_t collector_budget_us(uint64_t turn_us, uint64_t pause_budget_us)
+uint64_t collector_budget_us(uint64_t turn_us, bool alone, uint64_t pause_budget_us)
 {
     uint64_t us = turn_us / 4;
 
     if (us < COLLECTOR_SLICE_US_MIN)
         us = COLLECTOR_SLICE_US_MIN;
-    return turn_us == 0 || us > pause_budget_us ? pause_budget_us : us;
+    return alone || us > pause_budget_us ? pause_budget_us : us;
 }
 
 /* Leases, scopes, notices. */
@@ -130,13 +130,18 @@ static void run_slice(struct collector *c, uint64_t budget_us)
     edge_wake_waiting(c->world.edge);
 }
 
+static bool is_alone(const struct collector *c)
+{
+    return clock_us() - edge_served_us(c->world.edge) >= COLLECTOR_COMPANY_US;
+}
+
 /* Requests were served, or something came of itself: now the others. */
 static void take_share(struct collector *c)
 {
     uint64_t turn_us = edge_take_turn_us(c->world.edge);
 
     if (has_work(c))
-        run_slice(c, collector_budget_us(turn_us, c->world.settings->pause_budget_us));
+        run_slice(c, collector_budget_us(turn_us, is_alone(c), c->world.settings->pause_budget_us));
 }
 
 static void on_breath(void *ctx)

@@ -8,7 +8,8 @@
  * heap/, gc/ and api/ have no clock: they take units of work. A slice runs once each time round the loop, after
  * the requests that came in were served, and between them where they are many; while there is work the loop does
  * not sleep. pause_budget_us is the cap on all of it together. With requests about, a slice takes at most a
- * quarter of the time they took (and 50 us at least, or it would never get anywhere).
+ * quarter of the time they took (and 50 us at least, or it would never get anywhere). Where they come one at a time, each
+ * may find a slice under way: until none has come for COLLECTOR_COMPANY_US, slices are as short.
  */
 #pragma once
 #include "api/api.h"
@@ -19,6 +20,7 @@
 struct collector;
 
 #define COLLECTOR_SLICE_US_MIN 50
+#define COLLECTOR_COMPANY_US 20000
 
 /* All of it outlives the collector. */
 struct collector_world {
@@ -38,5 +40,5 @@ enum err collector_create(const struct collector_world *world, struct collector 
 void collector_close(struct collector *c);
 void collector_destroy(struct collector **c);
 
-/* How many microseconds a slice may take if requests took `turn_us` since the last (0: there were none). */
-uint64_t collector_budget_us(uint64_t turn_us, uint64_t pause_budget_us);
+/* How many microseconds a slice may take if requests took `turn_us` since the last, `alone`: and there were none lately. */
+uint64_t collector_budget_us(uint64_t turn_us, bool alone, uint64_t pause_budget_us);

@@ -54,11 +54,6 @@ static const struct settings *settings_of(const struct conn *c)
     return c->edge->world.settings;
 }
 
-static uint64_t now_ms(const struct conn *c)
-{
-    return uv_now(c->edge->world.loop);
-}
-
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *handle)
@@ -285,9 +280,24 @@ static bool is_pointless(const struct conn *c)
     return (c->now.head_only && c->now.head_sent) || (c->now.only_reads && c->peer_gone);
 }
 
+/* Steps of requests that look at the whole heap are slices as those of the collector are, and are told with them. */
+static enum task_turn time_step(struct conn *c, enum pause what)
+{
+    struct slice_time s = {0};
+    enum task_turn turn;
+
+    pauses_begin(&s);
+    turn = task_step(c->task, settings_of(c)->batch_turn_ops);
+    (void)pauses_step(&s, what);
+    if (turn != TASK_WAIT)
+        pauses_end(c->edge->world.pauses, &s);
+    return turn;
+}
+
 static enum progress step_task(struct conn *c)
 {
-    enum task_turn turn = task_step(c->task, settings_of(c)->batch_turn_ops);
+    enum pause what = task_pause(c->task);
+    enum task_turn turn = what == 0 ? task_step(c->task, settings_of(c)->batch_turn_ops) : time_step(c, what);
 
     if (turn == TASK_DONE) {
         conn_answer_end(c);
@@ -380,32 +390,6 @@ static bool wants_bytes(const struct conn *c)
     return c->in.len == 0 || c->starved;
 }
 
-static enum conn_patience patience_of(const struct conn *c)
-{
-    if (c->state == CONN_LINGER)
-        return WAITS_FOR_CLOSE;
-    if (c->writing)
-        return WAITS_FOR_READER;
-    if (c->held[0].commit != 0)
-        return WAITS_FOR_NOTHING; /* but the disk */
-    if (c->now.body_open)
-        return c->reading ? WAITS_FOR_BODY : WAITS_FOR_NOTHING;
-    if (c->task != NULL || c->last)
-        return WAITS_FOR_NOTHING;
-    return http_is_idle(&c->http) ? WAITS_FOR_REQUEST : WAITS_FOR_HEAD;
-}
-
-static void start_clock(struct conn *c)
-{
-    enum conn_patience p = patience_of(c);
-
-    if (p == c->waits_for)
-        return;
-    c->waits_for = p;
-    c->since_ms = now_ms(c);
-    c->since_bytes = c->now.body_bytes;
-}
-
 /* All is answered: say that nothing follows, and let the peer read it before the connection goes. */
 static void linger(struct conn *c)
 {
@@ -445,7 +429,7 @@ static void settle(struct conn *c, enum progress p)
         linger(c);
     if (c->state == CONN_OPEN)
         conn_set_reading(c, wants_bytes(c));
-    start_clock(c);
+    conn_start_clock(c);
     if (c->edge->draining)
         conn_drain(c);
 }
@@ -530,20 +514,6 @@ void conn_refuse(struct conn *c, const struct why *why)
 
 /* ---- time ---- */
 
-static bool body_is_slow(struct conn *c, uint64_t waited_ms)
-{
-    const struct settings *s = settings_of(c);
-    uint64_t came = c->now.body_bytes - c->since_bytes;
-
-    if (waited_ms <= s->header_timeout_ms)
-        return false;
-    if (came < s->body_bytes_per_s_min * waited_ms / 1000)
-        return true;
-    c->waits_for = WAITS_FOR_NOTHING; /* fast enough so far: measure anew */
-    start_clock(c);
-    return false;
-}
-
 /* Answer that it took too long; in the middle of an answer there is only the end. */
 static void time_out(struct conn *c, const char *sentence)
 {
@@ -551,39 +521,11 @@ static void time_out(struct conn *c, const char *sentence)
     conn_advance(c);
 }
 
-/* Nobody's end waits for a peer that sends nothing: then closing resets nothing. */
-static uint64_t linger_ms(const struct conn *c)
-{
-    return c->edge->draining && c->since_bytes == 0 ? EDGE_TICK_MS : CONN_LINGER_MS;
-}
-
 static void let_go_of_peer(struct conn *c, enum cut why)
 {
     c->edge->cuts[why]++;
     conn_lose_peer(c);
     conn_advance(c);
-}
-
-static bool is_out_of_time(struct conn *c, uint64_t now)
-{
-    const struct settings *s = settings_of(c);
-    uint64_t waited = now - c->since_ms;
-
-    switch (c->waits_for) {
-    case WAITS_FOR_NOTHING:
-        return false;
-    case WAITS_FOR_REQUEST:
-        return waited > s->idle_timeout_ms;
-    case WAITS_FOR_HEAD:
-        return waited > s->header_timeout_ms;
-    case WAITS_FOR_BODY:
-        return body_is_slow(c, waited);
-    case WAITS_FOR_READER:
-        return waited > s->backlog_timeout_ms;
-    case WAITS_FOR_CLOSE:
-        return waited > linger_ms(c);
-    }
-    UNREACHABLE();
 }
 
 static void lose_patience(struct conn *c)
@@ -637,18 +579,13 @@ bool conn_look(struct conn *c, uint64_t now)
     }
     if (c->state == CONN_OPEN && c->now.live && c->task != NULL && look_at_listener(c))
         return true;
-    if (!is_out_of_time(c, now))
+    if (!conn_is_out_of_time(c, now))
         return false;
     lose_patience(c);
     return true;
 }
 
 /* ---- room ---- */
-
-bool conn_waits_for_peer(const struct conn *c)
-{
-    return c->waits_for == WAITS_FOR_HEAD || c->waits_for == WAITS_FOR_BODY || c->waits_for == WAITS_FOR_READER;
-}
 
 void conn_cut(struct conn *c)
 {

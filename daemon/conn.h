@@ -121,8 +121,6 @@ void conn_end_listening(struct conn *c);
 bool conn_has_news(const struct conn *c);
 void conn_tell(struct conn *c);
 void conn_close(struct conn *c);
-/* Nothing goes on before its peer sends or reads. */
-bool conn_waits_for_peer(const struct conn *c);
 /* Buffers are short: give up its own, and tell the peer if it still can be told. */
 void conn_cut(struct conn *c);
 
@@ -153,6 +151,15 @@ void conn_keep_input(struct conn *c);
 void conn_write(struct conn *c);
 /* The peer neither sends nor reads. What it has asked for in whole is carried out all the same. */
 void conn_lose_peer(struct conn *c);
+
+/* ---- conn_patience.c ---- */
+
+/* After each turn: what it waits for now, if that is something else than before. */
+void conn_start_clock(struct conn *c);
+/* It has waited for that longer than the settings say. A body that came fast enough is measured anew. */
+bool conn_is_out_of_time(struct conn *c, uint64_t now_ms);
+/* Nothing goes on before its peer sends or reads. */
+bool conn_waits_for_peer(const struct conn *c);
 
 /* ---- conn_hold.c: answers that a commit has to come before ---- */
 

@@ -251,6 +251,7 @@ static uint64_t look_at_clock(struct edge *e)
     uint64_t now = clock_us();
 
     api_tell_time(e->world.api, now);
+    e->served_us = now;
     return now;
 }
 
@@ -278,6 +279,11 @@ uint64_t edge_take_turn_us(struct edge *e)
     us = e->turn_us;
     e->turn_us = 0;
     return us;
+}
+
+uint64_t edge_served_us(const struct edge *e)
+{
+    return e->served_us;
 }
 
 void edge_on_breath(struct edge *e, void (*fn)(void *ctx), void *ctx)

@@ -18,6 +18,7 @@
 #include "daemon/holders.h"
 #include "daemon/list.h"
 #include "daemon/outbox.h"
+#include "daemon/pauses.h"
 #include "daemon/peers.h"
 #include <uv.h>
 
@@ -58,6 +59,7 @@ struct edge_world {
         void *ctx); /* a connection has left, or it is time to try again after edge_accept() refused */
     void *on_room_ctx;
     struct edge_durability durability;
+    struct pauses *pauses; /* steps that count as slices are added */
 };
 
 struct edge {
@@ -83,6 +85,7 @@ struct edge {
     bool draining;
     uint64_t turn_began_us; /* when requests began to be served, after the loop last slept; 0: not yet */
     uint64_t turn_us;       /* what they took before that sleep, not yet told */
+    uint64_t served_us;     /* when the clock was last looked at for them */
     unsigned short_turns;   /* since the clock was looked at */
     uint64_t round_began_us; /* this half of a time round the loop (see edge_is_late()); 0: nobody was served yet */
     bool late;
@@ -128,6 +131,8 @@ void edge_fail_parked(struct edge *e, const struct why *why);
 
 /* How long requests have been served since the last call; 0 if none was. */
 uint64_t edge_take_turn_us(struct edge *e);
+/* When that was, on clock_us(). */
+uint64_t edge_served_us(const struct edge *e);
 /* Have `fn` called between two connections when that is EDGE_BREATH_US or more: with thousands of them, a time round
  * the loop is too long to let the collector wait for its end. NULL: no more. */
 void edge_on_breath(struct edge *e, void (*fn)(void *ctx), void *ctx);

@@ -130,6 +130,7 @@ static enum err make_service(struct heapd *d)
         .tokens = d->config.token_file == NULL ? NULL : &d->tokens,
         .instance = d->instance,
         .durability = d->keeper != NULL ? keeper_durability(d->keeper) : (struct edge_durability){0},
+        .pauses = &d->world.pauses,
         .log = &d->log,
     };
 

@@ -168,6 +168,7 @@ enum err server_create(const struct server_world *world, struct server **ret)
         .on_room = on_room,
         .on_room_ctx = s,
         .durability = world->durability,
+        .pauses = world->pauses,
     };
     if (edge_create(&ew, &s->edge) != ERR_OK) {
         mem_free(world->mem, s, sizeof(*s));

@@ -23,6 +23,7 @@ struct server_world {
     const struct tokens *tokens; /* NULL: whoever comes in may do everything */
     const char *instance;
     struct edge_durability durability;
+    struct pauses *pauses;
     struct log *log;
 };
 

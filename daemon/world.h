@@ -22,7 +22,7 @@ struct world {
     double start_unix_s;
     struct asides asides;
     struct backups backups;
-    struct pauses pauses; /* of the collector */
+    struct pauses pauses; /* of the collector, and of long requests */
     char progress[48];    /* of the recovery, told */
 };
 

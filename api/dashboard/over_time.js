@@ -4,7 +4,7 @@
 import { $, el, say } from "./dom.js";
 import * as f from "./format.js";
 import * as hash from "./hash.js";
-import { collections, onSample, rangeMs, ringShown } from "./samples.js";
+import { marks, onSample, rangeMs, ringShown } from "./samples.js";
 import { floorLine, thin } from "./series.js";
 
 const POINTS_MAX = 600;
@@ -34,7 +34,7 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 function drawMarks(c) {
   const { ctx, chartArea: area, scales: { x } } = c;
   for (const generation of [0, 1, 2]) {
-    const seen = collections[generation].filter(({ t }) => t >= x.min && t <= x.max);
+    const seen = marks[generation].filter(({ t }) => t >= x.min && t <= x.max);
     const isTall = generation === 2 && seen.length * TALL_PX <= area.width;
     ctx.strokeStyle = css(generation === 2 ? "--mark" : "--mark-soft");
     ctx.lineWidth = 1;
@@ -80,10 +80,10 @@ function collectionsNear(t) {
   const reach = rangeMs[hash.get("range")] / 200;
   const lines = [];
   for (const g of [2, 1, 0]) {
-    const near = collections[g].filter((c) => Math.abs(c.t - t) <= reach);
+    const near = marks[g].filter((c) => Math.abs(c.t - t) <= reach);
     if (near.length === 0) continue;
-    const found = near.reduce((sum, c) => sum + c.collected, 0), longest = Math.max(...near.map((c) => c.duration_us));
-    lines.push(`${f.plural(near.length, "collection")} of generation ${g}: ${f.count(found)} found, ${f.micros(longest)}`);
+    const n = near.reduce((sum, c) => sum + c.n, 0), found = near.reduce((sum, c) => sum + c.collected, 0), longest = Math.max(...near.map((c) => c.duration_us));
+    lines.push(`${f.plural(n, "collection")} of generation ${g}: ${f.count(found)} found, ${f.micros(longest)}`);
   }
   return lines;
 }
@@ -154,7 +154,7 @@ function points(ring, chosen, name) {
 function findFloor(ring, first) {
   const line = floorLine(ring, first, FLOOR_OF[unit()]);
   if (line === null) return null;
-  const fulls = collections[2].filter((c) => c.t >= line.t0 && c.t <= line.t1).length;
+  const fulls = marks[2].filter((c) => c.t >= line.t0 && c.t <= line.t1).reduce((sum, c) => sum + c.n, 0);
   return { ...line, fulls, isLeak: line.isRise && fulls >= FULLS_MIN };
 }
 

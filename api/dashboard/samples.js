@@ -10,11 +10,11 @@ import { callsMade, get, getText, localTime, wire } from "./wire.js";
 
 const COLUMNS = ["live", "doomed", "committed", "objects", "gen0", "gen1", "gen2", "frozen", "leaves", "doomedObjects", "ops", "pause", "fsync"];
 const HOUR_SAMPLES = 3600, DAY_SAMPLES = 2880, DAY_STEP_MS = 30000;
-const COLLECTIONS_MAX = [300, 200, 200]; // kept of each generation
+const MARKS_MAX = 3600, MARK_MS = 1000; // collections of one generation in one second are one mark
 
 export const hour = new Ring(HOUR_SAMPLES, COLUMNS);
 export const day = new Ring(DAY_SAMPLES, COLUMNS);
-export const collections = [[], [], []];
+export const marks = [[], [], []]; // by generation: {t, n, collected, duration_us}, the longest of n
 export const latest = { heap: null, gc: null, ops: NaN, fsync: NaN, stored: null, collection: null };
 
 const listeners = new Set();
@@ -69,16 +69,22 @@ async function sampleMetrics() {
 }
 
 function noteCollection(c) {
-  const list = collections[c.generation];
-  list.push(c);
-  if (list.length > COLLECTIONS_MAX[c.generation]) list.shift();
+  const list = marks[c.generation], before = list.at(-1);
   latest.collection = c;
+  if (before !== undefined && c.t - before.t < MARK_MS) {
+    before.n++;
+    before.collected += c.collected;
+    before.duration_us = Math.max(before.duration_us, c.duration_us);
+    return;
+  }
+  list.push({ t: c.t, n: 1, collected: c.collected, duration_us: c.duration_us });
+  if (list.length > MARKS_MAX) list.shift();
 }
 
 // Those before the page was opened, the oldest first.
 async function readLog() {
   const { items } = await get("/v1/gc/log?limit=100");
-  for (const list of collections) list.length = 0;
+  for (const list of marks) list.length = 0;
   for (const c of items.toReversed()) noteCollection({ ...c, t: localTime(c.ended) });
 }
 

@@ -13,7 +13,7 @@ import { takeSnapshot } from "./tallies.js";
 import { every } from "./ticker.js";
 import { get, send } from "./wire.js";
 
-const HEAD = ["n", "taken", "objects", "links", "bytes", "memory", ""];
+const HEAD = ["n", "taken", "objects", "links", "bytes", "memory"];
 const GROWN = 12; // rows shown of each kind in a comparison
 
 let job = null;
@@ -74,7 +74,7 @@ async function compare(n) {
 // ---- the table ----
 
 function makeRow(s) {
-  const cells = HEAD.slice(1, 6).map(() => el("td", { class: "number" }));
+  const cells = HEAD.slice(1).map(() => el("td", { class: "number" }));
   const pin = button("pin", () => hash.set({ since: hash.get("since") === String(s.n) ? "" : String(s.n) }), { "aria-pressed": "false", class: "small" });
   const diff = button("compare with pinned", () => compare(s.n), { class: "small" });
   const acts = el("td", { class: "acts" }, pin, diff, button("suspects", () => judge(s.n), { class: "small" }), button("delete", () => remove(s.n), { class: "danger small", "aria-label": `Delete snapshot ${s.n}` }), curlButton(() => deleteRequest(s.n), `delete snapshot ${s.n}`));
@@ -103,7 +103,7 @@ async function load() {
 export function startSnapshots() {
   const shows = () => hash.get("tab") === "snapshots";
   job = every(2000, load, shows);
-  $("snapshots-table").tHead.append(el("tr", {}, ...HEAD.map((name, i) => el("th", { scope: "col", class: i > 0 && i < 6 ? "number" : null }, name))));
+  $("snapshots-table").tHead.append(el("tr", {}, ...HEAD.map((name, i) => el("th", { scope: "col", class: i > 0 ? "number" : null }, name)), el("td")));
   $("snapshot-take").addEventListener("click", async () => { await takeSnapshot(false); job.now(); });
   $("snapshot-take-curl").append(curlButton(() => ({ method: "POST", path: "/v1/snapshots" }), "take a snapshot"));
   hash.onChange((view, before) => { if (view.since !== before.since && shows()) job.now(); });

@@ -87,7 +87,7 @@ function makeSession(s) {
   const cells = ["name", "number", "number", "number", "number"].map((name) => el("td", { class: name }));
   const holds = button("", () => showHolds(now), { class: "link" });
   cells[3].append(holds);
-  const end = el("td", { class: "number" }, button(s.id === 0 ? "empty" : "end", () => endSession(now), { class: "danger small", "aria-label": `End session ${s.id}` }), curlButton(() => endRequest(s.id), `end session ${s.id}`));
+  const end = el("td", { class: "number" }, button(s.id === 0 ? "empty" : "end", () => endSession(now), { class: "danger small", "aria-label": `${s.id === 0 ? "Empty" : "End"} session ${s.id}` }), curlButton(() => endRequest(s.id), `end session ${s.id}`));
   const row = el("tr", { data: { session: s.id } }, el("th", { scope: "row" }, String(s.id)), ...cells, end);
   row.update = (next) => {
     now = next;
@@ -133,7 +133,7 @@ function renderFeed() {
 }
 
 export function startSuspects() {
-  $("sessions-table").tHead.append(el("tr", {}, ...["id", "label", "age", "ends in", "holds", "bytes", ""].map((name, i) => el("th", { scope: "col", class: i > 1 ? "number" : null }, name))));
+  $("sessions-table").tHead.append(el("tr", {}, ...["id", "label", "age", "ends in", "holds", "bytes"].map((name, i) => el("th", { scope: "col", class: i > 1 ? "number" : null }, name)), el("td")));
   $("sessions-note").after(el("div", { id: "session-holds" }));
   for (const type of Object.keys(SAID)) listen(type, noteEvent);
   every(5000, loadSuspects, shows);

@@ -63,12 +63,13 @@ function pressable(node, act) {
 function drawBox(node, inspect) {
   const isObject = node.id !== undefined, kind = node.target ? "target" : node.gap ? "gap" : isObject ? "object" : "outside";
   const box = svg("g", { class: `box ${kind}`, transform: `translate(${node.x} ${node.y})` },
-    svg("title", {}, oneLine(`${node.title} ${node.sub}`, 300)),
+    node.title.length > TEXT_MAX && svg("title", {}, oneLine(node.title, 300)),
     svg("rect", { width: BOX.width, height: BOX.height, rx: kind === "outside" ? 22 : 8 }),
-    svg("text", { x: BOX.width / 2, y: node.sub ? 19 : 27 }, oneLine(node.title || "(no class)", TEXT_MAX)),
+    svg("text", { x: BOX.width / 2, y: node.sub ? 19 : 27 }, oneLine(node.title || "(no class)", TEXT_MAX)), " ",
     svg("text", { x: BOX.width / 2, y: 35, class: "sub" }, node.sub));
   if (!isObject || node.target) return box;
-  for (const [name, value] of [["role", "link"], ["tabindex", "0"], ["aria-label", `Inspect ${oneLine(node.title, 60)} ${node.id}`]]) box.setAttribute(name, value);
+  box.setAttribute("role", "link");
+  box.setAttribute("tabindex", "0");
   return pressable(box, () => inspect(node.id));
 }
 

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LATE_US 1000 /* worth a word */
+
 static const char *const kind_names[ASK_KINDS] = {[ASK_CREATE] = "create", [ASK_READ] = "read",   [ASK_LINK] = "link",
                                                   [ASK_DROP] = "drop",     [ASK_BATCH] = "batch", [ASK_SESSION] = "session"};
 
@@ -150,6 +152,12 @@ static json_t *evidence_new(const struct verdict *v, const struct load *load)
                     (unsigned long long)load->schedule.shed, load->options->clients);
         json_array_append_new(all, json_string(text_string(&line)));
     }
+    if (histogram_quantile(&load->lateness, 0.99) > LATE_US) {
+        text_clear(&line);
+        text_printf(&line, "This tool itself woke up late, one time in 100 by more than %.1f ms: its machine is busy, and the latencies have that in them.",
+                    (double)histogram_quantile(&load->lateness, 0.99) / 1e3);
+        json_array_append_new(all, json_string(text_string(&line)));
+    }
     text_fini(&line);
     return all;
 }
@@ -211,11 +219,11 @@ json_t *document_new(const struct load *load)
     struct verdict v = verdict_of(&load->meter.floors);
 
     return json_pack(
-        "{s:i, s:o, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heapd_load", 1, "scenario",
+        "{s:i, s:o, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heapd_load", 1, "scenario",
         names_new(load), "seed", (json_int_t)o->seed, "rate", json_real(o->rate), "clients", (int)o->clients, "duration_s",
         json_real(o->duration_s), "ran_s", real_new(load->over_s, 2), "started", load->began, "url",
         o->where->url != NULL ? o->where->url : HEAPD_DEFAULT_URL, "instance", load->instance, "version", load->version, "stopped_early",
         (int)load->stopped, "ops", ops_new(load), "latency_us", times_new(&load->latency), "service_us", times_new(&load->service),
-        "series", series_new(&load->meter.series), "floor", floor_new(&v), "collections", collections_new(&load->meter), "verdict",
+        "own_lateness_us", times_new(&load->lateness), "series", series_new(&load->meter.series), "floor", floor_new(&v), "collections", collections_new(&load->meter), "verdict",
         verdict_new(&v, load));
 }

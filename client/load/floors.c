@@ -6,6 +6,7 @@
 void floors_init(struct floors *f)
 {
     memset(f, 0, sizeof *f);
+    f->stride = 1;
 }
 
 void floors_fini(struct floors *f)
@@ -20,11 +21,24 @@ void floors_fini(struct floors *f)
     floors_init(f);
 }
 
+/* ---- one row ---- */
+
+static void keep_value(double values[READINGS_MAX], size_t at, bool is_first, double now)
+{
+    if (is_first || now < values[at])
+        values[at] = now;
+}
+
+static void keep_row(struct floor_row *r, size_t at, bool is_first)
+{
+    keep_value(r->bytes, at, is_first, r->now_bytes);
+    keep_value(r->objects, at, is_first, r->now_objects);
+}
+
 static void halve_values(double values[READINGS_MAX])
 {
     for (size_t i = 0; i < READINGS_MAX; i += 2)
         values[i / 2] = values[i] < values[i + 1] ? values[i] : values[i + 1];
-    memset(&values[READINGS_MAX / 2], 0, READINGS_MAX / 2 * sizeof *values);
 }
 
 static void halve_row(struct floor_row *r)
@@ -32,6 +46,8 @@ static void halve_row(struct floor_row *r)
     halve_values(r->bytes);
     halve_values(r->objects);
 }
+
+/* ---- a reading ---- */
 
 static void halve(struct floors *f)
 {
@@ -45,22 +61,41 @@ static void halve(struct floors *f)
         f->work[i / 2] = f->work[i + 1];
     }
     f->count /= 2;
+    f->stride *= 2;
 }
 
 void floors_begin(struct floors *f, double t_s, double work, double live, double objects, double rss)
 {
-    if (f->count == READINGS_MAX)
-        halve(f);
-    f->t_s[f->count] = t_s;
-    f->work[f->count] = work;
-    f->heap.bytes[f->count] = live;
-    f->heap.objects[f->count] = objects;
-    f->rss.bytes[f->count] = rss;
+    f->now_t_s = t_s;
+    f->now_work = work;
+    f->heap.now_bytes = live;
+    f->heap.now_objects = objects;
+    f->rss.now_bytes = rss;
     for (size_t k = 0; k < FLOOR_KINDS; k++)
         for (size_t i = 0; i < f->of[k].count; i++)
-            f->of[k].rows[i]->bytes[f->count] = f->of[k].rows[i]->objects[f->count] = 0;
-    f->count++;
+            f->of[k].rows[i]->now_bytes = f->of[k].rows[i]->now_objects = 0;
 }
+
+void floors_keep(struct floors *f)
+{
+    bool is_first = f->given == 0;
+    size_t at;
+
+    if (is_first && f->count == READINGS_MAX)
+        halve(f);
+    f->count += is_first;
+    at = f->count - 1;
+    f->t_s[at] = f->now_t_s;
+    f->work[at] = f->now_work;
+    keep_row(&f->heap, at, is_first);
+    keep_row(&f->rss, at, is_first);
+    for (size_t k = 0; k < FLOOR_KINDS; k++)
+        for (size_t i = 0; i < f->of[k].count; i++)
+            keep_row(f->of[k].rows[i], at, is_first);
+    f->given = (f->given + 1) % f->stride;
+}
+
+/* ---- sites and classes ---- */
 
 static struct floor_row *row_new(struct floor_rows *rows, const char *name)
 {
@@ -87,12 +122,7 @@ bool floors_tell(struct floors *f, enum floor_of what, const char *name, double 
         return true;
     if (r == NULL && (r = row_new(rows, name)) == NULL)
         return false;
-    r->bytes[f->count - 1] = bytes;
-    r->objects[f->count - 1] = objects;
+    r->now_bytes = bytes;
+    r->now_objects = objects;
     return true;
-}
-
-void floors_forget_last(struct floors *f)
-{
-    f->count -= f->count > 0;
 }

@@ -3,7 +3,8 @@
  *
  * Owns:      the readings. Knows not: how they are taken, and what they mean.
  *
- * Of READINGS_MAX readings each two become their lesser one. FLOORS_ROWS_MAX sites and as many classes are followed, the first
+ * When there are READINGS_MAX of them each two become their lesser one, and the next ones stand for twice as many readings, so
+ * that all stand for the same time, and no two for chances of unlike number to be low. FLOORS_ROWS_MAX sites and as many classes are followed, the first
  * that are told; heapd tells the largest first.
  */
 #pragma once
@@ -17,6 +18,7 @@
 struct floor_row {
     char *name; /* NULL: the whole heap */
     double bytes[READINGS_MAX], objects[READINGS_MAX];
+    double now_bytes, now_objects; /* of the reading that is being taken */
 };
 
 struct floor_rows {
@@ -28,7 +30,10 @@ enum floor_of { FLOOR_SITE, FLOOR_CLASS, FLOOR_KINDS };
 
 struct floors {
     double t_s[READINGS_MAX], work[READINGS_MAX]; /* when; requests that had been done by then */
+    double now_t_s, now_work;
     size_t count;
+    unsigned stride; /* readings for one that is kept */
+    unsigned given;  /* of those, towards the next */
     struct floor_row heap, rss; /* rss: its bytes alone */
     struct floor_rows of[FLOOR_KINDS];
 };
@@ -36,11 +41,9 @@ struct floors {
 void floors_init(struct floors *f);
 void floors_fini(struct floors *f);
 
-/* A new reading; of sites and classes it has 0 until they are told. */
+/* A reading begins; of sites and classes it has 0 until they are told. */
 void floors_begin(struct floors *f, double t_s, double work, double live, double objects, double rss);
-
-/* Of the last reading. False: no memory. */
+/* False: no memory. */
 bool floors_tell(struct floors *f, enum floor_of what, const char *name, double bytes, double objects);
-
-/* The last reading could not be read to its end. */
-void floors_forget_last(struct floors *f);
+/* All of it has been told. One that is not kept was none. */
+void floors_keep(struct floors *f);

@@ -184,10 +184,12 @@ static bool is_done(const struct load *load)
 static void on_due(uv_poll_t *due, int status, int events)
 {
     struct load *load = due->data;
+    uint64_t now_ns = uv_hrtime() - load->began_ns, due_ns = schedule_next(&load->schedule);
 
     (void)status;
     (void)events;
-    schedule_advance(&load->schedule, uv_hrtime() - load->began_ns);
+    histogram_add(&load->lateness, now_ns > due_ns ? (now_ns - due_ns) / 1000 : 0);
+    schedule_advance(&load->schedule, now_ns);
     clients_dispatch(load);
     wait_for_next(load);
 }
@@ -352,13 +354,14 @@ static enum heapd_result begin_lanes(struct load *load, struct heapd_problem *p)
 {
     const struct load_options *o = load->options;
     struct scenario_world world = {.rate = o->rate / (double)o->scenario_count, .trace = o->trace};
+    struct dice seeds = {o->seed};
 
     for (size_t i = 0; i < o->scenario_count; i++) {
         struct lane *lane = &load->lanes[load->lane_count++];
 
         lane->scenario = o->scenarios[i];
         (void)snprintf(lane->site, sizeof lane->site, "load/%s", lane->scenario->name);
-        lane->dice.state = o->seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        lane->dice.state = dice_roll(&seeds); /* a state of its own: streams of neighbours would be one, a roll apart */
         if ((lane->state = lane->scenario->begin(lane->scenario, &world)) == NULL)
             return problem_no_memory(p);
     }

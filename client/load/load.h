@@ -6,7 +6,8 @@
  *
  * One thread, one loop. Requests are sent when they are due on whichever connection is free; what is due and finds none waits
  * (schedule.h). Each has two times: its latency, from when it was due to its answer, which is what a client would have waited;
- * and its service time, from when it was sent, which is all that a closed loop would see.
+ * and its service time, from when it was sent, which is all that a closed loop would see. How late the loop itself woke up for
+ * an arrival is told beside them: on a busy machine that is a part of the latency, and none of heapd's.
  *
  * The run has a session of its own, which holds all that is made. It is ended when the run is over, and with it go the leaks
  * that were made on purpose; a run that is killed leaves them to the end of its lease.
@@ -21,7 +22,7 @@
 #define LOAD_RATE_MAX       1000000.0
 #define LOAD_DURATION_S_MAX (366.0 * 86400)
 #define LOAD_SCENARIOS_MAX  16 /* at once; SCHEDULE_LANES_MAX */
-#define LOAD_DRAIN_S        10 /* what is under way or waits when the time is over may take so long */
+#define LOAD_DRAIN_S        30 /* what is under way or waits when the time is over may take so long */
 #define LOAD_SILENCE_S      60 /* without any answer, while some are waited for: heapd is taken to be gone */
 #define LOAD_LEASE_S        300 /* of the run's session */
 

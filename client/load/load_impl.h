@@ -61,6 +61,7 @@ struct load {
     size_t unused_count;
     struct meter meter;
     struct histogram latency, service;
+    struct histogram lateness; /* our own: how long after an arrival was due we woke up */
     uint64_t sent, done, failed, by_kind[ASK_KINDS];
     struct failure failures[LOAD_FAILURES_MAX];
     uint64_t answered_ns;     /* when something was answered last */

@@ -141,6 +141,7 @@ static void take_sites(struct meter *m, json_t *said)
 static void take_classes(struct meter *m, json_t *said)
 {
     take_rows(m, said, FLOOR_CLASS, "class");
+    floors_keep(&m->floors);
 }
 
 /* ---- one after the other ---- */
@@ -173,8 +174,6 @@ static void on_answer(void *arg, struct line *l, const struct line_answer *a)
         json_decref(said);
     } else {
         m->broken++;
-        if (step == READ_SITES || step == READ_CLASSES)
-            floors_forget_last(&m->floors);
         m->gone |= a->refused;
         m->step_count = 0; /* what is half read is not read */
     }
@@ -220,7 +219,9 @@ void meter_read_floor(struct meter *m)
         return;
     queue(m, COLLECT);
     queue(m, READ_FLOOR);
+    queue(m, COLLECT); /* the garbage of a millisecond is not little beside what a small heap keeps */
     queue(m, READ_SITES);
+    queue(m, COLLECT);
     queue(m, READ_CLASSES);
     go_on(m);
 }

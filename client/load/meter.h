@@ -4,8 +4,8 @@
  * Owns:      what was read: a series of points, the floors, and the last collections.
  * Knows not: what the load does; it is told how its answers were, once a point.
  *
- * Two things are read in turn. A *point*: GET /v1/heap and /v1/gc, and now and then the collector's log. A *floor*: POST
- * /v1/gc/collect, and what lives then, all of it, by site and by class: so the load tool makes full collections that heapd
+ * Two things are read in turn. A *point*: GET /v1/heap and /v1/gc, and now and then the collector's log. A *floor*: what
+ * lives, all of it, by site and by class, a POST /v1/gc/collect before each: so the load tool makes full collections that heapd
  * would not have made, and the report counts them apart (reason "request").
  */
 #pragma once
@@ -16,7 +16,7 @@
 #include "client/load/series.h"
 
 #define METER_COLLECTIONS_MAX 512u /* the last */
-#define METER_STEPS_MAX       8u   /* that wait */
+#define METER_STEPS_MAX       12u  /* that wait */
 
 struct collection {
     double t_s;

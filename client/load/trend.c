@@ -98,7 +98,7 @@ static double inflation_of(const double x[], const double y[], size_t n, double 
 /* Sen's interval: so many slopes below the middle one, and above. */
 static void set_interval(struct trend *t, const double slopes[], size_t count, double deviation)
 {
-    double half = NORMAL_95 * deviation / 2, middle = (double)count / 2;
+    double half = NORMAL_95 * deviation / 2, middle = ((double)count - 1) / 2;
     double low = floor(middle - half), high = ceil(middle + half);
 
     if (count == 0)

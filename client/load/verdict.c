@@ -52,6 +52,18 @@ static void times_of(struct verdict *v, const struct cut *c)
 
 /* ---- one series ---- */
 
+/* How far from chance a series must be, for a leak and for a doubt. */
+struct strictness {
+    double sigmas, doubt;
+};
+
+/* What one series needs besides itself. */
+struct look {
+    const struct verdict *v;
+    const struct cut *cut;
+    struct strictness strict;
+};
+
 static bool matters(const struct trend *t, double span_s, double least)
 {
     double growth = t->slope * span_s;
@@ -101,20 +113,64 @@ static enum pace pace_of(const struct trend *t, const double x[], const double y
     return GOES_ON;
 }
 
+static double mean_of(const double y[], size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += y[i];
+    return sum / (double)n;
+}
+
+/* How far the last of the means of `blocks` blocks lies above the first, in deviations of a walk of as large steps. */
+static double walked(const double y[], size_t n, size_t blocks)
+{
+    double means[VERDICT_WINDOWS_MAX] = {0}, step, squares = 0;
+
+    for (size_t b = 0; b < blocks; b++)
+        means[b] = mean_of(&y[b * n / blocks], (b + 1) * n / blocks - b * n / blocks);
+    step = (means[blocks - 1] - means[0]) / (double)(blocks - 1);
+    for (size_t b = 1; b < blocks; b++)
+        squares += pow(means[b] - means[b - 1] - step, 2);
+    return step * (double)(blocks - 1) / fmax(1e-9, sqrt(squares / (double)(blocks - 2) * (double)(blocks - 1)));
+}
+
+/* The same chance of being wrong, once in all of `looks` looks: so many deviations instead of `sigmas`. */
+static double sigmas_of_looks(double sigmas, size_t looks)
+{
+    double chance = erfc(sigmas / M_SQRT2) / (double)looks, low = sigmas, high = 2 * sigmas + 10;
+
+    for (unsigned i = 0; i < 50; i++) {
+        double middle = (low + high) / 2;
+
+        if (erfc(middle / M_SQRT2) > chance)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct strictness strictness_of(size_t looks)
+{
+    return (struct strictness){.sigmas = sigmas_of_looks(VERDICT_SIGMAS, looks), .doubt = sigmas_of_looks(VERDICT_DOUBT_SIGMAS, looks)};
+}
+
 /* Of y at x, whose trend is t. */
-static enum leak judge_rise(const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
+static enum leak judge_rise(const struct strictness *s, const struct trend *t, const double x[], const double y[], double least, bool *ret_slows)
 {
     size_t n = t->points;
+    double walk = fmax(walked(y, n, n) / VERDICT_WALK_SIGMAS, walked(y, n, VERDICT_BLOCKS) / VERDICT_BLOCK_SIGMAS);
     enum pace pace;
 
     *ret_slows = false;
-    if (t->sigmas < VERDICT_DOUBT_SIGMAS || !matters(t, x[n - 1] - x[0], least))
+    if (t->sigmas < s->doubt || walk < VERDICT_WALK_DOUBT || !matters(t, x[n - 1] - x[0], least))
         return LEAK_NO;
     pace = pace_of(t, x, y);
     *ret_slows = pace != GOES_ON;
     if (pace == HAS_STOPPED)
         return LEAK_NO;
-    return pace == GOES_ON && t->sigmas >= VERDICT_SIGMAS && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
+    return pace == GOES_ON && t->sigmas >= s->sigmas && walk >= 1 && t->low > 0 ? LEAK_YES : LEAK_UNKNOWN;
 }
 
 /* The windows that are judged of one series. Where hardly any work was done there is no window of its own: the least counts of
@@ -135,26 +191,25 @@ static size_t worked_of(const struct verdict *v, const double all[], double x[VE
     return n;
 }
 
-static enum leak judge_series(const struct verdict *v, const struct cut *c, const double values[READINGS_MAX], double least,
-                              struct trend *ret_t, bool *ret_slows)
+static enum leak judge_series(const struct look *l, const double values[READINGS_MAX], double least, struct trend *ret_t, bool *ret_slows)
 {
     double all[VERDICT_WINDOWS_MAX], x[VERDICT_WINDOWS_MAX], y[VERDICT_WINDOWS_MAX];
     size_t n;
 
-    least_of(c, values, all);
-    n = worked_of(v, all, x, y);
+    least_of(l->cut, values, all);
+    n = worked_of(l->v, all, x, y);
     *ret_t = trend_of(x, y, n);
-    return judge_rise(ret_t, x, y, least, ret_slows);
+    return judge_rise(&l->strict, ret_t, x, y, least, ret_slows);
 }
 
-static void judge(struct judged *j, const struct verdict *v, const struct cut *c, const struct floor_row *row)
+static void judge(struct judged *j, const struct look *l, const struct floor_row *row)
 {
     enum leak by_bytes, by_objects;
     bool bytes_slow, objects_slow;
 
     *j = (struct judged){.name = row->name};
-    by_bytes = judge_series(v, c, row->bytes, VERDICT_BYTES_MIN, &j->bytes, &bytes_slow);
-    by_objects = judge_series(v, c, row->objects, VERDICT_OBJECTS_MIN, &j->objects, &objects_slow);
+    by_bytes = judge_series(l, row->bytes, VERDICT_BYTES_MIN, &j->bytes, &bytes_slow);
+    by_objects = judge_series(l, row->objects, VERDICT_OBJECTS_MIN, &j->objects, &objects_slow);
     j->leak = by_bytes == LEAK_YES || by_objects == LEAK_YES ? LEAK_YES : by_bytes == LEAK_NO && by_objects == LEAK_NO ? LEAK_NO : LEAK_UNKNOWN;
     j->slows = by_bytes == LEAK_UNKNOWN || by_objects == LEAK_NO ? bytes_slow : objects_slow;
 }
@@ -176,9 +231,15 @@ static void add_growing(struct verdict *v, const struct judged *j)
     v->growing[at] = *j;
 }
 
-static void weigh(struct verdict *v, const struct judged *j)
+/* It rises for sure; whether it goes on is another question. */
+static bool rises(const struct judged *j, const struct strictness *s)
 {
-    if (j->leak == LEAK_YES && j->name != NULL)
+    return j->leak == LEAK_YES || (j->leak == LEAK_UNKNOWN && (j->bytes.sigmas >= s->sigmas || j->objects.sigmas >= s->sigmas));
+}
+
+static void weigh(struct verdict *v, const struct judged *j, const struct strictness *s)
+{
+    if (rises(j, s) && j->name != NULL)
         add_growing(v, j);
     if (j->leak == LEAK_YES)
         v->leak = LEAK_YES;
@@ -188,24 +249,65 @@ static void weigh(struct verdict *v, const struct judged *j)
     v->doubt = j->slows ? DOUBT_SLOWS : DOUBT_NOISE;
 }
 
-static void judge_all(struct verdict *v, const struct cut *c)
+/* What the fastest of those that shrink loses a second; 0: none does for sure. */
+static double shrinks_by(const struct look *l)
 {
-    const struct floors *f = c->f;
+    struct judged j;
+    double most = 0;
+
+    for (size_t k = 0; k < FLOOR_KINDS; k++)
+        for (size_t i = 0; i < l->cut->f->of[k].count; i++) {
+            judge(&j, l, l->cut->f->of[k].rows[i]);
+            if (j.bytes.sigmas <= -l->strict.sigmas)
+                most = fmax(most, -j.bytes.slope);
+        }
+    return most;
+}
+
+/* Of hundreds of sites some rise by chance: only as many deviations as make that rare in all of them say that something leaks.
+ * Where the whole does anyway, it is only asked who. What a walk would do is asked of each as of one: with both made stricter
+ * a third of those that double among twenty that swing are missed. */
+static struct strictness strictness_of_rows(const struct verdict *v, const struct floors *f)
+{
+    size_t rows = 0;
+
+    for (size_t k = 0; k < FLOOR_KINDS; k++)
+        rows += f->of[k].count;
+    return strictness_of(v->heap.leak == LEAK_YES || rows == 0 ? 1 : rows);
+}
+
+static void judge_rows(struct verdict *v, const struct cut *c)
+{
+    struct look l = {v, c, strictness_of_rows(v, c->f)};
+    double shrinks = shrinks_by(&l);
     struct judged j;
 
-    judge(&v->heap, v, c, &f->heap);
-    weigh(v, &v->heap);
-    judge(&j, v, c, &f->rss);
-    v->rss = j.bytes;
     for (size_t k = 0; k < FLOOR_KINDS; k++)
-        for (size_t i = 0; i < f->of[k].count; i++) {
-            judge(&j, v, c, f->of[k].rows[i]);
+        for (size_t i = 0; i < c->f->of[k].count; i++) {
+            judge(&j, &l, c->f->of[k].rows[i]);
             j.what = (enum floor_of)k;
-            weigh(v, &j);
+            if (v->heap.bytes.high + shrinks < j.bytes.slope * VERDICT_SHARE_MIN)
+                j.leak = LEAK_NO;
+            weigh(v, &j, &l.strict);
         }
+}
+
+/* Once one leaks for sure, what rises with it is told too; else nothing is. */
+static void judge_all(struct verdict *v, const struct cut *c)
+{
+    struct look l = {v, c, strictness_of(1)};
+    struct judged rss;
+
+    judge(&v->heap, &l, &c->f->heap);
+    weigh(v, &v->heap, &l.strict);
+    judge(&rss, &l, &c->f->rss);
+    v->rss = rss.bytes;
+    judge_rows(v, c);
     if (v->leak == LEAK_YES)
         v->doubt = DOUBT_NONE;
-    else if (v->doubt != DOUBT_NONE)
+    else
+        v->growing_count = 0;
+    if (v->doubt != DOUBT_NONE)
         v->leak = LEAK_UNKNOWN;
 }
 

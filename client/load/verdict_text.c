@@ -11,20 +11,20 @@ const struct trend *verdict_slope(const struct verdict *v)
     return site != NULL ? &site->bytes : &v->growing[0].bytes;
 }
 
-/* "1.5 kB", "-12 B" */
+/* "1.5 KiB", "-12 B" */
 static void add_bytes(struct text *out, double bytes)
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;
 
-    while (fabs(bytes) >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
-        bytes /= 1000;
+    while (fabs(bytes) >= 1023.5 && unit + 1 < sizeof units / sizeof units[0]) {
+        bytes /= 1024;
         unit++;
     }
     text_printf(out, fabs(bytes) >= 10 || (unit == 0 && bytes == round(bytes)) ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
 }
 
-/* "+1.5 kB/s (95 % sure: 1.4 kB/s to 1.6 kB/s)" */
+/* "+1.5 KiB/s (95 % sure: 1.4 KiB/s to 1.6 KiB/s)" */
 static void add_slope(struct text *out, const struct trend *t)
 {
     text_add_string(out, t->slope > 0 ? "+" : "");

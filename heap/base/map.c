@@ -34,6 +34,7 @@
 #define NEIGHBOURS   8u                 /* two cache lines of rows */
 #define RUN_ROWS     4096u              /* pages are given back this many rows at a time */
 #define RUN_BYTES    (RUN_ROWS * sizeof(struct row))
+#define RUN_UNITS    64u                /* what that takes, of map_destroy_step() */
 
 struct row {
     uint32_t key;
@@ -307,6 +308,37 @@ void map_destroy(struct map **ptr)
     m->magic = 0;
     mem_free(m->mem, m, sizeof *m);
     *ptr = NULL;
+}
+
+/* The highest of the rows that were in use: a run of them, or what is left of the segment. Rows are no longer entries, and
+ * `count` is how many there still are. */
+static size_t destroy_some(struct map *m, size_t units)
+{
+    uint32_t half = (uint32_t)(capacity(m) / 2), run;
+
+    if (m->count > half && half >= RUN_ROWS) {
+        run = (m->count - 1) / RUN_ROWS * RUN_ROWS;
+        mem_discard(row_at(m, run), RUN_BYTES);
+        m->count = run;
+        return units_less(units, RUN_UNITS);
+    }
+    m->count = m->count < half ? m->count : half;
+    drop_top_segment(m);
+    return units_less(units, RUN_UNITS);
+}
+
+size_t map_destroy_step(struct map **ptr, size_t units)
+{
+    struct map *m = *ptr;
+
+    if (m == NULL)
+        return units;
+    CHECK_IS(m, MAP_MAGIC);
+    while (units > 0 && m->segment_count > 0)
+        units = destroy_some(m, units);
+    if (units > 0)
+        map_destroy(ptr);
+    return units;
 }
 
 /* Operations. */

@@ -26,6 +26,9 @@ struct map;
 /* NULL when memory is refused. */
 struct map *map_create(struct mem *mem, uint64_t seed);
 void map_destroy(struct map **m);
+/* The same in steps, so that a large one keeps nobody waiting: nothing may be asked of it any more. A unit is some 100 ns;
+ * returns the units left, 0: there is more. NULL is fine. */
+size_t map_destroy_step(struct map **m, size_t units);
 
 uint32_t map_count(const struct map *m);
 size_t map_bytes(const struct map *m);   /* on the account, the struct included; O(1) */

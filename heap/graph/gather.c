@@ -4,6 +4,7 @@
 
 #define EDGES_MIN 6u   /* in the first chunk ... */
 #define EDGES_MAX 510u /* ... and each has twice as many as the one before, up to a page */
+#define EDGES_PER_UNIT 64u /* of a chunk that is given back */
 #define TO_IS_WEAK 0x80000000u
 
 /* A slot has 29 bits. */
@@ -104,8 +105,10 @@ bool gather_take(struct gather *g, struct mem *mem, struct gathered *ret)
 
 size_t gather_fini(struct gather *g, struct mem *mem, size_t units)
 {
-    for (; g->first != NULL && units > 0; units--)
+    while (g->first != NULL && units > 0) {
+        units = units_less(units, 1 + g->first->room / EDGES_PER_UNIT);
         free_first(g, mem);
+    }
     if (units > 0)
         gather_seal(g);
     return units;

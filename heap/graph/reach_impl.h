@@ -11,7 +11,7 @@
 #define REACH_QUEUE_MAX 1024u /* of a level; of one that has more, the others are in a set */
 #define REACH_AHEAD 32u       /* objects that are fetched before the first of them is looked through */
 #define REACH_LINKS_MAX 128u  /* found, and not yet acted on: by then the table has come from memory */
-#define REACH_PIECE_BYTES (128u << 10) /* of a table come, or go back, at a time, in 20 to 40 us */
+#define REACH_PIECE_BYTES (64u << 10) /* of a table come, or go back, at a time, in 10 to 20 us */
 #define REACH_BYTES_PER_UNIT 64u
 
 /* What reached a slot: three bits of enum reach_from, and 29 of who: a slot, the number of a root or session. */

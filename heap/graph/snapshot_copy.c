@@ -29,6 +29,7 @@
 
 #define BYTES_AHEAD 1024
 #define ITEMS_PER_UNIT 4u
+#define EDGES_PER_UNIT 8u
 #define ENTRY_UNITS 4u
 
 static struct snapshot *snapshot_of(const struct onlooker *o)
@@ -475,11 +476,15 @@ static void note_weak_death(struct onlooker *o, slot_t cell, slot_t object)
 
 /* ---- the cursor ---- */
 
-static size_t cost_of(const struct snapshot *s, slot_t slot, const struct object *o)
+/* What has been copied so far, but for looking at objects and at their parts. */
+static uint64_t work_of(const struct snapshot *s)
 {
-    uint32_t parts = o->state == STATE_LIVE ? parts_of(s->heap, slot, o) : 0;
+    return ((uint64_t)s->edges + s->weak) / EDGES_PER_UNIT + s->texts.units;
+}
 
-    return o->kind == KIND_LIST ? 1 + parts / ITEMS_PER_UNIT : 1 + (size_t)parts * ENTRY_UNITS;
+static size_t looks_at(const struct snapshot *s, slot_t slot, const struct object *o)
+{
+    return 1 + (o->state == STATE_LIVE ? parts_of(s->heap, slot, o) / ITEMS_PER_UNIT : 0);
 }
 
 static slot_t pool_end_of(const struct snapshot *s, slot_t slot)
@@ -496,13 +501,14 @@ static size_t copy_pool(struct snapshot *s, size_t units)
     while (units > 0 && (s->at = bits_next(s->heap->pools.used, s->at, end)) < end && !s->failed) {
         slot_t slot = s->at++;
         const struct object *o = object_at(s->heap, slot);
+        uint64_t before = work_of(s);
 
         __builtin_prefetch((const char *)o + BYTES_AHEAD);
         meet(s, slot, LIST_PARTS_MAX, DICT_PARTS_MAX);
         if ((s->wide = wide_of(s, slot)) != NULL)
             units = look_through(s, s->wide, units);
         else
-            units = units_less(units, cost_of(s, slot, o));
+            units = units_less(units, looks_at(s, slot, o) + (size_t)(work_of(s) - before));
     }
     return units;
 }

@@ -252,9 +252,9 @@ static size_t free_gathers(struct snapshot *s, struct lane *l, uint32_t *count, 
 
 size_t snapshot_drop_gathered(struct snapshot *s, size_t units)
 {
-    map_destroy(&s->session_by_id);
-    map_destroy(&s->weak_was);
-    units = free_gathers(s, &s->wides, &s->wide_count, units);
+    units = map_destroy_step(&s->session_by_id, units);
+    units = map_destroy_step(&s->weak_was, units);
+    units = units > 0 ? free_gathers(s, &s->wides, &s->wide_count, units) : 0;
     units = units > 0 ? free_gathers(s, &s->sessions, &s->session_count, units) : 0;
     for (size_t i = 0; i < GROUPS && units > 0; i++)
         units = gather_fini(&s->groups[i], s->mem, units);

@@ -7,6 +7,9 @@
 #define CHUNK_BYTES (16u << 10)
 #define OWN_STRINGS 16u     /* names that are not the heap's: of what is synthetic, and the empty one */
 #define OWN_LABELS 16u
+#define TEXT_UNITS 4u       /* to look for one, 60 ns and more ... */
+#define NEW_TEXT_UNITS 8u   /* ... and to add it */
+#define CHUNK_UNITS 32u     /* to give one back */
 
 _Static_assert(NAME_BYTES_MAX <= FROZEN_STRING_BYTES_MAX, "every name fits");
 
@@ -53,6 +56,7 @@ static bool add_text(struct texts *t, struct slice text, uint32_t hash, uint32_t
     if (!lane_need(&t->strings, ((size_t)t->string_count + 1) * sizeof(char *)) || (to = room_for(t, 1 + text.len)) == NULL ||
         !map_add(t->by_text, hash, t->string_count))
         return false;
+    t->units += NEW_TEXT_UNITS;
     to[0] = (char)text.len;
     slice_copy(to + 1, text);
     strings_of(t)[t->string_count] = to;
@@ -64,6 +68,7 @@ bool texts_number(struct texts *t, struct slice text, uint32_t *ret)
 {
     uint32_t hash = (uint32_t)hash_bytes(t->seed, text.data, text.len);
 
+    t->units += TEXT_UNITS;
     for (uint32_t e = map_find(t->by_text, hash); e != MAP_NONE; e = map_next(t->by_text, e))
         if (slice_eq(text_at(t, map_value(t->by_text, e)), text)) {
             *ret = map_value(t->by_text, e);
@@ -186,8 +191,8 @@ uint64_t texts_bytes(const struct texts *t)
 
 size_t texts_end_making(struct texts *t, size_t units)
 {
-    map_destroy(&t->by_text);
-    map_destroy(&t->by_parts);
+    units = map_destroy_step(&t->by_text, units);
+    units = map_destroy_step(&t->by_parts, units);
     for (; t->forms.mem != NULL && units > 0 && ((size_t)t->forms_freed + 1) * sizeof(struct form *) <= t->forms.charged &&
            t->forms_freed < t->shapes;
          units--)
@@ -199,7 +204,7 @@ size_t texts_close(struct texts *t, size_t units)
 {
     struct text_chunk *c;
 
-    for (; (c = t->chunk) != NULL && units > 0; units--) {
+    for (; (c = t->chunk) != NULL && units > 0; units = units_less(units, CHUNK_UNITS)) {
         t->chunk = c->next;
         t->chunks_bytes -= sizeof *c;
         mem_free(t->mem, c, sizeof *c);

@@ -37,6 +37,7 @@ struct texts {
     struct lane forms;     /* struct form *, by shape */
     uint32_t shapes;       /* numbers there were at the cut */
     uint32_t forms_freed;  /* texts_end_making(): of the numbers below */
+    uint64_t units;        /* of work that looking up has been so far: a new shape may have many names */
 };
 
 /* For a heap as it is now, of which at most so many other names will come. False: no memory; texts_close() it. */

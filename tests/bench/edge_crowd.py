@@ -115,7 +115,7 @@ class Asked:
 
     @property
     def p99s(self):
-        return [[said["p99_us"] for said in side] for side in (self.among, self.rest)]
+        return [[said["p99"] for said in side] for side in (self.among, self.rest)]
 
     @property
     def times(self):

@@ -153,12 +153,13 @@ class Soak:
             return {}
 
     def phase(self, name, scenarios, leak, seconds):
+        first_s = self.now()
         for tries in range(1, TRIES + 1):
             self.note(f"{name}: {scenarios}, {seconds:.0f} s")
             from_s = self.now()
             doc = self.load(name, scenarios, seconds, self.args.seed + tries)
             verdict = doc.get("verdict", {})
-            said = {"name": name, "scenarios": scenarios, "leak": leak, "from_s": from_s, "to_s": self.now(), "tries": tries, "verdict": verdict, "ops": doc.get("ops", {}),
+            said = {"name": name, "scenarios": scenarios, "leak": leak, "first_s": first_s, "from_s": from_s, "to_s": self.now(), "tries": tries, "verdict": verdict, "ops": doc.get("ops", {}),
                     "floor": doc.get("floor", {}), "latency_us": {k: v for k, v in doc.get("latency_us", {}).items() if k != "histogram"}}
             if verdict.get("leak") is not None or self.stopped or not doc:
                 break

@@ -283,10 +283,11 @@ class Suspects(HeapctlTest, Trees):
         self.take()
         said, = self.suspects("2/suspects?since=1")
         self.assertEqual((said["id"], said["point"]["id"], said["point"]["most"]), (self.app, self.bus, "Listener"))
+        self.assertEqual(said["holders"], [{"root": "app"}])
         self.assertEqual((said["point"]["most_site"], said["point"]["children"]), ("app.py:12", 220))
         grown = self.level(2)["node"]["retained"]["bytes"] - self.level(1)["node"]["retained"]["bytes"]
         self.assertAlmostEqual(said["gained"], grown, delta=grown / 20)
-        for word in (f"App {self.app} has gained", f"accumulated in Bus {self.bus}", "keeps 220 alive, most of them Listener", "since snapshot 1"):
+        for word in (f'App {self.app} (root "app") has gained', f"accumulated in Bus {self.bus}", "keeps 220 alive, most of them Listener", "since snapshot 1"):
             self.assertIn(word, said["sentence"])
         path = said["more"][0].split("4327}")[1].rstrip('"')
         self.assertEqual(self.ok(self.c.get(path))["node"]["id"], self.bus)
@@ -353,6 +354,19 @@ class Suspects(HeapctlTest, Trees):
         self.assertIn("alone keeps 20 alive, most of them Row.", said["sentence"])
         path = said["more"][0].split("4327}")[1].rstrip('"')
         self.assertEqual(len(self.ok(self.c.get(path))["items"]), 20)
+
+    def test_sessions_may_have_no_label(self):
+        for _ in range(30):
+            worker = self.client(self.ok(self.c.post("/v1/sessions", {"ttl": 60}), 201)["token"])
+            for _ in range(20):
+                self.new({"n": 1}, "Row", client=worker)
+        self.take()
+        self.assertIn("30 sessions without a label together retain", " ".join(s["sentence"] for s in self.suspects("1/suspects")))
+        for _ in range(400):
+            self.new({"n": 1}, "Row", client=worker)
+        self.take()
+        said = self.suspects("2/suspects?since=1")[0]
+        self.assertRegex(said["sentence"], f"^session {said['session']} has gained")
 
     def test_the_other_snapshot_must_be_there(self):
         self.take()

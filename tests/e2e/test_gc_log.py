@@ -228,6 +228,22 @@ class Pauses(Logged):
         for p in [gc["pauses_us"], gc["pauses_cpu_us"], *phases.values()]:
             self.assertTrue(p["p50"] <= p["p99"] <= p["p999"] <= p["max"], p)
 
+    def test_questions_about_the_whole_heap_are_slices_too(self):
+        self.gc(enabled=False)
+        (head, *_) = self.ring(20000)
+        before = self.gc()
+        n = self.ok(self.c.post("/v1/snapshots"), 201)["n"]
+        for path in (f"/v1/snapshots/{n}?format=heapsnapshot", f"/v1/objects/{head}/why", f"/v1/objects/{head}/retained",
+                     f"/v1/objects/{head}"):
+            self.assertEqual(self.c.get(path).status, 200)
+        self.ok(self.c.post("/v1/heap/validate"))
+        after = self.gc()
+        count = {name: p["count"] - before["pauses_by_phase"].get(name, {"count": 0})["count"]
+                 for name, p in after["pauses_by_phase"].items()}
+        for name in ("snapshot", "export", "walk", "recount"):
+            self.assertGreater(count[name], 3, count)                              # none of them is done in one go
+        self.assertEqual(sum(count.values()), after["pauses_us"]["count"] - before["pauses_us"]["count"])
+
     def samples(self, accept):
         text = self.c.get("/metrics", {"Accept": accept}).raw.decode()
         found = {}

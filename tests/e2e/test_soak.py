@@ -33,7 +33,7 @@ def samples(seconds, gain=0.0, noise=0.2, seed=1):
 
 def story(seconds=3600, **more):
     """A soak in which all went well."""
-    phase = lambda name, leak, at, to: {"name": name, "leak": leak, "from_s": at, "to_s": to, "floor": {"t_s": [1.0], "live": [MIB]}, "ops": {"done": 10, "failures": []},
+    phase = lambda name, leak, at, to: {"name": name, "leak": leak, "first_s": at, "from_s": at, "to_s": to, "floor": {"t_s": [1.0], "live": [MIB]}, "ops": {"done": 10, "failures": []},
                                         "verdict": {"leak": leak is not None, "site": leak and f"load/{leak}", "sentence": "so it is"}}
     phases = [phase("clean", None, 0, seconds - 60), *(phase(name, name, seconds - 50, seconds - 40) for name in soak.LEAKS), phase("after", None, seconds - 40, seconds)]
     return {"minutes": seconds / 60, "planned": [p["name"] for p in phases], "phases": phases, "samples": samples(seconds, **more), "validated": [{"t_s": 30.0, "objects": 5, "broken": []}], "suspects": [],
@@ -74,15 +74,17 @@ class Judge(unittest.TestCase):
         when("clean: no leak", lambda s: s["phases"][0]["verdict"].update(leak=None))
         when("session-leak: found and named", lambda s: s["phases"][2]["verdict"].update(leak=None))
         when("session-leak: found and named", lambda s: s["phases"][2]["verdict"].update(site="load/churn"))
-        when("after: no leak", lambda s: s["phases"][-1].update(verdict={}) or s["phases"][-1].update(from_s=0))
+        when("after: no false alarm", lambda s: s["phases"][-1]["verdict"].update(leak=True))
+        when("after: no false alarm", lambda s: s["phases"][-1].update(verdict={}))
         when("every recount agrees", lambda s: s["validated"].append({"objects": 1, "broken": ["7 counts 2 but 1 links to it"]}))
         when("every recount agrees", lambda s: s["validated"].clear())
-        when("every request is answered, and well", lambda s: s["phases"][0]["ops"].update(failures=[{"detail": "no", "count": 1}]))
+        when("every request is answered, and well", lambda s: s["phases"][0]["ops"].update(failures=[{"type": "no", "detail": "no", "count": 1}]))
+        when("every request is answered, and well", lambda s: s["phases"][0]["ops"].update(failures=[{"type": soak_judge.ENDED, "detail": "", "count": 3000}]))
         when("nothing is left in the end", lambda s: s["left"].update(objects=1))
         when("nothing is left in the end", lambda s: s.update(left=None))
         when("heapd suspects nothing in the clean mix", lambda s: s.update(suspects=["What is made at ..."]))
         when("heapd suspects nothing in the clean mix", lambda s: s.update(suspects=None))
-        when("files and sockets stay", lambda s: [row.update(fds=40) for row in s["samples"][-600:]])
+        when("files and sockets are closed", lambda s: s["samples"][-1].update(fds=40))
         when("heapd ends well, and its store is well", lambda s: s.update(check=1))
         when("heapd ends well, and its store is well", lambda s: s.update(exit=None))
         when("all was done", lambda s: s.update(error="heapd is gone"))
@@ -91,7 +93,8 @@ class Judge(unittest.TestCase):
 
     def test_late_is_the_machines_fault(self):
         said = story()
-        said["phases"][0]["ops"].update(failures=[{"detail": soak_judge.LATE, "count": 16}], shed=900)
+        said["phases"][0]["ops"].update(done=100_000, shed=900, failures=[{"type": "no-answer", "detail": soak_judge.LATE, "count": 16},
+                                                                          {"type": soak_judge.ENDED, "detail": "no session has this token", "count": 38}])
         self.assertEqual(self.fails(said), set())
 
     def test_whatever_there_is_is_drawn(self):

@@ -244,6 +244,34 @@ START_TEST(whatever_is_refused_nothing_is_left)
 }
 END_TEST
 
+static const char *const comparisons[] = {"GET /v1/heap/classes?since=1&limit=1", "GET /v1/snapshots/1/diff/1?limit=1"};
+
+/* Of many names: their table is a megabyte or two. */
+START_TEST(the_memory_of_a_comparison_returns_in_steps)
+{
+    struct world *w = world_new();
+    size_t before;
+    int steps = 0;
+
+    for (int i = 0; i < 12000; i++)
+        (void)create(w, f("{\"class\":\"class %d\",\"fields\":{}}", i));
+    ck_assert_int_eq(ask(w, "POST /v1/snapshots", ""), 201);
+    must_say(w, "GET /v1/snapshots", "", 200, NULL); /* tasks have the memory they keep */
+    while (api_has_work(w->api))
+        (void)api_step(w->api, 1000);
+    forget_answer(w);
+    before = w->mem.used_bytes;
+    must_say(w, comparisons[_i], "", 200, NULL);
+    forget_answer(w);
+    ck_assert_uint_gt(w->mem.used_bytes, before + (1u << 20));
+    for (; api_has_work(w->api); steps++)
+        (void)api_step(w->api, 10);
+    ck_assert_int_gt(steps, 4);
+    ck_assert_uint_le(w->mem.used_bytes, before + 4096);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(what_is_asked_wrongly_is_refused)
 {
     struct world *w = world_with_snapshot();
@@ -271,6 +299,7 @@ int main(int argc, char **argv)
         TEST(without_room_it_is_refused_and_may_be_asked_for_again),
         TEST(verdicts_wait_for_trees_and_take_turns),
         TEST(whatever_is_refused_nothing_is_left, .rounds = ARRAY_LEN(refusable)),
+        TEST(the_memory_of_a_comparison_returns_in_steps, .rounds = ARRAY_LEN(comparisons)),
         TEST(what_is_asked_wrongly_is_refused),
     };
 

@@ -5,11 +5,19 @@
 
 START_TEST(a_slice_takes_a_quarter_of_what_requests_took)
 {
-    ck_assert_uint_eq(collector_budget_us(0, 500), 500); /* nobody waits */
-    ck_assert_uint_eq(collector_budget_us(1, 500), COLLECTOR_SLICE_US_MIN);
-    ck_assert_uint_eq(collector_budget_us(400, 500), 100);
-    ck_assert_uint_eq(collector_budget_us(1000000, 500), 500);
-    ck_assert_uint_eq(collector_budget_us(1, 20), 20);
+    ck_assert_uint_eq(collector_budget_us(0, true, 500), 500); /* nobody waits */
+    ck_assert_uint_eq(collector_budget_us(1, false, 500), COLLECTOR_SLICE_US_MIN);
+    ck_assert_uint_eq(collector_budget_us(400, false, 500), 100);
+    ck_assert_uint_eq(collector_budget_us(1000000, false, 500), 500);
+    ck_assert_uint_eq(collector_budget_us(1, false, 20), 20);
+}
+END_TEST
+
+/* Nobody waits, but somebody may come. */
+START_TEST(a_slice_is_short_while_requests_come_one_at_a_time)
+{
+    ck_assert_uint_eq(collector_budget_us(0, false, 500), COLLECTOR_SLICE_US_MIN);
+    ck_assert_uint_eq(collector_budget_us(0, false, 20), 20);
 }
 END_TEST
 
@@ -98,6 +106,7 @@ int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
         TEST(a_slice_takes_a_quarter_of_what_requests_took),
+        TEST(a_slice_is_short_while_requests_come_one_at_a_time),
         TEST(an_empty_histogram_says_nothing),
         TEST(small_numbers_are_exact),
         TEST(a_quantile_is_at_most_a_sixteenth_too_high),

@@ -69,7 +69,7 @@ static struct edges *edges_new(void)
     mem_init(&e->mem, 0);
     ck_assert_int_eq(uv_loop_init(&e->loop), 0);
 
-    struct edge_world ew = {&e->loop, &e->mem, e->w->api, e->w->gc, &e->w->settings, &e->doors, "i1", on_room, e, {0}};
+    struct edge_world ew = {&e->loop, &e->mem, e->w->api, e->w->gc, &e->w->settings, &e->doors, "i1", on_room, e, {0}, &e->pauses};
 
     ck_assert_int_eq(edge_create(&ew, &e->edge), ERR_OK);
 

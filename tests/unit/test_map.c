@@ -136,6 +136,36 @@ START_TEST(destroying_nothing_is_fine)
 }
 END_TEST
 
+/* With the least of units a step gives back a run of 4,096 rows, or one segment of those that are smaller than that. */
+START_TEST(a_large_map_is_destroyed_in_many_steps)
+{
+    struct world w;
+    uint32_t steps = 1;
+
+    world_init(&w);
+    world_fill(&w, 100000);
+    for (; map_destroy_step(&w.map, 1) == 0; steps++)
+        ck_assert_uint_le(steps, 50);
+    ck_assert_uint_ge(steps, 100000 / 4096);
+    ck_assert_ptr_null(w.map);
+    mem_fini(&w.mem); /* nothing is left on the account */
+}
+END_TEST
+
+START_TEST(a_map_is_destroyed_at_once_where_there_are_units_for_it)
+{
+    for (uint32_t count = 0; count < 70000; count = 3 * count + 1) {
+        struct world w;
+
+        world_init(&w);
+        world_fill(&w, count);
+        ck_assert_uint_gt(map_destroy_step(&w.map, 1000000), 0);
+        ck_assert_uint_eq(map_destroy_step(&w.map, 7), 7);
+        mem_fini(&w.mem);
+    }
+}
+END_TEST
+
 /* What must stop. */
 
 START_TEST(removing_an_entry_that_is_not_there_stops_the_process)
@@ -169,6 +199,8 @@ int main(int argc, char **argv)
         TEST(walking_down_while_removing_misses_nothing),
         TEST(one_of_many_entries_of_a_key_is_removed_alone),
         TEST(destroying_nothing_is_fine),
+        TEST(a_large_map_is_destroyed_in_many_steps),
+        TEST(a_map_is_destroyed_at_once_where_there_are_units_for_it),
         TEST(removing_an_entry_that_is_not_there_stops_the_process, .aborts = true),
         TEST(reading_an_entry_that_is_not_there_stops_the_process, .aborts = true),
     };

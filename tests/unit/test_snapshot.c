@@ -320,6 +320,46 @@ START_TEST(its_bytes_are_those_on_the_account)
 }
 END_TEST
 
+/* Each of them has fields that nobody else has: its shape is new, and so are all names of it. */
+static void make_strangers(struct world *w, uint32_t count, uint32_t fields)
+{
+    char name[32];
+
+    for (uint32_t i = 0; i < count; i++) {
+        obj_id id = new_record_of(w, "Stranger");
+
+        for (uint32_t f = 0; f < fields; f++) {
+            snprintf(name, sizeof name, "of %u %u", i, f);
+            set(w, id, name, value_int(f));
+        }
+    }
+}
+
+static uint32_t steps_of_snapshot(struct world *w, size_t units)
+{
+    struct snapshot *s = begin(w);
+    uint32_t steps = 1;
+
+    while (!step(s, units))
+        steps++;
+    end(&s);
+    return steps;
+}
+
+START_TEST(a_step_is_no_longer_where_each_object_has_names_that_are_new)
+{
+    struct world w = gc_world_new();
+    uint32_t alike;
+
+    for (uint32_t i = 0; i < 200; i++)
+        (void)new_record(&w);
+    alike = steps_of_snapshot(&w, 100);
+    make_strangers(&w, 200, 20);
+    ck_assert_uint_ge(steps_of_snapshot(&w, 100), alike + 200 * 20 / 100 * 4);
+    gc_world_free(&w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
@@ -331,6 +371,7 @@ int main(int argc, char **argv)
         TEST(without_memory_it_is_refused_and_nothing_is_left_behind, .rounds = 4),
         TEST(what_it_takes_is_asked_for_before_it_costs_anything),
         TEST(its_bytes_are_those_on_the_account),
+        TEST(a_step_is_no_longer_where_each_object_has_names_that_are_new),
     };
 
     return unit_main(argc, argv, "snapshot", tests, ARRAY_LEN(tests));

@@ -1,0 +1,91 @@
+"""
+introspection_snapshot.py - what those notice who use the heap while a snapshot of ten million objects is taken.
+
+Clients go on changing links of any objects: so an object is copied by the snapshot, or by what changes it first. PATCH of one
+link by 16 connections, and batches of a thousand sets. At rest, in turn, they do the same without it. Their rates are taken from
+the time that passed; beside it stands what they got done in a second of the loop's CPU time, of which the machine's other work
+has no part. A third client asks GETs at a fixed rate.
+
+The collector does not start by itself meanwhile, for its collections would fall into some stretches and not into others.
+"""
+import time
+
+from introspection_load import Graph, Steady
+from peers import Failed, Heapd, Row, median
+
+OBJECTS, OBJECTS_QUICK = 10_000_000, 200_000
+LINKS = 2
+RATE = 500
+REST_S = 2
+SHARE_MIN = 0.7
+WORKS = {"patch": "PATCH by 16 connections", "batch": "batches of 1,000 sets"}
+
+
+def stretch(heapd, graph, steady, work, action):
+    """What was done while the action went on, by a clock and by the loop's CPU time; and how long the others waited."""
+    graph.says(work)
+    cpu = heapd.loop_seconds()
+    _, waits = steady.during(action)
+    done = graph.says(work)
+    return {"rate": done["ops"] / done["seconds"], "cpu_rate": done["ops"] / (heapd.loop_seconds() - cpu), "seconds": done["seconds"],
+            "waits": waits, "longest_us": done["max"]}
+
+
+def pairs(place, heapd, graph, steady, work):
+    rest, taking = [], []
+    for _ in range(place.size(3, 2)):
+        rest.append(stretch(heapd, graph, steady, work, lambda: time.sleep(place.size(REST_S, 0.3))))
+        taking.append(stretch(heapd, graph, steady, work, lambda: heapd.ask("POST", "/v1/snapshots")))
+        graph.says("rest")
+        for item in heapd.ask("GET", "/v1/snapshots")["items"]:
+            heapd.ask("DELETE", f"/v1/snapshots/{item['n']}")
+        wait_for_rest(heapd)
+    return rest, taking
+
+
+def wait_for_rest(heapd):
+    """All that was kept of it has gone back."""
+    end = time.monotonic() + 60
+    while heapd.ask("GET", "/v1/heap")["bytes"]["snapshots"] > 0:
+        if time.monotonic() > end:
+            raise Failed("a deleted snapshot does not go away")
+        time.sleep(0.05)
+
+
+def writers_row(work, rest, taking):
+    by_clock, by_cpu = (median(t[key] / r[key] for r, t in zip(rest, taking)) for key in ("rate", "cpu_rate"))
+    return Row(f"{WORKS[work]} while a snapshot is taken", f"{median(t['rate'] for t in taking) / 1e3:,.0f} k/s",
+               f"at rest {median(r['rate'] for r in rest) / 1e3:,.0f} k/s", by_clock, f"at least {SHARE_MIN}", by_clock >= SHARE_MIN,
+               note=f"{len(rest)} pairs, ratios " + ", ".join(f"{t['rate'] / r['rate']:.2f}" for r, t in zip(rest, taking))
+                    + f"; by the loop's CPU time {by_cpu:.2f}; it took {median(t['seconds'] for t in taking):.1f} s",
+               measured={"rest": rest, "taking": taking})
+
+
+def waits_row(work, rest, taking):
+    p99, longest = ([median(s["waits"][key] for s in side) for side in (taking, rest)] for key in ("p99", "max"))
+    return Row("  GETs meanwhile, p99 / longest", f"{p99[0]:,.0f} / {longest[0]:,.0f} us", f"at rest {p99[1]:,.0f} / {longest[1]:,.0f} us",
+               p99[0] / p99[1], note=f"{RATE} a second; p50 {median(s['waits']['p50'] for s in taking):,.0f} and "
+                                     f"{median(s['waits']['p50'] for s in rest):,.0f} us")
+
+
+def stall_row(place, heapd):
+    """Of all snapshots above, and their going away."""
+    gc = heapd.ask("GET", "/v1/gc")
+    budget, phases = gc["pause_budget_us"], gc["pauses_by_phase"]
+    taking, house = phases["snapshot"], phases["house"]
+    longest = max(taking["cpu_max"], house["cpu_max"])
+    return Row(f"longest slice while snapshots of {place.size(OBJECTS, OBJECTS_QUICK):,} are taken", f"{longest} us", f"pause budget {budget} us",
+               longest / budget, "at most 1", longest <= budget,
+               note=f"CPU time of the loop, by heapd's own record of {taking['count']:,} steps of snapshots: p50 {taking['cpu_p50']}, p99 "
+                    f"{taking['cpu_p99']}, p99.9 {taking['cpu_p999']}; by the clock p99 {taking['p99']}, longest {taking['max']} us; giving "
+                    f"their memory back, with the rest of the house: longest {house['cpu_max']} us", measured={"phases": phases})
+
+
+def rows(place):
+    with Heapd(place) as heapd, Graph(place, heapd, place.size(OBJECTS, OBJECTS_QUICK), LINKS) as graph:
+        heapd.ask("POST", "/v1/gc/collect")
+        heapd.ask("PATCH", "/v1/gc", {"enabled": False})
+        with Steady(place, heapd, RATE, f"/v1/objects/{graph.says('ids 2')[0]}") as steady:
+            said = {work: pairs(place, heapd, graph, steady, work) for work in WORKS}
+        stall = stall_row(place, heapd)
+    return [stall, *(row for work, both in said.items() for row in (writers_row(work, *both), waits_row(work, *both)))]
