@@ -268,15 +268,19 @@ struct out *events_begin(struct events *ev, enum event_type type, uint64_t unix_
     return &ev->out;
 }
 
-void events_end(struct events *ev, uint64_t commit)
+bool events_end(struct events *ev, uint64_t commit)
 {
+    bool kept;
+
     CHECK(ev->open);
     ev->open = false;
     out_close_object(&ev->out);
     buf_add_text(&ev->text, "\n\n");
     ev->written[ev->type]++;
-    if (!keep(ev, commit))
+    kept = keep(ev, commit);
+    if (!kept)
         lose(ev);
+    return kept;
 }
 
 /* ---- reading ---- */

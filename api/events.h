@@ -48,9 +48,9 @@ void events_set_limits(struct events *ev, uint64_t count_max, uint64_t bytes_max
 
 /* Begin one; the object is open, with "id", "type" and "time". One at a time. */
 struct out *events_begin(struct events *ev, enum event_type type, uint64_t unix_ms);
-/* It is whole, and may leave when `commit` is on disk; 0: at once. Without memory for it, it is missing, and with it those
- * before it, so that whoever listens is told of a gap. */
-void events_end(struct events *ev, uint64_t commit);
+/* It is whole, and may leave when `commit` is on disk; 0: at once. False: there was no memory for it, so it is missing, and
+ * with it those before it, so that whoever listens is told of a gap. */
+bool events_end(struct events *ev, uint64_t commit);
 
 /* The ids of the oldest that is kept and of the newest; newest + 1 and newest if none is. */
 uint64_t events_oldest(const struct events *ev);
