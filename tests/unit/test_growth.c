@@ -121,6 +121,33 @@ START_TEST(session_0_is_a_suspect_when_it_only_grows)
 }
 END_TEST
 
+static void begin_a_list(struct life *l)
+{
+    l->holder = life_list(l);
+    life_root(l, "app", l->holder);
+}
+
+static void act_integers(struct life *l)
+{
+    struct value v = value_int(7);
+    uint64_t index;
+
+    for (int i = 0; i < 600; i++)
+        MUST(heap_push_item(l->w->heap, l->holder, &v, &index, NULL) == ERR_OK);
+}
+
+/* One list is not more and more objects. */
+START_TEST(what_becomes_larger_is_not_told_as_more)
+{
+    const struct life_kind kind = {"integers", NULL, begin_a_list, act_integers};
+    struct life *l = life_new(&kind, 1);
+
+    life_windows(l, 24);
+    must_tell(l, "class", "Objects of class \"list\" become larger and larger: 1 object of ", "/v1/objects?class=list");
+    life_free(l);
+}
+END_TEST
+
 static void act_names(struct life *l)
 {
     for (int i = 0; i < 10; i++) {
@@ -653,6 +680,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(a_hostile_site_is_told_as_it_is_and_escaped_for_a_shell),
         TEST(session_0_is_a_suspect_when_it_only_grows),
+        TEST(what_becomes_larger_is_not_told_as_more),
         TEST(names_and_sessions_that_become_more_and_more_are_told),
         TEST(a_container_below_a_root_is_told_until_it_stops),
         TEST(a_root_that_is_gone_is_no_suspect),
