@@ -32,6 +32,7 @@ function showState() {
   const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, token: "wants a token" }[state()];
   $("connection-state").dataset.state = state();
   say($("connection-state"), text);
+  $("connection-state").disabled = state() !== "token";
   document.body.classList.toggle("stale", state() !== "live");
 }
 
@@ -86,9 +87,14 @@ function startTabs() {
 
 // ---- theme ----
 
+// Where site data is blocked, storage throws: then the theme is chosen anew each time.
+function kept(use) {
+  try { return use(localStorage); } catch { return null; }
+}
+
 function setTheme(name) {
   document.documentElement.dataset.theme = name;
-  localStorage.setItem("heapd-theme", name);
+  kept((s) => s.setItem("heapd-theme", name));
   say($("theme"), `Theme: ${name}`);
   rebuild();
 }
@@ -98,8 +104,8 @@ function nextTheme() {
 }
 
 function startTheme() {
-  const kept = localStorage.getItem("heapd-theme");
-  setTheme(THEMES.includes(kept) ? kept : "system");
+  const name = kept((s) => s.getItem("heapd-theme"));
+  setTheme(THEMES.includes(name) ? name : "system");
   $("theme").addEventListener("click", nextTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rebuild);
 }
@@ -114,7 +120,7 @@ const KEYS = {
 };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
   if (event.target.closest("input, select, textarea, dialog[open]")) {
     if (event.key === "Escape") event.target.blur();
     return;
