@@ -100,21 +100,32 @@ static int on_message_complete(llhttp_t *parser)
     return HPE_PAUSED; /* nothing may follow: one request, one answer */
 }
 
+/* Names and values come in pieces. */
 static int on_header_field(llhttp_t *parser, const char *at, size_t length)
 {
     struct line *l = line_of_parser(parser);
+    size_t whole = strlen(WIRE_HEADER_INSTANCE);
 
-    l->reads_instance = length == strlen(WIRE_HEADER_INSTANCE) && strncasecmp(at, WIRE_HEADER_INSTANCE, length) == 0;
+    if (l->reads_value || l->field_length == 0)
+        l->field_is_instance = true;
+    if (l->reads_value)
+        l->field_length = 0;
+    l->reads_value = false;
+    l->field_is_instance = l->field_is_instance && length <= whole - l->field_length &&
+                           strncasecmp(&WIRE_HEADER_INSTANCE[l->field_length], at, length) == 0;
+    l->field_length += length;
     return HPE_OK;
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct line *l = line_of_parser(parser);
+    size_t have = strlen(l->instance);
 
-    if (l->reads_instance && length > 0 && length < LINE_INSTANCE_BYTES) {
-        memcpy(l->instance, at, length);
-        l->instance[length] = '\0';
+    l->reads_value = true;
+    if (l->field_is_instance && l->field_length == strlen(WIRE_HEADER_INSTANCE) && length < sizeof l->instance - have) {
+        memcpy(&l->instance[have], at, length);
+        l->instance[have + length] = '\0';
     }
     return HPE_OK;
 }
@@ -294,10 +305,12 @@ void line_ask(struct line *l, const struct text *head, const struct text *body, 
     text_clear(&l->body);
     text_add(&l->out, head->data, head->length);
     text_add(&l->out, body->data, body->length);
-    llhttp_init(&l->parser, HTTP_RESPONSE, l->instance != NULL ? &listening_settings : &settings);
+    llhttp_init(&l->parser, HTTP_RESPONSE, l->listens ? &listening_settings : &settings);
     l->parser.data = l;
     l->status = 0;
-    l->refused = false;
+    l->refused = l->reads_value = false;
+    l->field_length = 0;
+    l->instance[0] = '\0';
     l->broken = "out of memory";
     l->on_answer = on_answer;
     l->arg = arg;

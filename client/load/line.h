@@ -66,8 +66,11 @@ struct line {
     int status;            /* of the answer that is whole; 0: none is */
     bool refused, silent;  /* nobody listens; nobody wants to hear of it any more */
     bool asked_meanwhile;  /* while it hung up: it dials again */
-    char *instance;        /* not NULL: what heapd calls itself (Heapd-Instance) is written here, LINE_INSTANCE_BYTES at most */
-    bool reads_instance;   /* the header that comes is that */
+    bool listens;          /* to what heapd calls itself (Heapd-Instance) */
+    char instance[LINE_INSTANCE_BYTES]; /* of the last answer; "": it did not say */
+    size_t field_length;   /* so much of the name of a header has come, */
+    bool field_is_instance; /* and is that so far; */
+    bool reads_value;      /* now its value comes */
     line_answer_fn *on_answer; /* NULL: nothing is under way */
     void *arg;
     const char *broken;

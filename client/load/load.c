@@ -128,11 +128,10 @@ static enum heapd_result greet(struct load *load, struct heapd_problem *p)
     enum heapd_result r;
     const char *version;
 
-    load->meter.line.instance = load->instance;
     r = get_json(load, "/openapi.json", &said, p);
-    load->meter.line.instance = NULL;
     if (r != HEAPD_OK)
         return r;
+    memcpy(load->meter.instance, load->meter.line.instance, sizeof load->meter.instance);
     version = json_string_value(json_object_get(json_object_get(said, "info"), "version"));
     (void)snprintf(load->version, sizeof load->version, "%s", version != NULL ? version : "");
     json_decref(said);
@@ -166,8 +165,20 @@ static void wait_for_next(struct load *load)
     timerfd_settime(load->due_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* It is over now, unless it was already. */
+static void set_over(struct load *load)
+{
+    double now = now_s(load);
+
+    if (load->over_s > 0)
+        return;
+    load->over_s = now < load->options->duration_s ? now : load->options->duration_s;
+    load->drain_until_s = now + LOAD_DRAIN_S;
+}
+
 static void end_run(struct load *load)
 {
+    set_over(load);
     uv_timer_stop(&load->point_timer);
     uv_timer_stop(&load->floor_timer);
     uv_timer_stop(&load->end_timer);
@@ -211,9 +222,9 @@ static void show(const struct load *load)
     const struct series *s = &load->meter.series;
     struct load_view v = {.t_s = now_s(load),
                           .duration_s = load->options->duration_s,
-                          .sent = load->sent,
-                          .done = load->done,
-                          .failed = load->failed,
+                          .sent = load->counts.sent,
+                          .done = load->counts.done,
+                          .failed = load->counts.failed,
                           .waiting = load->schedule.waiting,
                           .shed = load->schedule.shed};
 
@@ -239,6 +250,8 @@ static void on_point(uv_timer_t *timer)
 
     if (load->meter.gone)
         load_is_gone(load, HEAPD_UNREACHABLE, "nobody listens there any more");
+    else if (load->meter.is_another)
+        load_is_gone(load, HEAPD_BROKEN, "it was started anew, and nothing is there that was made");
     else if (is_silent(load))
         load_is_gone(load, HEAPD_BROKEN, "it does not answer");
     if (load->gone.result != HEAPD_OK) {
@@ -261,15 +274,11 @@ static void on_floor(uv_timer_t *timer)
 static void on_end(uv_timer_t *timer)
 {
     struct load *load = timer->data;
-    double now = now_s(load);
 
     if (!load->schedule.is_over && load->gone.result == HEAPD_OK)
         return;
-    if (load->over_s == 0) {
-        load->over_s = now < load->options->duration_s ? now : load->options->duration_s;
-        load->drain_until_s = now + LOAD_DRAIN_S;
-    }
-    if (is_done(load) || load->gone.result != HEAPD_OK || now > load->drain_until_s)
+    set_over(load);
+    if (is_done(load) || load->gone.result != HEAPD_OK || now_s(load) > load->drain_until_s)
         end_run(load);
 }
 
@@ -382,7 +391,7 @@ static enum heapd_result init(struct load *load, const struct load_options *o, s
     }
     load->due.data = load->stop.data = load;
     load->who = (struct identity){.host = load->place.host};
-    meter_init(&load->meter, &load->loop, &load->place, &load->who, &load->done);
+    meter_init(&load->meter, &load->loop, &load->place, &load->who, &load->counts);
     return HEAPD_OK;
 }
 

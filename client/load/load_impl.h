@@ -52,7 +52,7 @@ struct load {
     uv_timer_t point_timer, floor_timer, end_timer, silence_timer;
     uint64_t began_ns;
     char began[32];           /* by the clock on the wall */
-    char instance[64], version[32];
+    char version[32];
     struct lane lanes[LOAD_SCENARIOS_MAX];
     size_t lane_count;
     struct schedule schedule;
@@ -62,7 +62,8 @@ struct load {
     struct meter meter;
     struct histogram latency, service;
     struct histogram lateness; /* our own: how long after an arrival was due we woke up */
-    uint64_t sent, done, failed, by_kind[ASK_KINDS];
+    struct counts counts;
+    uint64_t by_kind[ASK_KINDS];
     struct failure failures[LOAD_FAILURES_MAX];
     uint64_t answered_ns;     /* when something was answered last */
     double over_s;            /* when the load was over; 0: it is not */
