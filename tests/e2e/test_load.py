@@ -354,6 +354,48 @@ class Killed(unittest.TestCase):
         self.assertGreater(said["ops"]["done"], 0)
         self.assertEqual(said["ops"]["sent"], said["ops"]["done"] + said["ops"]["failed"])
 
+    def test_another_daemon_behind_the_same_door_is_told(self):
+        """The door stays open, as it does where systemd holds the socket: nothing is refused, only all is gone."""
+        one, other = (Daemon("--allow-host", "127.0.0.1") for _ in range(2))
+        try:
+            with Proxy(one, 0, 1) as proxy:
+                run = load(proxy.port, "churn", "--duration", 1000, "--rate", RATE, "--json", "--expect", "no-leak", start=True)
+                time.sleep(6)
+                proxy.to = other.host, other.port
+                one.process.kill()
+                out, err = run.communicate(timeout=RUN_S)
+        finally:
+            one.finish()
+            other.terminate()
+            other.finish()
+        self.assertEqual(run.returncode, FAILED, err)
+        self.assertIn("started anew", err)
+        said = json.loads(out)
+        self.assertIsNone(said["verdict"]["leak"])
+        self.assertGreater(said["ran_s"], 1)
+
+    def test_a_heap_that_is_full_acquits_nobody(self):
+        """There is room for 50 thousand bytes: the cache of the run stays as it is from the second second on."""
+        daemon = Daemon("--max-memory", "4M")
+        client = Client(daemon)
+        octets = {"Content-Type": "application/octet-stream"}
+        try:
+            spare = client.post("/v1/objects", b"b" * 50_000, octets).json["id"]
+            for size in (100_000, 10_000):
+                while client.post("/v1/objects", b"b" * size, octets).status == 201:
+                    pass
+            client.delete(f"/v1/objects/{spare}/hold")
+            client.post("/v1/gc/collect")
+            said = load(daemon.port, "cache-without-eviction", "--rate", 1000, "--duration", 10, "--expect", "no-leak", "--json")
+        finally:
+            client.close()
+            daemon.terminate()
+            daemon.finish()
+        document = json.loads(said.stdout)
+        self.assertEqual((said.returncode, document["verdict"]["leak"]), (CANNOT_TELL, None), document["verdict"])
+        self.assertIn("the heap was full", document["verdict"]["sentence"])
+        self.assertIn("heap-full", [f["type"] for f in document["ops"]["failures"]])
+
     def test_a_token_is_used_and_a_wrong_one_told(self):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("me write secret-of-a-test-0123456789\n")
