@@ -446,7 +446,7 @@ enum task_turn task_step(struct task *t, size_t units)
 enum pause task_pause(const struct task *t)
 {
     CHECK_IS(t, TASK_MAGIC);
-    return t->state == TASK_WORK ? t->work->pause : (enum pause)0;
+    return t->state == TASK_WORK ? t->work_pause : (enum pause)0;
 }
 
 struct reply *task_reply(struct task *t)

@@ -115,12 +115,29 @@ static void write_holder(struct out *o, const struct frozen *f, uint32_t from, u
     out_close_object(o);
 }
 
-void held_write(const struct held *h, uint32_t node, struct out *o)
+/* NULL: it was not wanted. */
+static const struct held_node *find(const struct held *h, uint32_t node)
 {
     uint16_t index = h->slots[slot_of(h, node)];
-    const struct held_node *n = &h->nodes[index - (index > 0)];
 
-    if (index == 0)
+    return index > 0 ? &h->nodes[index - 1] : NULL;
+}
+
+struct slice held_root(const struct held *h, uint32_t node)
+{
+    const struct held_node *n = find(h, node);
+
+    for (uint32_t i = 0; n != NULL && i < n->count && i < HELD_MAX; i++)
+        if (frozen_label_of(h->f, n->from[i])->kind == FROZEN_ROOTS)
+            return frozen_string(h->f, h->f->edge_name[n->edge[i]]);
+    return (struct slice){NULL, 0};
+}
+
+void held_write(const struct held *h, uint32_t node, struct out *o)
+{
+    const struct held_node *n = find(h, node);
+
+    if (n == NULL)
         return;
     out_key(o, "holders");
     out_open_array(o);

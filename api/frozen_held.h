@@ -24,5 +24,7 @@ void held_destroy(struct held **h);
 void held_want(struct held *h, uint32_t node);
 /* Look on; returns the units left, 0: there is more. */
 size_t held_step(struct held *h, size_t units);
+/* A root that names it, if it was wanted and has one; empty: none. */
+struct slice held_root(const struct held *h, uint32_t node);
 /* Members "holders" and, if there are more, "more_holders" of an open object; nothing for one that was not wanted. */
 void held_write(const struct held *h, uint32_t node, struct out *o);

@@ -272,7 +272,7 @@ static void judge(struct growth *g, struct grower *r, bool slow_too)
 
     if (r->recent.n == TREND_POINTS) {
         t = trend_of(r->recent.floor, highest_before(r), least_growth);
-        if (t.grows)
+        if (t.grows || (t.goes_on && grower_is_suspect(r)))
             suspect(g, r, false, &t);
     }
     if (slow_too && r->slow.n == TREND_POINTS) {

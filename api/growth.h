@@ -13,8 +13,8 @@
  * one: for as long as it takes until a full collection starts of itself (full_age_s), and as long again.
  *
  * Two scales are watched: the last TREND_POINTS windows, and as many of TREND_POINTS windows each. What is a suspect stays
- * one until it has not looked so for GROWTH_DOUBT windows, is gone, or is watched no more. Whoever wants to be told of both
- * leaves a struct growth_watch.
+ * one until it has not risen for GROWTH_DOUBT windows, be it by less than makes a suspect (of what is large already, the same
+ * rise is little), is gone, or is watched no more. Whoever wants to be told of both leaves a struct growth_watch.
  *
  * Bounded: as many things of a kind as growth_max[] says, the largest there are; whoever has a hundredth of all bytes is
  * among the hundred largest. Looking through the tables for them is done in steps. 930 bytes a thing.

@@ -252,7 +252,7 @@ static void destroy_search(struct task *task, void *ctx)
     mem_free(task->api->mem, ctx, sizeof(struct search));
 }
 
-static const struct task_work search_work = {step_search, destroy_search, PAUSE_WALK};
+static const struct task_work search_work = {.step = step_search, .destroy = destroy_search};
 
 /* One number of a cursor, cut off with the dot behind it. */
 static bool take_number(struct slice *text, uint64_t max, uint64_t *ret)
@@ -300,6 +300,6 @@ enum err get_referrers(struct api *api, struct task *task, struct why *why)
         return why_set(why, ERR_NOMEM, "no memory to look for holders");
     *s = search;
     reply_page(task);
-    task_work(task, &search_work, s);
+    task_work_in_slices(task, &search_work, s, PAUSE_WALK);
     return ERR_OK;
 }

@@ -119,3 +119,9 @@ void task_work(struct task *t, const struct task_work *work, void *ctx)
     t->work = work;
     t->work_ctx = ctx;
 }
+
+void task_work_in_slices(struct task *t, const struct task_work *work, void *ctx, enum pause pause)
+{
+    task_work(t, work, ctx);
+    t->work_pause = pause;
+}

@@ -45,7 +45,7 @@ static void destroy_retained(struct task *t, void *ctx)
     search_over(t->api, ctx);
 }
 
-static const struct task_work retained_work = {step_retained, destroy_retained, PAUSE_WALK};
+static const struct task_work retained_work = {.step = step_retained, .destroy = destroy_retained};
 
 /* GET /v1/objects/{id}/retained  ->  200 {"id","objects","bytes","exact"} */
 enum err get_retained(struct api *api, struct task *t, struct why *why)
@@ -60,6 +60,6 @@ enum err get_retained(struct api *api, struct task *t, struct why *why)
         return why_set(why, ERR_NOMEM, "no memory to begin");
     s->search.bytes = sizeof *s;
     s->id = id;
-    task_work(t, &retained_work, s);
+    task_work_in_slices(t, &retained_work, s, PAUSE_WALK);
     return ERR_OK;
 }

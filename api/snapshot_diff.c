@@ -306,7 +306,7 @@ static void destroy_diff(struct task *task, void *ctx)
     mem_free(api->mem, d, sizeof *d);
 }
 
-static const struct task_work diff_work = {step_diff, destroy_diff, PAUSE_SNAPSHOT};
+static const struct task_work diff_work = {.step = step_diff, .destroy = destroy_diff};
 
 static bool open_diff(struct api *api, struct diff *d, size_t limit)
 {
@@ -336,6 +336,6 @@ enum err get_snapshot_diff(struct api *api, struct task *task, struct why *why)
     d->of[1] = after;
     snapshots_hold(before);
     snapshots_hold(after);
-    task_work(task, &diff_work, d);
+    task_work_in_slices(task, &diff_work, d, PAUSE_SNAPSHOT);
     return open_diff(api, d, page.limit) ? ERR_OK : why_set(why, ERR_NOMEM, "no memory to compare two snapshots");
 }

@@ -43,7 +43,7 @@ static void destroy_export(struct task *task, void *ctx)
     mem_free(task->api->mem, x, sizeof *x);
 }
 
-static const struct task_work export_work = {step_export, destroy_export, PAUSE_EXPORT};
+static const struct task_work export_work = {.step = step_export, .destroy = destroy_export};
 
 static const struct snapshot_format *format_named(struct slice name)
 {
@@ -72,7 +72,7 @@ enum err reply_snapshot(struct task *task, struct taken *t, struct slice name, s
     snapshots_hold(t);
     reply_empty(task, 200);
     task->reply.content_type = format->type;
-    task_work(task, &export_work, x);
+    task_work_in_slices(task, &export_work, x, PAUSE_EXPORT);
     return ERR_OK;
 }
 

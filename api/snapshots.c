@@ -277,7 +277,7 @@ static void destroy_taking(struct task *task, void *ctx)
     mem_free(api->mem, k, sizeof *k);
 }
 
-static const struct task_work taking_work = {step_taking, destroy_taking, PAUSE_SNAPSHOT};
+static const struct task_work taking_work = {.step = step_taking, .destroy = destroy_taking};
 
 /* POST /v1/snapshots  ->  201 {"n": 1, "objects", "links", "bytes", ...}: all there was when this call had its turn */
 enum err post_snapshot(struct api *api, struct task *task, struct why *why)
@@ -291,7 +291,7 @@ enum err post_snapshot(struct api *api, struct task *task, struct why *why)
         return why_set(why, ERR_NOMEM, "no memory to begin");
     }
     api->snapshots.count++;
-    task_work(task, &taking_work, k);
+    task_work_in_slices(task, &taking_work, k, PAUSE_SNAPSHOT);
     return ERR_OK;
 }
 

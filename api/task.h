@@ -43,7 +43,6 @@ struct task_param {
 struct task_work {
     enum err (*step)(struct task *t, void *ctx, size_t units, enum task_turn *turn, struct why *why);
     void (*destroy)(struct task *t, void *ctx);
-    enum pause pause; /* what a step is among the slices that keep others waiting; 0: a step of any request */
 };
 
 struct task {
@@ -81,6 +80,7 @@ struct task {
     struct keyed *keyed;     /* of a request with a key, until it is known what a retry is answered; NULL: none */
     const struct task_work *work;
     void *work_ctx;
+    enum pause work_pause;   /* what a step of it is among the slices that keep others waiting; 0: a step of any request */
     struct out out; /* into reply.body */
     struct reply reply;
 
@@ -163,6 +163,8 @@ void reply_problem_at(struct task *t, const struct why *why, uint64_t line);
 
 /* Go on with `work` after the handler returns OK; `ctx` belongs to the task from now on. */
 void task_work(struct task *t, const struct task_work *work, void *ctx);
+/* The same with work on the whole heap: its steps are slices, and told as those of `pause`. */
+void task_work_in_slices(struct task *t, const struct task_work *work, void *ctx, enum pause pause);
 
 /* True if a list of entity tags ("*" too) names `etag`. `weak`: W/"..." counts (If-None-Match). */
 bool etag_listed(struct slice list, uint64_t etag, bool weak);

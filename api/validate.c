@@ -102,7 +102,7 @@ void validation_write_progress(const struct api *api, struct out *o)
     out_close_object(o);
 }
 
-static const struct task_work validation_work = {step_validation, destroy_validation, PAUSE_RECOUNT};
+static const struct task_work validation_work = {.step = step_validation, .destroy = destroy_validation};
 
 /* POST /v1/heap/validate  ->  200 {"broken": []}: everything recounted, as it was when this call had its turn. */
 enum err post_validate(struct api *api, struct task *task, struct why *why)
@@ -115,6 +115,6 @@ enum err post_validate(struct api *api, struct task *task, struct why *why)
     out_open_object(v->out);
     out_key(v->out, "broken");
     out_open_array(v->out);
-    task_work(task, &validation_work, v);
+    task_work_in_slices(task, &validation_work, v, PAUSE_RECOUNT);
     return ERR_OK;
 }

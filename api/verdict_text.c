@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SENTENCE_MAX 1500u /* four names of 255 bytes, and what is between them */
+#define SENTENCE_MAX 1700u /* five names of 255 bytes, and what is between them */
 
 struct sentence {
     char text[SENTENCE_MAX];
@@ -79,9 +79,10 @@ static void say_point(struct sentence *s, const struct frozen *f, const struct s
     say(s, ".");
 }
 
-static struct sentence sentence_of(const struct frozen *f, const struct taken *then, const struct suspect *x)
+static struct sentence sentence_of(const struct frozen *f, const struct taken *then, const struct held *held, const struct suspect *x)
 {
     struct sentence s = {.len = 0};
+    struct slice root = held_root(held, x->node);
     struct slice class = frozen_string(f, frozen_label_of(f, x->node)->class);
 
     if (x->is_group && frozen_is_object(f, x->node))
@@ -91,6 +92,8 @@ static struct sentence sentence_of(const struct frozen *f, const struct taken *t
             class.data);
     else
         say_node(&s, f, x->node);
+    if (!x->is_group && root.len > 0)
+        say(&s, " (root \"%.*s\")", (int)root.len, root.data);
     if (then != NULL && !x->is_group)
         say(&s, " has");
     else if (then != NULL)
@@ -145,10 +148,10 @@ static void write_more(struct out *o, const struct taken *t, uint32_t node)
     out_close_array(o);
 }
 
-void write_suspect(struct out *o, const struct taken *now, const struct taken *then, const struct suspect *x)
+void write_suspect(struct out *o, const struct taken *now, const struct taken *then, const struct held *held, const struct suspect *x)
 {
     const struct frozen *f = now->frozen;
-    struct sentence s = sentence_of(f, then, x);
+    struct sentence s = sentence_of(f, then, held, x);
 
     out_open_object(o);
     out_member_string(o, "sentence", (struct slice){s.text, s.len});
@@ -157,6 +160,7 @@ void write_suspect(struct out *o, const struct taken *now, const struct taken *t
         out_member_u64(o, "count", x->count);
     } else {
         write_frozen_node(o, f, x->node);
+        held_write(held, x->node, o);
     }
     write_amount(o, "retained", x->objects, x->bytes);
     if (then != NULL)

@@ -1,7 +1,8 @@
 /*
  * verdicts.c - see verdicts.h: two trees are found, and then judged beside the loop.
  *
- *   TREES --both are there, and it is its turn--> RUNS --another thread: judged--> JUDGED, or nobody is there any more
+ *   TREES --both are there, and it is its turn--> RUNS --another thread: judged--> JUDGED --who holds them: looked for--> answered
+ *                                                                      `--nobody is there any more--> gone
  *
  * While it runs the snapshots are held, with or without the task that asked.
  */
@@ -23,6 +24,7 @@ struct judging {
     struct api *api;
     struct taken *now, *then; /* held, and their trees joined; then: NULL if there is none */
     size_t limit;             /* so many are answered */
+    struct held *held;        /* who holds the suspects; NULL: not looked for yet */
     bool left;                /* the task has ended while it ran */
     size_t charged_bytes;
     struct mem mem;           /* on the other thread */
@@ -56,6 +58,7 @@ static void destroy(struct judging *j)
 {
     struct api *api = j->api;
 
+    held_destroy(&j->held);
     leave(api, &j->now);
     leave(api, &j->then);
     j->magic = 0;
@@ -109,8 +112,31 @@ static enum err reply_suspects(struct task *task, const struct judging *j, struc
     struct out *o = reply_page(task);
 
     for (uint32_t i = 0; i < j->count && i < j->limit; i++)
-        write_suspect(o, j->now, j->then, &j->suspects[i]);
+        write_suspect(o, j->now, j->then, j->held, &j->suspects[i]);
     return reply_page_end(task, 0, why);
+}
+
+static enum err want_holders(struct judging *j, struct why *why)
+{
+    if ((j->held = held_create(j->api->mem, j->now->frozen)) == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to look for holders");
+    for (uint32_t i = 0; i < j->count; i++)
+        held_want(j->held, j->suspects[i].node);
+    return ERR_OK;
+}
+
+/* Answer, once it is known who holds them. */
+static enum err tell(struct task *task, struct judging *j, size_t units, enum task_turn *turn, struct why *why)
+{
+    enum err e = j->e ? why_set(why, j->e, "%s", j->why.text) : ERR_OK;
+
+    *turn = TASK_MORE;
+    if (e == ERR_OK && j->held == NULL)
+        e = want_holders(j, why);
+    if (e || held_step(j->held, units) == 0)
+        return e;
+    *turn = TASK_DONE;
+    return reply_suspects(task, j, why);
 }
 
 static enum err step_judging(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
@@ -119,7 +145,6 @@ static enum err step_judging(struct task *task, void *ctx, size_t units, enum ta
     bool now, then = true;
     enum err e;
 
-    (void)units;
     *turn = TASK_WAIT;
     if (j->state == JUDGING_TREES) {
         if ((e = dominated_look(j->now, &now, why)) || (j->then != NULL && (e = dominated_look(j->then, &then, why))))
@@ -129,10 +154,7 @@ static enum err step_judging(struct task *task, void *ctx, size_t units, enum ta
         if ((e = begin(j, why)))
             return e;
     }
-    if (j->state == JUDGING_RUNS)
-        return ERR_OK;
-    *turn = TASK_DONE;
-    return j->e ? why_set(why, j->e, "%s", j->why.text) : reply_suspects(task, j, why);
+    return j->state == JUDGING_RUNS ? ERR_OK : tell(task, j, units, turn, why);
 }
 
 static void destroy_judging(struct task *task, void *ctx)

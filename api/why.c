@@ -195,7 +195,7 @@ static void destroy_why(struct task *t, void *ctx)
 
 /* ---- the request ---- */
 
-static const struct task_work why_work = {step_why, destroy_why, PAUSE_WALK};
+static const struct task_work why_work = {.step = step_why, .destroy = destroy_why};
 
 static enum err read_form(const struct task *t, const struct why_form **ret, struct why *why)
 {
@@ -226,6 +226,6 @@ enum err get_why(struct api *api, struct task *t, struct why *why)
     w->id = id;
     w->paths_max = (uint32_t)paths;
     w->form = form;
-    task_work(t, &why_work, w);
+    task_work_in_slices(t, &why_work, w, PAUSE_WALK);
     return ERR_OK;
 }

@@ -87,8 +87,8 @@ struct trend trend_of(const uint64_t floors[TREND_POINTS], uint64_t highest_befo
 
     t.rises = rises_of(floors);
     t.per_window = slope_of(floors);
-    t.grows = t.from <= middle && middle < t.to && (t.to - middle) * SLOWS_TO >= middle - t.from &&
-              t.to - t.from >= matters && t.to - t.from >= t.from / MATTERS_PART && is_above(&t, highest_before) &&
-              beats_chance(balance_of(floors));
+    t.goes_on = middle < t.to && beats_chance(balance_of(floors));
+    t.grows = t.from <= middle && t.goes_on && (t.to - middle) * SLOWS_TO >= middle - t.from &&
+              t.to - t.from >= matters && t.to - t.from >= t.from / MATTERS_PART && is_above(&t, highest_before);
     return t;
 }

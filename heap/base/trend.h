@@ -23,6 +23,7 @@ struct trend {
     uint32_t rises;     /* windows whose floor was above that of the one before, of TREND_POINTS - 1 */
     double per_window;  /* the median of the slopes of all pairs (Theil and Sen) */
     bool grows;
+    bool goes_on;       /* by rule 1, and in the second half: what has grown for so long that it is large grows on */
 };
 
 /* Oldest first. */

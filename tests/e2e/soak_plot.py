@@ -10,16 +10,17 @@ from xml.sax.saxutils import escape
 
 WIDTH, LEFT, RIGHT = 880, 66, 16
 TOP, UPPER, GAP, LOWER, FOOT = 52, 170, 34, 150, 30
-POINTS_MAX = 600
+POINTS_MAX, BANDS_MAX = 600, 160
 STYLE = """
 text {font: 12px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #59636f} .title {font-size: 15px; font-weight: 600; fill: #1a1f25}
 .grid {stroke: #e3e0d8} .phase {fill: #c2620a; opacity: .09} .line {fill: none; stroke-width: 1.6; stroke-linejoin: round}
-.rss {stroke: #69737f} .committed {stroke: #2b66d0} .live {stroke: #0b8367} .floor {fill: #c2620a} .well {stroke: #13733f; stroke-width: 2}
+.band {stroke-width: 1; stroke-linejoin: round; fill-opacity: .28}
+.rss {stroke: #69737f} .committed {stroke: #2b66d0} .live {stroke: #0b8367; fill: #0b8367} .floor {fill: #c2620a} .well {stroke: #13733f; stroke-width: 2}
 .broken {stroke: #b3261e; stroke-width: 4} text.rss {fill: #69737f; stroke: none} text.committed {fill: #2b66d0; stroke: none}
 text.live {fill: #0b8367; stroke: none} text.floor {fill: #c2620a} text.well {fill: #13733f; stroke: none}
 @media (prefers-color-scheme: dark) {
 text {fill: #9aa5b1} .title {fill: #e9ebee} .grid {stroke: #2f3740} .phase {fill: #ffab57; opacity: .13} .rss {stroke: #a3aebb}
-.committed {stroke: #7fabff} .live {stroke: #3ccba4} .floor {fill: #ffab57} .well {stroke: #5fd394} .broken {stroke: #ff8e85}
+.committed {stroke: #7fabff} .live {stroke: #3ccba4; fill: #3ccba4} .floor {fill: #ffab57} .well {stroke: #5fd394} .broken {stroke: #ff8e85}
 text.rss {fill: #a3aebb} text.committed {fill: #7fabff} text.live {fill: #3ccba4} text.floor {fill: #ffab57} text.well {fill: #5fd394}}
 """
 
@@ -47,6 +48,12 @@ class Panel:
         step = max(1, len(samples) // POINTS_MAX)
         points = " ".join(f"{self.x(s['t_s'])},{self.y(max(r[name] for r in samples[i:i + step]))}" for i, s in list(enumerate(samples))[::step])
         return f'<polyline class="line {name}" points="{points}"/>'
+
+    def band(self, name, samples):
+        """From the least to the most of each stretch: what swings faster than a line can show."""
+        stretches = [samples[i:i + len(samples) // BANDS_MAX + 1] for i in range(0, len(samples), len(samples) // BANDS_MAX + 1)]
+        edge = lambda pick: [f"{self.x(s[0]['t_s'])},{self.y(pick(r[name] for r in s))}" for s in stretches]
+        return f'<polygon class="band {name}" points="{" ".join(edge(max) + edge(min)[::-1])}"/>'
 
 
 def text(x, y, words, css="", anchor="start"):
@@ -81,7 +88,8 @@ def phases(said, panel, bottom):
 
 def headline(said):
     done, holds = sum(p["ops"].get("done", 0) for p in said["phases"]), sum(c["holds"] for c in said["claims"])
-    return f"{said['minutes']:g} minutes, {done:,} requests: {holds} of {len(said['claims'])} claims hold"
+    minutes = said["samples"][-1]["t_s"] / 60 if said["samples"] else 0
+    return f"{minutes:.0f} minutes, {done:,} requests: {holds} of {len(said['claims'])} claims hold"
 
 
 def key(said):
@@ -96,10 +104,10 @@ def draw(said):
     lower = Panel(TOP + UPPER + GAP, LOWER, lasts, [s["live"] for s in samples] + [live for _, live in floors])
     bottom = lower.top + lower.height
     parts = [text(LEFT, 20, headline(said), "title"), text(LEFT, 40, "RSS", "rss"), text(LEFT + 40, 40, "committed", "committed"),
-             text(LEFT + 118, 40, "live", "live"), text(LEFT + 154, 40, "what full collections left", "floor"), text(LEFT + 318, 40, "recounted, and well", "well")]
+             text(LEFT + 118, 40, "live", "live"), text(LEFT + 154, 40, "what full collections left of it", "floor"), text(LEFT + 346, 40, "recounted, and well", "well")]
     parts += [*phases(said, upper, bottom), *upper.grid(), *lower.grid(), *times(lower), text(LEFT, bottom + 36, key(said), "floor")]
     if samples:
-        parts += [upper.line("rss", samples), upper.line("committed", samples), lower.line("live", samples)]
+        parts += [upper.line("rss", samples), upper.line("committed", samples), lower.band("live", samples)]
     parts += [f'<circle class="floor" cx="{lower.x(t)}" cy="{lower.y(live)}" r="2"/>' for t, live in floors]
     parts += [f'<path class="{"broken" if v["broken"] else "well"}" d="M{upper.x(v["t_s"])} {upper.top + UPPER}v-6"/>' for v in said["validated"]]
     height = bottom + FOOT + 16

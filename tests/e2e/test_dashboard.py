@@ -45,6 +45,13 @@ class Page(HeapdTest):
             for accept in ("identity", "br", "gzip;q=0", "*;q=0", "gzip;q=0, *"):
                 self.assertNotIn("content-encoding", self.get(path, Accept_Encoding=accept).headers, accept)
 
+    def test_two_lists_of_codings_are_no_fault(self):
+        w = self.wire()
+        w.ask("GET", "/assets/main.js", b"", "Accept-Encoding: gzip", "Accept-Encoding: br")
+        said = w.answer()
+        w.close()
+        self.assertEqual((said.status, said.headers["content-encoding"]), (200, "gzip"))
+
     def test_a_browser_is_told_what_it_must_not_do(self):
         for path in files():
             for said in (self.get(path), self.get(path, Accept_Encoding="gzip"), self.get(path, If_None_Match="*")):

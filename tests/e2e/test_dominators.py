@@ -283,10 +283,11 @@ class Suspects(HeapctlTest, Trees):
         self.take()
         said, = self.suspects("2/suspects?since=1")
         self.assertEqual((said["id"], said["point"]["id"], said["point"]["most"]), (self.app, self.bus, "Listener"))
+        self.assertEqual(said["holders"], [{"root": "app"}])
         self.assertEqual((said["point"]["most_site"], said["point"]["children"]), ("app.py:12", 220))
         grown = self.level(2)["node"]["retained"]["bytes"] - self.level(1)["node"]["retained"]["bytes"]
         self.assertAlmostEqual(said["gained"], grown, delta=grown / 20)
-        for word in (f"App {self.app} has gained", f"accumulated in Bus {self.bus}", "keeps 220 alive, most of them Listener", "since snapshot 1"):
+        for word in (f'App {self.app} (root "app") has gained', f"accumulated in Bus {self.bus}", "keeps 220 alive, most of them Listener", "since snapshot 1"):
             self.assertIn(word, said["sentence"])
         path = said["more"][0].split("4327}")[1].rstrip('"')
         self.assertEqual(self.ok(self.c.get(path))["node"]["id"], self.bus)

@@ -105,6 +105,7 @@ class Loaded(HeapdTest):
     options = ("--allow-host", "127.0.0.1")     # at the ports of proxies
 
     def load(self, *words, **more):
+        self.c.close()                          # heapd may cut what is idle meanwhile; the next request connects again
         return load(self.daemon.port, *words, **more)
 
     def document(self, *words):

@@ -78,7 +78,8 @@ class Judge(unittest.TestCase):
         when("after: no false alarm", lambda s: s["phases"][-1].update(verdict={}))
         when("every recount agrees", lambda s: s["validated"].append({"objects": 1, "broken": ["7 counts 2 but 1 links to it"]}))
         when("every recount agrees", lambda s: s["validated"].clear())
-        when("every request is answered, and well", lambda s: s["phases"][0]["ops"].update(failures=[{"detail": "no", "count": 1}]))
+        when("every request is answered, and well", lambda s: s["phases"][0]["ops"].update(failures=[{"type": "no", "detail": "no", "count": 1}]))
+        when("every request is answered, and well", lambda s: s["phases"][0]["ops"].update(failures=[{"type": soak_judge.ENDED, "detail": "", "count": 3000}]))
         when("nothing is left in the end", lambda s: s["left"].update(objects=1))
         when("nothing is left in the end", lambda s: s.update(left=None))
         when("heapd suspects nothing in the clean mix", lambda s: s.update(suspects=["What is made at ..."]))
@@ -92,7 +93,8 @@ class Judge(unittest.TestCase):
 
     def test_late_is_the_machines_fault(self):
         said = story()
-        said["phases"][0]["ops"].update(failures=[{"detail": soak_judge.LATE, "count": 16}], shed=900)
+        said["phases"][0]["ops"].update(done=100_000, shed=900, failures=[{"type": "no-answer", "detail": soak_judge.LATE, "count": 16},
+                                                                          {"type": soak_judge.ENDED, "detail": "no session has this token", "count": 38}])
         self.assertEqual(self.fails(said), set())
 
     def test_whatever_there_is_is_drawn(self):

@@ -172,6 +172,28 @@ START_TEST(an_id_of_another_life_is_a_gap_of_unknown_width)
 }
 END_TEST
 
+START_TEST(what_there_was_what_is_kept_and_what_was_lost_is_counted)
+{
+    struct world w;
+    struct events_stats s;
+
+    world_begin(&w);
+    tell_some(&w, 3);
+    tell(&w, EVENT_DEATH, SLICE("a"), 0);
+    events_set_limits(w.ev, 3, EVENTS_BYTES_MAX_DEFAULT);
+    events_stats(w.ev, &s);
+    ck_assert(s.written[EVENT_GC] == 3 && s.written[EVENT_DEATH] == 1 && s.kept == 3 && s.lost == 0);
+    ck_assert_uint_gt(s.kept_bytes, 3 * 60);
+    w.mem.fail_at = w.mem.request_count + 1;
+    w.mem.fail_on = true;
+    tell(&w, EVENT_GC, SLICE("n"), 0);
+    events_stats(w.ev, &s);
+    w.mem.fail_on = false;
+    ck_assert(s.lost == 1 && s.kept == 0 && s.kept_bytes == 0);
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(types_are_named_or_refused)
 {
     uint32_t types = 0;
@@ -360,6 +382,7 @@ int main(int argc, char **argv)
         TEST(the_oldest_go_by_number_and_whoever_missed_them_is_told),
         TEST(the_oldest_go_by_bytes_but_the_last_stays),
         TEST(an_id_of_another_life_is_a_gap_of_unknown_width),
+        TEST(what_there_was_what_is_kept_and_what_was_lost_is_counted),
         TEST(types_are_named_or_refused),
         TEST(none_leaves_before_its_commit_nor_before_one_before_it),
         TEST(what_goes_before_its_commit_was_kept_holds_up_nobody),

@@ -333,6 +333,32 @@ START_TEST(an_alert_has_the_evidence_of_the_list)
 }
 END_TEST
 
+/* It is told once in 272 windows, though after 240 of them sixteen bring less than a twentieth of what there is. On the slow scale
+ * it is a suspect until the next look there, sixteen windows on, though the fast one has seen it stop. */
+START_TEST(what_grows_for_hours_is_told_once_and_not_over_at_once)
+{
+    struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    const struct growth *g = &l->w->api->growth;
+    json_t *told, *alert;
+    size_t i, of_site = 0;
+
+    while (g->windows < TREND_POINTS * (TREND_POINTS + 1))
+        life_windows(l, 1);
+    kind.act = act_nothing;
+    life_windows(l, TREND_POINTS - 1);
+    told = alerts(l);
+    json_array_foreach(told, i, alert) {
+        of_site += says(alert, "by", "site");
+        ck_assert(!says(alert, "by", "site") || says(alert, "what", "suspect"));
+    }
+    ck_assert_uint_eq(of_site, 1);
+    ck_assert_ptr_nonnull(item_by(l, "site"));
+    json_decref(told);
+    life_free(l);
+}
+END_TEST
+
 /* Its name is told even though the heap has forgotten it; and what grows on is a suspect on. */
 START_TEST(a_suspect_that_is_gone_is_over_by_its_name)
 {
@@ -501,6 +527,7 @@ int main(int argc, char **argv)
         TEST(switched_off_it_costs_nothing_and_on_it_begins_anew),
         TEST(a_suspect_is_told_once_and_once_when_it_grows_no_more),
         TEST(an_alert_has_the_evidence_of_the_list),
+        TEST(what_grows_for_hours_is_told_once_and_not_over_at_once),
         TEST(a_suspect_that_is_gone_is_over_by_its_name),
         TEST(what_a_root_does_not_link_to_any_more_is_over),
         TEST(whoever_is_not_watched_any_more_is_over),

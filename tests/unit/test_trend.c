@@ -104,10 +104,23 @@ static uint64_t too_slow(uint64_t i)
     return 25000 + 100 * i;
 }
 
+static uint64_t stopped(uint64_t i)
+{
+    return i < 7 ? 1000 + 100 * i : 1700;
+}
+
 START_TEST(it_has_to_matter_beside_what_there_was)
 {
     ck_assert(!look(too_slow, 0, 1).grows);
     ck_assert(look(slow, 0, 1).grows);
+}
+END_TEST
+
+/* What is no growth because it is little beside what there was may go on; what has stopped in the middle may not. */
+START_TEST(what_is_little_goes_on_and_what_has_stopped_does_not)
+{
+    ck_assert(look(too_slow, 0, 1).goes_on && look(rising, UINT64_MAX, UINT64_MAX).goes_on);
+    ck_assert(!look(flat, 0, 0).goes_on && !look(falling, 0, 0).goes_on && !look(stopped, 0, 1).goes_on);
 }
 END_TEST
 
@@ -134,6 +147,7 @@ int main(int argc, char **argv)
         TEST(what_has_been_nearly_as_high_before_does_not),
         TEST(it_has_to_matter),
         TEST(it_has_to_matter_beside_what_there_was),
+        TEST(what_is_little_goes_on_and_what_has_stopped_does_not),
         TEST(noise_is_no_growth),
     };
 

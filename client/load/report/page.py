@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """page.py - one HTML file of a template and what it names, cut in two where the data goes.
 
-    page.py TEMPLATE STYLE CHART_JS SCRIPT... HEAD TAIL
+    page.py CHART_JS TEMPLATE STYLE SCRIPT... HEAD TAIL
 
 The policy of the page names its own style and scripts by their hashes, so nothing else runs in it, whatever stands in the data.
 """
@@ -31,7 +31,7 @@ def hashed(text):
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-def main(template, style, chart, *more):
+def main(chart, template, style, *more):
     *scripts, head, tail = more
     parts = {"style": read(style), "chart": read(chart), "script": "\n".join(map(read, scripts)), "chart_notice": CHART_NOTICE}
     for name in ("chart", "script", "style"):
