@@ -5,8 +5,10 @@
 #include "client/load/load_impl.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#define PROBLEMS_PREFIX "/problems/"
+#define PROBLEMS_PREFIX   "/problems/"
+#define DESCRIPTORS_ASIDE 32 /* beside those of the clients */
 
 static uint64_t now_ns(const struct load *load)
 {
@@ -158,12 +160,40 @@ void clients_dispatch(struct load *load)
     }
 }
 
+uint64_t clients_oldest_ns(const struct load *load)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    for (size_t i = 0; i < load->options->clients; i++)
+        if (!line_is_free(&load->clients[i].line) && load->clients[i].sent_ns < oldest)
+            oldest = load->clients[i].sent_ns;
+    return oldest;
+}
+
 /* ---- life ---- */
+
+/* Each client is a descriptor; shells are given 1024. */
+static enum heapd_result make_room_for(size_t clients, struct heapd_problem *p)
+{
+    rlim_t wanted = clients + DESCRIPTORS_ASIDE;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return HEAPD_OK;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (limit.rlim_cur < wanted || setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return problem_set(p, HEAPD_NOMEM, "Too many clients", "Ask for fewer, or raise the limit (ulimit -Hn).",
+                           "%zu connections are wanted, and %llu descriptors are allowed", clients, (unsigned long long)limit.rlim_max);
+    return HEAPD_OK;
+}
 
 enum heapd_result clients_create(struct load *load, struct heapd_problem *p)
 {
     size_t count = load->options->clients;
+    enum heapd_result r = make_room_for(count, p);
 
+    if (r != HEAPD_OK)
+        return r;
     load->clients = calloc(count, sizeof *load->clients);
     load->unused = calloc(count, sizeof(struct client *));
     if (load->clients == NULL || load->unused == NULL)

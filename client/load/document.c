@@ -146,10 +146,10 @@ static json_t *evidence_new(const struct verdict *v, const struct load *load)
 
     for (size_t i = 0; verdict_evidence(v, i, &line); i++)
         json_array_append_new(all, json_string(text_string(&line)));
-    if (load->schedule.shed > 0) {
+    if (load->schedule.shed > load->unsent) {
         text_clear(&line);
         text_printf(&line, "%llu requests were due and never sent: heapd, or %u connections, do not keep up with this rate.",
-                    (unsigned long long)load->schedule.shed, load->options->clients);
+                    (unsigned long long)(load->schedule.shed - load->unsent), load->options->clients);
         json_array_append_new(all, json_string(text_string(&line)));
     }
     if (histogram_quantile(&load->lateness, 0.99) > LATE_US) {

@@ -22,6 +22,7 @@
 #define LINE_ANSWER_BYTES_MAX (16u << 20) /* a longer one breaks the line */
 #define LINE_INSTANCE_BYTES   64u
 #define LINE_INBOX_BYTES      (16u << 10)
+#define LINE_LOOK_MS          10000 /* for the first of several addresses that answers */
 
 /* Where all lines of a run lead. */
 struct line_place {
@@ -77,7 +78,7 @@ struct line {
     char inbox[LINE_INBOX_BYTES];
 };
 
-/* http://HOST:PORT or unix:PATH. Looks the host up, once. */
+/* http://HOST:PORT or unix:PATH, in UTF-8. Looks the host up, once. */
 enum heapd_result line_place_of(const char *url, struct line_place *ret_place, struct heapd_problem *p);
 
 /* `place` stays the caller's and must outlive the line. */

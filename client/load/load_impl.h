@@ -68,7 +68,11 @@ struct load {
     uint64_t answered_ns;     /* when something was answered last */
     double over_s;            /* when the load was over; 0: it is not */
     double drain_until_s;     /* then */
+    bool is_loading;          /* between what is before the load and what comes after */
     bool stopped;             /* before its time, because somebody said so */
+    uint64_t unsent;          /* so many were due then and waited */
+    bool is_hurried;          /* nothing is waited for any more */
+    unsigned silent_ticks;    /* so many looks found that nothing is answered */
     struct heapd_problem gone; /* why it was ended; HEAPD_OK: it was not */
     json_t *suspects;         /* what heapd itself says; NULL: nothing */
 };
@@ -84,6 +88,9 @@ static inline bool clients_are_idle(const struct load *load)
 {
     return load->unused_count == load->options->clients;
 }
+
+/* When the oldest was sent that is under way; UINT64_MAX: none is. */
+uint64_t clients_oldest_ns(const struct load *load);
 
 /* Heapd went away: the first to notice says how. */
 void load_is_gone(struct load *load, enum heapd_result result, const char *how);

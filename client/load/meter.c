@@ -179,7 +179,7 @@ static void on_answer(void *arg, struct line *l, const struct line_answer *a)
     enum step step = (enum step)m->steps[0];
     json_t *said = a->status == 200 ? json_loadb(a->body, a->length, 0, NULL) : NULL;
 
-    m->is_another |= l->instance[0] != '\0' && strcmp(l->instance, m->instance) != 0;
+    m->is_another |= m->instance[0] != '\0' && l->instance[0] != '\0' && strcmp(l->instance, m->instance) != 0;
     memmove(m->steps, m->steps + 1, --m->step_count);
     if (said != NULL) {
         steps[step].take(m, said);
