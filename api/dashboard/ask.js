@@ -23,6 +23,7 @@ export function startAsking(onToken) {
   $("confirm-yes").addEventListener("click", () => $("confirm").close("yes"));
   $("confirm-no").addEventListener("click", () => $("confirm").close("no"));
   $("help-open").addEventListener("click", () => $("help").showModal());
+  $("token-open").addEventListener("click", () => $("token-dialog").showModal());
   $("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
     setToken($("token-input").value.trim());
