@@ -20,7 +20,7 @@ export function confirmed({ title, text, request, yes }) {
 
 const WANTED = "One from its token file. It is kept in this tab until that is closed, and sent nowhere else.";
 
-// Whoever closes the dialog finds it again behind the words in the head.
+// Whoever closes the dialog finds it again behind a button in the head.
 function askForToken() {
   say($("token-text"), hasToken() ? `heapd does not know that token. ${WANTED}` : WANTED);
   if (state() === "token" && !$("token-dialog").open) $("token-dialog").showModal();
@@ -31,6 +31,7 @@ export function startAsking(onToken) {
   $("confirm-yes").addEventListener("click", () => $("confirm").close("yes"));
   $("confirm-no").addEventListener("click", () => $("confirm").close("no"));
   $("help-open").addEventListener("click", () => $("help").showModal());
+  $("token-open").addEventListener("click", askForToken);
   $("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
     setToken($("token-input").value.trim());
@@ -39,6 +40,5 @@ export function startAsking(onToken) {
     onToken();
   });
   wire.addEventListener("unauthorized", askForToken);
-  $("connection-state").addEventListener("click", askForToken);
   wire.addEventListener("instance", () => { if ($("confirm").open) $("confirm").close("no"); }); // it was asked about another heap
 }

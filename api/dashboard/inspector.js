@@ -13,6 +13,8 @@ import { drawWhy } from "./why_picture.js";
 const PATHS = 5, PARTS = 200, HOLDERS = 100, ROOTS = 24;
 const RETAINED_OBJECTS_MAX = 2e6; // above that it is counted when asked for: it walks the heap
 
+const IN_SIGHT_PX = 240; // of the panel; else the page is scrolled to it
+
 let shown = 0;
 
 const isId = (text) => /^\d{1,16}$/.test(text);
@@ -20,6 +22,7 @@ const isId = (text) => /^\d{1,16}$/.test(text);
 // An id means something in the instance that it was seen in: the address has both.
 export function inspect(id) {
   hash.set({ tab: "inspect", id: String(id), of: isId(String(id)) ? instance() : "" }, true);
+  if ($("panels").getBoundingClientRect().top > innerHeight - IN_SIGHT_PX) $("panels").scrollIntoView();
 }
 
 // ---- values ----

@@ -23,7 +23,7 @@ import { startTallies } from "./tallies.js";
 import { startTicker } from "./ticker.js";
 import { awaySince, instance, state, wire } from "./wire.js";
 
-const TABS = ["tallies", "inspect", "suspects", "pools", "snapshots"];
+const TABS = hash.choices("tab");
 const THEMES = ["system", "light", "dark"];
 
 // ---- the connection ----
@@ -32,8 +32,8 @@ function showState() {
   const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, token: "wants a token" }[state()];
   $("connection-state").dataset.state = state();
   say($("connection-state"), text);
-  $("connection-state").disabled = state() !== "token";
   document.body.classList.toggle("stale", state() !== "live");
+  $("token-open").hidden = state() !== "token";
 }
 
 function watchConnection() {
@@ -57,11 +57,10 @@ function watchVisibility() {
 // ---- tabs ----
 
 function showTab(view) {
-  const chosen = TABS.includes(view.tab) ? view.tab : TABS[0];
   for (const name of TABS) {
-    $(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));
-    $(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
-    $(`panel-${name}`).hidden = name !== chosen;
+    $(`tab-${name}`).setAttribute("aria-selected", String(name === view.tab));
+    $(`tab-${name}`).tabIndex = name === view.tab ? 0 : -1;
+    $(`panel-${name}`).hidden = name !== view.tab;
   }
 }
 
