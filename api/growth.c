@@ -28,29 +28,41 @@ static void acquit(struct growth *g, enum growth_kind kind, struct grower *r, en
     r->told = NULL;
 }
 
-static void forget_all(struct growth *g, enum growth_over why)
+/* All that is watched, in steps; returns the units left, 0: there may be more. */
+static size_t forget(struct growth *g, enum growth_over why, size_t units)
 {
-    for (size_t kind = 0; kind < GROWTH_KINDS; kind++) {
-        for (uint32_t i = 0; i < g->of[kind].count; i++)
-            acquit(g, (enum growth_kind)kind, &g->of[kind].rows[i], why);
-        growers_clear(g, (enum growth_kind)kind);
-    }
     g->window_ms = g->windows = 0;
     g->state = GROWTH_RESTS;
+    for (int kind = 0; kind < GROWTH_KINDS; kind++) {
+        struct growers *t = &g->of[kind];
+
+        for (; t->count > 0 && units > 0; growers_remove(g, (enum growth_kind)kind, t->count - 1)) {
+            struct grower *last = &t->rows[t->count - 1];
+
+            units = units_less(units, last->told != NULL ? TELL_UNITS : 1);
+            acquit(g, (enum growth_kind)kind, last, why);
+        }
+        if (units == 0)
+            return 0;
+        growers_clear(g, (enum growth_kind)kind);
+    }
+    return units;
 }
 
 void growth_fini(struct growth *g)
 {
-    forget_all(g, GROWTH_OVER_END);
+    (void)forget(g, GROWTH_OVER_END, SIZE_MAX);
 }
 
-static void begin_anew(struct growth *g, uint64_t now_ms)
+static size_t begin_anew(struct growth *g, uint64_t now_ms, size_t units)
 {
-    forget_all(g, GROWTH_OVER_UNWATCHED);
+    if ((units = forget(g, GROWTH_OVER_UNWATCHED, units)) == 0 || !g->world.settings->suspects_enabled)
+        return units;
     g->window_ms = g->world.settings->suspects_window_ms;
     g->window_began_ms = g->sampled_ms = now_ms;
     g->collections = gc_collections(g->world.gc, GC_GENERATIONS - 1);
     g->has_floor = true; /* there is nothing to have one of */
+    return units;
 }
 
 const struct grower *growth_at(const struct growth *g, enum growth_kind kind, uint32_t i)
@@ -379,12 +391,10 @@ size_t growth_step(struct growth *g, uint64_t now_ms, size_t units)
 
     if (!growth_has_work(g, now_ms) || units == 0)
         return units;
-    if (!s->suspects_enabled)
-        forget_all(g, GROWTH_OVER_UNWATCHED);
-    else if (g->window_ms != s->suspects_window_ms)
-        begin_anew(g, now_ms);
+    if (!s->suspects_enabled || g->window_ms != s->suspects_window_ms)
+        units = begin_anew(g, now_ms, units);
     else
         units = work(g, now_ms, units);
-    g->next_ms = next_look_ms(g, now_ms);
+    g->next_ms = units > 0 ? next_look_ms(g, now_ms) : 0;
     return units;
 }

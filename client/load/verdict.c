@@ -99,18 +99,16 @@ static double variance_of_steps(const double x[], const double y[], size_t n, do
 /* How the last third goes on, beside the whole. */
 enum pace { GOES_ON, SLOWS, HAS_STOPPED };
 
-static enum pace pace_of(const struct trend *t, const double x[], const double y[])
+static enum pace pace_of(const double x[], const double y[], size_t n)
 {
-    size_t n = t->points, first = tail_of(x, t->points), steps = t->points - 1 - first;
+    size_t first = tail_of(x, n), steps = n - 1 - first;
     double slope = (y[n - 1] - y[0]) / (x[n - 1] - x[0]), should = slope * (x[n - 1] - x[first]), grown = y[n - 1] - y[first];
     double variance = variance_of_steps(x, y, n, slope) * (double)steps * (1 - (double)steps / (double)(n - 1));
     double missing = (should - grown) / sqrt(fmax(variance, 1e-9));
 
     if (missing >= VERDICT_STOPPED_SIGMAS && grown < should * VERDICT_STOPPED_PART)
         return HAS_STOPPED;
-    if (missing >= VERDICT_SLOWS_SIGMAS || t->to - t->middle < (t->middle - t->from) * VERDICT_STOPPED_PART)
-        return SLOWS;
-    return GOES_ON;
+    return missing >= VERDICT_SLOWS_SIGMAS ? SLOWS : GOES_ON;
 }
 
 static double mean_of(const double y[], size_t n)
@@ -166,7 +164,7 @@ static enum leak judge_rise(const struct strictness *s, const struct trend *t, c
     *ret_slows = false;
     if (t->sigmas < s->doubt || walk < VERDICT_WALK_DOUBT || !matters(t, x[n - 1] - x[0], least))
         return LEAK_NO;
-    pace = pace_of(t, x, y);
+    pace = pace_of(x, y, n);
     *ret_slows = pace != GOES_ON;
     if (pace == HAS_STOPPED)
         return LEAK_NO;

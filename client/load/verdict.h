@@ -12,8 +12,8 @@
  *      And further than it would wander, if it went up and down by chance from where it was, as much as it does (a walk has no
  *      level to come back to, and in a short run what comes back slowly looks like one).
  *   2. It matters: by a fiftieth of what there was, and 128 bytes or 4 objects.
- *   3. It goes on: the last third does not rise more slowly than the whole, nor the second half far more slowly than the
- *      first. If it surely has nearly stopped, it was filling; if it has only slowed down, nobody can tell yet.
+ *   3. It goes on: the last third does not rise more slowly than the whole. If it surely has nearly stopped, it was filling;
+ *      if it has only slowed down, nobody can tell yet.
  * Sites and classes are read a moment after the whole, when there is new garbage: where the whole surely does not grow with
  * them, and no other shrinks, they do not grow.
  * Bytes or objects are enough: a table that doubles when it is full grows by leaps, what is in it does not.

@@ -38,6 +38,15 @@ START_TEST(a_line_is_certain_and_a_constant_is_nothing)
 }
 END_TEST
 
+/* By hand: 4 of 6 pairs rise, and twice two are equal: (4 x 3 x 13 - 2 x 2 x 1 x 9) / 18 is 20/3. */
+START_TEST(what_is_equal_says_less)
+{
+    static const double y[] = {1, 1, 2, 2};
+
+    ck_assert(fabs(trend_of(steps, y, 4).sigmas - 3 / sqrt(20.0 / 3)) < 1e-9);
+}
+END_TEST
+
 /* Normal enough: the sum of twelve. */
 static double noise(uint64_t *seed)
 {
@@ -163,6 +172,12 @@ static double falls(double part, uint64_t *seed)
     return 10000 - 5000 * part + 20 * noise(seed);
 }
 
+/* The floor stays; what is in use above it, between two collections, is more and more. */
+static double tides(double part, uint64_t *seed)
+{
+    return 5000 + (unit_rand_below(seed, 2) == 0 ? 0 : 1000 + 9000 * part);
+}
+
 /* Half as fast in the second half as in the first: it may stop, or not. */
 static double slows(double part, uint64_t *seed)
 {
@@ -254,7 +269,7 @@ END_TEST
 
 START_TEST(what_swings_fills_or_stays_is_none)
 {
-    static shape_fn *const innocent[] = {level, constant, warms_up, saws, falls, fills};
+    static shape_fn *const innocent[] = {level, constant, warms_up, saws, falls, fills, tides};
 
     for (size_t i = 0; i < ARRAY_LEN(innocent); i++)
         ck_assert_msg(leak_of(innocent[i], unit_seed(_i)) == LEAK_NO, "shape %zu: %d", i, leak_of(innocent[i], unit_seed(_i)));
@@ -602,6 +617,7 @@ int main(int argc, char **argv)
         TEST(the_slope_is_the_median_of_all_pairs),
         TEST(a_line_is_certain_and_a_constant_is_nothing),
         TEST(the_interval_of_a_fall_is_that_of_the_rise, .rounds = 8),
+        TEST(what_is_equal_says_less),
         TEST(the_interval_holds_the_slope_as_often_as_it_says, .rounds = 2),
         TEST(what_wanders_is_not_taken_for_what_rises, .rounds = 2),
         TEST(what_grows_is_a_leak_and_is_named, .rounds = 4),
