@@ -12,23 +12,12 @@
 #define OVERDUE_TIMES 2       /* as long as it ought to take, then garbage may be in a floor */
 #define JUDGE_UNITS 32        /* 6 us: two medians and a slope of 120 pairs */
 #define TELL_UNITS 128        /* a sentence with its evidence */
-#define CLEAR_UNITS 512       /* all memory goes back: 650 KB at most */
 #define ROOT_UNITS 4          /* the fields of its object are looked through */
 #define HIGH_WINDOWS 4        /* for so many it was that high, or higher */
 
 void growth_init(struct growth *g, const struct growth_world *world)
 {
     *g = (struct growth){.world = *world};
-}
-
-/* The next of the things that are watched; NULL: it is through. */
-static struct grower *next_row(struct growth *g)
-{
-    while (g->kind < GROWTH_KINDS && g->at == g->of[g->kind].count) {
-        g->kind++;
-        g->at = 0;
-    }
-    return g->kind < GROWTH_KINDS ? &g->of[g->kind].rows[g->at] : NULL;
 }
 
 /* One is none any more. Returns what that cost. */
@@ -43,41 +32,40 @@ static size_t acquit(struct growth *g, enum growth_kind kind, struct grower *r, 
     return tell ? TELL_UNITS : 1;
 }
 
-/* ---- nothing is watched any more ---- */
-
-static void begin_to_forget(struct growth *g)
-{
-    g->state = GROWTH_FORGETS;
-    g->kind = g->at = 0;
-}
-
+/* All that is watched, in steps; returns the units left, 0: there may be more. */
 static size_t forget(struct growth *g, enum growth_over why, size_t units)
 {
-    struct grower *r = NULL;
-
-    for (; units > 0 && (r = next_row(g)) != NULL; g->at++)
-        units = units_less(units, acquit(g, (enum growth_kind)g->kind, r, why));
-    if (units == 0)
-        return 0;
-    for (int kind = 0; kind < GROWTH_KINDS; kind++)
-        growers_clear(g, (enum growth_kind)kind);
     g->window_ms = g->windows = 0;
     g->state = GROWTH_RESTS;
-    return units_less(units, CLEAR_UNITS);
+    for (int kind = 0; kind < GROWTH_KINDS; kind++) {
+        struct growers *t = &g->of[kind];
+
+        for (; t->count > 0 && units > 0; growers_remove(g, (enum growth_kind)kind, t->count - 1)) {
+            struct grower *last = &t->rows[t->count - 1];
+
+            units = units_less(units, acquit(g, (enum growth_kind)kind, last, why));
+        }
+        if (units == 0)
+            return 0;
+        growers_clear(g, (enum growth_kind)kind);
+    }
+    return units;
 }
 
 void growth_fini(struct growth *g)
 {
-    begin_to_forget(g);
     (void)forget(g, GROWTH_OVER_END, SIZE_MAX);
 }
 
-static void begin_anew(struct growth *g, uint64_t now_ms)
+static size_t begin_anew(struct growth *g, uint64_t now_ms, size_t units)
 {
+    if ((units = forget(g, GROWTH_OVER_UNWATCHED, units)) == 0 || !g->world.settings->suspects_enabled)
+        return units;
     g->window_ms = g->world.settings->suspects_window_ms;
     g->window_began_ms = g->sampled_ms = now_ms;
     g->collections = gc_collections(g->world.gc, GC_GENERATIONS - 1);
     g->has_floor = true; /* there is nothing to have one of */
+    return units;
 }
 
 const struct grower *growth_at(const struct growth *g, enum growth_kind kind, uint32_t i)
@@ -166,6 +154,16 @@ static void end_sample(struct growth *g)
     g->kind = g->at = 0;
     if (g->has_floor && g->now_ms - g->window_began_ms >= g->window_ms)
         begin_to_close(g);
+}
+
+/* The next of the things that are watched; NULL: it is through. */
+static struct grower *next_row(struct growth *g)
+{
+    while (g->kind < GROWTH_KINDS && g->at == g->of[g->kind].count) {
+        g->kind++;
+        g->at = 0;
+    }
+    return g->kind < GROWTH_KINDS ? &g->of[g->kind].rows[g->at] : NULL;
 }
 
 /* Returns what that cost. */
@@ -398,28 +396,16 @@ static uint64_t next_look_ms(const struct growth *g, uint64_t now_ms)
     return g->state != GROWTH_RESTS ? 0 : now_ms + (ms > 0 && ms < LOOK_MS_MAX ? ms : LOOK_MS_MAX);
 }
 
-/* What is watched is not what the settings say. */
-static bool is_outdated(const struct growth *g)
-{
-    const struct settings *s = g->world.settings;
-
-    return g->window_ms != 0 && (!s->suspects_enabled || g->window_ms != s->suspects_window_ms);
-}
-
 size_t growth_step(struct growth *g, uint64_t now_ms, size_t units)
 {
     const struct settings *s = g->world.settings;
 
     if (!growth_has_work(g, now_ms) || units == 0)
         return units;
-    if (is_outdated(g) && g->state != GROWTH_FORGETS)
-        begin_to_forget(g);
-    if (g->state == GROWTH_FORGETS)
-        units = forget(g, GROWTH_OVER_UNWATCHED, units);
-    else if (s->suspects_enabled && g->window_ms == 0)
-        begin_anew(g, now_ms);
-    else if (s->suspects_enabled)
+    if (!s->suspects_enabled || g->window_ms != s->suspects_window_ms)
+        units = begin_anew(g, now_ms, units);
+    else
         units = work(g, now_ms, units);
-    g->next_ms = next_look_ms(g, now_ms);
+    g->next_ms = units > 0 ? next_look_ms(g, now_ms) : 0;
     return units;
 }

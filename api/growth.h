@@ -7,7 +7,6 @@
  *   RESTS --a full collection has ended, or a quarter of a window has--> SAMPLES --the window is over, and has a floor--> CLOSES
  *     ^                                                                 |                                               |
  *     '-----------------------------------------------------------------'<-----all tables looked through------- ADMITS <-'
- *   any --the settings say otherwise: what has been told is over--> FORGETS --nothing is left--> RESTS
  *
  * A sample is what the collector has left of a thing: it is taken when a full collection has ended, or when there can be no
  * cyclic garbage, or when none is going to be collected. The least of a window is its floor. A window goes on until it has
@@ -109,7 +108,7 @@ struct growth_world {
 struct growth {
     struct growth_world world;
     struct growers of[GROWTH_KINDS];
-    enum { GROWTH_RESTS, GROWTH_SAMPLES, GROWTH_CLOSES, GROWTH_ADMITS, GROWTH_FORGETS } state;
+    enum { GROWTH_RESTS, GROWTH_SAMPLES, GROWTH_CLOSES, GROWTH_ADMITS } state;
     uint32_t kind, at;         /* where the state is */
     uint64_t now_ms;           /* of the pass */
     bool clean;                /* it sees no garbage, or all there will be */

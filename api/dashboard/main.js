@@ -23,7 +23,7 @@ import { startTallies } from "./tallies.js";
 import { startTicker } from "./ticker.js";
 import { awaySince, instance, state, wire } from "./wire.js";
 
-const TABS = ["tallies", "inspect", "suspects", "pools", "snapshots"];
+const TABS = hash.choices("tab");
 const THEMES = ["system", "light", "dark"];
 
 // ---- the connection ----
@@ -33,6 +33,7 @@ function showState() {
   $("connection-state").dataset.state = state();
   say($("connection-state"), text);
   document.body.classList.toggle("stale", state() !== "live");
+  $("token-open").hidden = state() !== "token";
 }
 
 function watchConnection() {
@@ -56,11 +57,10 @@ function watchVisibility() {
 // ---- tabs ----
 
 function showTab(view) {
-  const chosen = TABS.includes(view.tab) ? view.tab : TABS[0];
   for (const name of TABS) {
-    $(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));
-    $(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
-    $(`panel-${name}`).hidden = name !== chosen;
+    $(`tab-${name}`).setAttribute("aria-selected", String(name === view.tab));
+    $(`tab-${name}`).tabIndex = name === view.tab ? 0 : -1;
+    $(`panel-${name}`).hidden = name !== view.tab;
   }
 }
 
@@ -86,9 +86,14 @@ function startTabs() {
 
 // ---- theme ----
 
+// Where site data is blocked, storage throws: then the theme is chosen anew each time.
+function kept(use) {
+  try { return use(localStorage); } catch { return null; }
+}
+
 function setTheme(name) {
   document.documentElement.dataset.theme = name;
-  localStorage.setItem("heapd-theme", name);
+  kept((s) => s.setItem("heapd-theme", name));
   say($("theme"), `Theme: ${name}`);
   rebuild();
 }
@@ -98,8 +103,8 @@ function nextTheme() {
 }
 
 function startTheme() {
-  const kept = localStorage.getItem("heapd-theme");
-  setTheme(THEMES.includes(kept) ? kept : "system");
+  const name = kept((s) => s.getItem("heapd-theme"));
+  setTheme(THEMES.includes(name) ? name : "system");
   $("theme").addEventListener("click", nextTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rebuild);
 }
@@ -114,7 +119,7 @@ const KEYS = {
 };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
   if (event.target.closest("input, select, textarea, dialog[open]")) {
     if (event.key === "Escape") event.target.blur();
     return;

@@ -34,7 +34,7 @@ function sortBy(column) {
 function fillHead() {
   const cells = COLUMNS.map(([column, label]) => el("th", { scope: "col", class: column === "name" ? null : "number", data: { column },
     "aria-sort": hash.get("sort") === column ? (hash.get("dir") === "down" ? "descending" : "ascending") : null },
-    button(column === "name" ? kind().replace(/s$/, "").replace("classe", "class") : label, () => sortBy(column))));
+    button(column === "name" ? kind() === "classes" ? "class" : "site" : label, () => sortBy(column))));
   const before = document.activeElement?.closest("#tally-table th")?.dataset.column;
   $("tally-table").tHead.replaceChildren(el("tr", {}, ...cells));
   if (before) $("tally-table").querySelector(`th[data-column="${before}"] button`)?.focus();

@@ -10,7 +10,7 @@
  * an arrival is told beside them: on a busy machine that is a part of the latency, and none of heapd's.
  *
  * The run has a session of its own, which holds all that is made. It is ended when the run is over, and with it go the leaks
- * that were made on purpose; a run that is killed leaves them to the end of its lease.
+ * that were made on purpose; a run that is killed leaves them to the end of its lease (session-leak: of its sessions' leases).
  */
 #pragma once
 #include "client/heapd.h"
@@ -47,7 +47,7 @@ struct load_options {
     uint64_t seed;
     bool evenly;           /* arrivals at even distances, not by chance */
     bool keeps;            /* what was made is left there */
-    int stop_fd;           /* readable: end early, with what there is; -1: none */
+    int stop_fd;           /* a signalfd. One signal: end early, with what there is; two: at once; -1: none */
     void (*on_tick)(void *arg, const struct load_view *v); /* once a point; may be NULL */
     void *arg;
 };

@@ -216,8 +216,10 @@ static enum heapd_result check_all(struct trace *t, const char *path, struct hea
 
     for (size_t length; r == HEAPD_OK && (length = read_line(t, &number)) > 0;)
         r = check_line(t, path, number, length, p);
-    if (r == HEAPD_OK && (t->count == 0 || ferror(t->file)))
-        r = wrong_line(p, path, number, t->count == 0 ? "there is no op in it" : strerror(errno));
+    if (r == HEAPD_OK && ferror(t->file))
+        r = wrong_line(p, path, number, strerror(errno));
+    else if (r == HEAPD_OK && t->count == 0)
+        r = problem_set(p, HEAPD_BROKEN, "Not a trace", "It is what POST /v1/batch takes: one op a line.", "there is no op in %s", path);
     rewind(t->file);
     return r;
 }

@@ -452,6 +452,35 @@ START_TEST(whoever_is_not_watched_any_more_is_over)
 }
 END_TEST
 
+/* In steps, and whoever changes his mind in the middle of it begins anew all the same. */
+START_TEST(what_is_watched_is_forgotten_in_steps)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    struct growth *g = &l->w->api->growth;
+    size_t steps = 0;
+    json_t *told;
+
+    life_windows(l, 24);
+    must_say(l->w, "PATCH /v1/config", "{\"suspects_enabled\":false}", 200, NULL);
+    l->w->now_ms += WINDOW_MS;
+    ck_assert_uint_eq(growth_step(g, l->w->now_ms, 3), 0);
+    ck_assert(g->windows == 0 && growth_suspects(g, GROWTH_SITE) + growth_suspects(g, GROWTH_CLASS) + growth_suspects(g, GROWTH_ROOT) > 0);
+    must_say(l->w, "PATCH /v1/config", "{\"suspects_enabled\":true}", 200, NULL);
+    for (; g->window_ms == 0; steps++)
+        (void)growth_step(g, l->w->now_ms, 3);
+    ck_assert_uint_gt(steps, 2);
+    for (int k = 0; k < GROWTH_KINDS; k++)
+        ck_assert_uint_eq(g->of[k].count, 0);
+    told = alerts(l);
+    must_be_over(told, 3, "it is not watched any more");
+    json_decref(told);
+    life_windows(l, 24);
+    ck_assert_ptr_nonnull(item_by(l, "site"));
+    life_free(l);
+}
+END_TEST
+
 /* What is done between requests, with the n-th wish for memory refused and all that come later; but the collection is told. */
 static void step_without_memory(struct life *l, uint64_t nth)
 {
@@ -736,6 +765,7 @@ int main(int argc, char **argv)
         TEST(a_suspect_that_is_gone_is_over_by_its_name),
         TEST(what_a_root_does_not_link_to_any_more_is_over),
         TEST(whoever_is_not_watched_any_more_is_over),
+        TEST(what_is_watched_is_forgotten_in_steps),
         TEST(without_memory_an_alert_comes_later),
         TEST(many_suspects_are_told_page_by_page_and_step_by_step),
         TEST(suspects_may_go_while_they_are_told),
