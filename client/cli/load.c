@@ -7,14 +7,13 @@
 #include "client/cli/json_text.h"
 #include "client/cli/load_say.h"
 #include "client/cli/say.h"
+#include "client/cli/stop.h"
 #include "client/load/report.h"
 #include "client/load/scenario.h"
 #include "client/load/trace.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* What a script is told; 1 and 2 are those of every verb. */
@@ -108,19 +107,6 @@ static int list(void)
     return CLI_OK;
 }
 
-/* A descriptor that becomes readable when Ctrl-C is pressed, or we are told to end. */
-static int open_stop_fd(void)
-{
-    sigset_t ends;
-
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0)
-        return -1;
-    return signalfd(-1, &ends, SFD_CLOEXEC);
-}
-
 static int status_of(const json_t *document, const char *expected)
 {
     const json_t *leak = json_object_get(json_object_get(document, "verdict"), "leak");
@@ -159,7 +145,7 @@ static int run_load(struct cli *cli, struct load_options *o, const struct words 
     load_say_begin(&say, cli);
     o->on_tick = load_say_tick;
     o->arg = &say;
-    o->stop_fd = open_stop_fd();
+    o->stop_fd = stop_open();
     r = load_run(o, &document, &p);
     load_say_end(&say);
     if (document != NULL) {
