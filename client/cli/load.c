@@ -12,6 +12,7 @@
 #include "client/load/scenario.h"
 #include "client/load/trace.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
