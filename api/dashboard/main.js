@@ -29,7 +29,7 @@ const THEMES = ["system", "light", "dark"];
 // ---- the connection ----
 
 function showState() {
-  const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, token: "wants a token" }[state()];
+  const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, unready: "not ready yet", token: "wants a token" }[state()];
   $("connection-state").dataset.state = state();
   say($("connection-state"), text);
   document.body.classList.toggle("stale", state() !== "live");
