@@ -39,6 +39,11 @@ static struct alert *alert_new(struct mem *mem, const struct suspect_name *n)
     return a;
 }
 
+static void alert_free(struct mem *mem, struct alert *a)
+{
+    mem_free(mem, a, a->bytes);
+}
+
 static void *on_suspected(void *ctx, enum growth_kind kind, const struct grower *r)
 {
     struct api *api = api_of(ctx);
@@ -51,8 +56,10 @@ static void *on_suspected(void *ctx, enum growth_kind kind, const struct grower 
     o = news_begin(api, EVENT_ALERT);
     out_member_text(o, "what", "suspect");
     write_suspect_members(api, o, kind, r, &name);
-    news_end(api);
-    return a;
+    if (news_end(api))
+        return a;
+    alert_free(api->mem, a);
+    return NULL;
 }
 
 static void on_over(void *ctx, enum growth_kind kind, const struct grower *r, enum growth_over why)
@@ -72,7 +79,7 @@ static void on_over(void *ctx, enum growth_kind kind, const struct grower *r, en
         out_member_real(o, "suspect_s", (double)(api_now_ms(api) - r->suspect_since_ms) / 1000);
         news_end(api);
     }
-    mem_free(api->mem, a, a->bytes);
+    alert_free(api->mem, a);
 }
 
 struct growth_watch alerts_watch(struct api *api)

@@ -103,7 +103,6 @@ static enum err reply_payload(struct task *t, struct payload *payload, uint64_t 
     r->range_total = payload->len;
     r->has_range = kind == RANGE_SOME;
     r->accept_ranges = true;
-    r->more_headers = "X-Content-Type-Options: nosniff\r\n"; /* whoever wrote them, no browser shall run them */
     r->content_type = WIRE_TYPE_BYTES;
     r->has_etag = true;
     r->etag = etag;

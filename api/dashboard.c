@@ -65,8 +65,7 @@ _Static_assert(ARRAY_LEN(files) <= DASHBOARD_FILES_MAX, "there is a tag for each
 #define GUARD                                                                                                \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " \
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "                      \
-    "require-trusted-types-for 'script'\r\n"                                                                 \
-    "X-Content-Type-Options: nosniff\r\n"                                                                    \
+    "require-trusted-types-for 'script'; trusted-types 'none'\r\n"                                           \
     "Referrer-Policy: no-referrer\r\n"                                                                       \
     "Cross-Origin-Opener-Policy: same-origin\r\n"                                                            \
     "Cross-Origin-Resource-Policy: same-origin\r\n"

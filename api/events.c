@@ -268,15 +268,19 @@ struct out *events_begin(struct events *ev, enum event_type type, uint64_t unix_
     return &ev->out;
 }
 
-void events_end(struct events *ev, uint64_t commit)
+bool events_end(struct events *ev, uint64_t commit)
 {
+    bool kept;
+
     CHECK(ev->open);
     ev->open = false;
     out_close_object(&ev->out);
     buf_add_text(&ev->text, "\n\n");
     ev->written[ev->type]++;
-    if (!keep(ev, commit))
+    kept = keep(ev, commit);
+    if (!kept)
         lose(ev);
+    return kept;
 }
 
 /* ---- reading ---- */
@@ -339,18 +343,19 @@ bool events_pass_over(const struct events *ev, struct event_cursor *c)
 }
 
 /* An id from before this life, or from nowhere, says nothing of how many there were between. */
-static void write_missed(const struct events *ev, const struct event_cursor *c, struct out *o)
+static void write_missed(const struct events *ev, const struct event_cursor *c, bool known, struct out *o)
 {
-    if (is_of_this_life(ev, c->after))
+    if (known)
         out_member_u64(o, "missed", ev->oldest - 1 - c->after);
     else
         out_member_null(o, "missed");
 }
 
-void events_write_gap(const struct events *ev, struct event_cursor *c, struct buf *to)
+bool events_write_gap(const struct events *ev, struct event_cursor *c, struct buf *to)
 {
     struct out o = out_into(to);
     uint64_t upto = ev->oldest - 1;
+    bool known = is_of_this_life(ev, c->after);
 
     if (c->form == EVENT_SSE)
         write_head(to, upto, "gap");
@@ -358,10 +363,11 @@ void events_write_gap(const struct events *ev, struct event_cursor *c, struct bu
     out_member_u64(&o, "id", upto);
     out_member_text(&o, "type", "gap");
     out_member_u64(&o, "after", c->after);
-    write_missed(ev, c, &o);
+    write_missed(ev, c, known, &o);
     out_close_object(&o);
     buf_add_text(to, c->form == EVENT_SSE ? "\n\n" : "\n");
     c->after = upto;
+    return known;
 }
 
 static struct slice text_of(const struct event *e, enum event_form form)

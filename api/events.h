@@ -48,9 +48,9 @@ void events_set_limits(struct events *ev, uint64_t count_max, uint64_t bytes_max
 
 /* Begin one; the object is open, with "id", "type" and "time". One at a time. */
 struct out *events_begin(struct events *ev, enum event_type type, uint64_t unix_ms);
-/* It is whole, and may leave when `commit` is on disk; 0: at once. Without memory for it, it is missing, and with it those
- * before it, so that whoever listens is told of a gap. */
-void events_end(struct events *ev, uint64_t commit);
+/* It is whole, and may leave when `commit` is on disk; 0: at once. False: there was no memory for it, so it is missing, and
+ * with it those before it, so that whoever listens is told of a gap. */
+bool events_end(struct events *ev, uint64_t commit);
 
 /* The ids of the oldest that is kept and of the newest; newest + 1 and newest if none is. */
 uint64_t events_oldest(const struct events *ev);
@@ -71,8 +71,9 @@ struct event_cursor {
 bool events_missed(const struct events *ev, const struct event_cursor *c);
 /* True if there is nothing for it: it goes on behind what is of other types. O(1). */
 bool events_pass_over(const struct events *ev, struct event_cursor *c);
-/* Say so (with the number of all that are missing, of whatever type), and go on with the oldest that is kept. */
-void events_write_gap(const struct events *ev, struct event_cursor *c, struct buf *to);
+/* Say so (with the number of all that are missing, of whatever type), and go on with the oldest that is kept.
+ * False: it had no place among the events of this life, so that none of them need be missing. */
+bool events_write_gap(const struct events *ev, struct event_cursor *c, struct buf *to);
 /* Add what comes next, up to event `until`, no more than about `bytes_max` of it. Returns how many events that were. */
 size_t events_write(const struct events *ev, struct event_cursor *c, uint64_t until, size_t bytes_max, struct buf *to);
 /* Begin an answer: how soon to come again, and from where on. */

@@ -12,6 +12,7 @@
 #define OVERDUE_TIMES 2       /* as long as it ought to take, then garbage may be in a floor */
 #define JUDGE_UNITS 32        /* 6 us: two medians and a slope of 120 pairs */
 #define TELL_UNITS 128        /* a sentence with its evidence */
+#define ROOT_UNITS 4          /* the fields of its object are looked through */
 #define HIGH_WINDOWS 4        /* for so many it was that high, or higher */
 
 void growth_init(struct growth *g, const struct growth_world *world)
@@ -19,38 +20,52 @@ void growth_init(struct growth *g, const struct growth_world *world)
     *g = (struct growth){.world = *world};
 }
 
-/* One is none any more. */
-static void acquit(struct growth *g, enum growth_kind kind, struct grower *r, enum growth_over why)
+/* One is none any more. Returns what that cost. */
+static size_t acquit(struct growth *g, enum growth_kind kind, struct grower *r, enum growth_over why)
 {
-    if (r->told != NULL)
+    bool tell = r->told != NULL;
+
+    if (tell)
         g->world.watch.over(g->world.watch.ctx, kind, r, why);
     r->suspect = 0;
     r->told = NULL;
+    return tell ? TELL_UNITS : 1;
 }
 
-static void forget_all(struct growth *g, enum growth_over why)
+/* All that is watched, in steps; returns the units left, 0: there may be more. */
+static size_t forget(struct growth *g, enum growth_over why, size_t units)
 {
-    for (size_t kind = 0; kind < GROWTH_KINDS; kind++) {
-        for (uint32_t i = 0; i < g->of[kind].count; i++)
-            acquit(g, (enum growth_kind)kind, &g->of[kind].rows[i], why);
-        growers_clear(g, (enum growth_kind)kind);
-    }
     g->window_ms = g->windows = 0;
     g->state = GROWTH_RESTS;
+    for (int kind = 0; kind < GROWTH_KINDS; kind++) {
+        struct growers *t = &g->of[kind];
+
+        for (; t->count > 0 && units > 0; growers_remove(g, (enum growth_kind)kind, t->count - 1)) {
+            struct grower *last = &t->rows[t->count - 1];
+
+            units = units_less(units, acquit(g, (enum growth_kind)kind, last, why));
+        }
+        if (units == 0)
+            return 0;
+        growers_clear(g, (enum growth_kind)kind);
+    }
+    return units;
 }
 
 void growth_fini(struct growth *g)
 {
-    forget_all(g, GROWTH_OVER_END);
+    (void)forget(g, GROWTH_OVER_END, SIZE_MAX);
 }
 
-static void begin_anew(struct growth *g, uint64_t now_ms)
+static size_t begin_anew(struct growth *g, uint64_t now_ms, size_t units)
 {
-    forget_all(g, GROWTH_OVER_UNWATCHED);
+    if ((units = forget(g, GROWTH_OVER_UNWATCHED, units)) == 0 || !g->world.settings->suspects_enabled)
+        return units;
     g->window_ms = g->world.settings->suspects_window_ms;
     g->window_began_ms = g->sampled_ms = now_ms;
     g->collections = gc_collections(g->world.gc, GC_GENERATIONS - 1);
     g->has_floor = true; /* there is nothing to have one of */
+    return units;
 }
 
 const struct grower *growth_at(const struct growth *g, enum growth_kind kind, uint32_t i)
@@ -151,20 +166,29 @@ static struct grower *next_row(struct growth *g)
     return g->kind < GROWTH_KINDS ? &g->of[g->kind].rows[g->at] : NULL;
 }
 
+/* Returns what that cost. */
+static size_t sample_row(struct growth *g, struct grower *r)
+{
+    enum growth_kind kind = (enum growth_kind)g->kind;
+    uint64_t value, count;
+    size_t cost = kind == GROWTH_ROOT ? ROOT_UNITS : 1;
+
+    if (growers_look(g, kind, r, &value, &count)) {
+        note(r, value, count, g->clean);
+        g->at++;
+        return cost;
+    }
+    cost += acquit(g, kind, r, GROWTH_OVER_GONE);
+    growers_remove(g, kind, g->at);
+    return cost;
+}
+
 static size_t sample(struct growth *g, size_t units)
 {
     struct grower *r = NULL;
-    uint64_t value, count;
 
-    for (; units > 0 && (r = next_row(g)) != NULL; units--) {
-        if (!growers_look(g, (enum growth_kind)g->kind, r, &value, &count)) {
-            acquit(g, (enum growth_kind)g->kind, r, GROWTH_OVER_GONE);
-            growers_remove(g, (enum growth_kind)g->kind, g->at);
-            continue;
-        }
-        note(r, value, count, g->clean);
-        g->at++;
-    }
+    while (units > 0 && (r = next_row(g)) != NULL)
+        units = units_less(units, sample_row(g, r));
     if (units > 0)
         end_sample(g);
     return units;
@@ -291,11 +315,10 @@ static size_t tell_of(struct growth *g, struct grower *r)
     if (!grower_is_suspect(r))
         return 0;
     if (r->suspect_until <= g->windows + 1)
-        acquit(g, kind, r, GROWTH_OVER_LEVEL);
-    else if (r->told == NULL && w->suspected != NULL)
-        r->told = w->suspected(w->ctx, kind, r);
-    else
+        return acquit(g, kind, r, GROWTH_OVER_LEVEL);
+    if (r->told != NULL || w->suspected == NULL)
         return 0;
+    r->told = w->suspected(w->ctx, kind, r);
     return TELL_UNITS;
 }
 
@@ -379,12 +402,10 @@ size_t growth_step(struct growth *g, uint64_t now_ms, size_t units)
 
     if (!growth_has_work(g, now_ms) || units == 0)
         return units;
-    if (!s->suspects_enabled)
-        forget_all(g, GROWTH_OVER_UNWATCHED);
-    else if (g->window_ms != s->suspects_window_ms)
-        begin_anew(g, now_ms);
+    if (!s->suspects_enabled || g->window_ms != s->suspects_window_ms)
+        units = begin_anew(g, now_ms, units);
     else
         units = work(g, now_ms, units);
-    g->next_ms = next_look_ms(g, now_ms);
+    g->next_ms = units > 0 ? next_look_ms(g, now_ms) : 0;
     return units;
 }

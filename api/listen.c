@@ -25,10 +25,8 @@ static void say(struct task *t, struct listener *l)
     uint64_t now_ms = api_now_ms(t->api), ready = api_news(t->api);
     size_t before = to->len;
 
-    if (events_missed(ev, &l->cursor)) {
-        events_write_gap(ev, &l->cursor, to);
-        t->api->news.gaps++;
-    }
+    if (events_missed(ev, &l->cursor))
+        t->api->news.gaps += events_write_gap(ev, &l->cursor, to);
     if (!l->greeted)
         events_write_greeting(&l->cursor, to);
     l->greeted = true;

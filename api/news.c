@@ -14,11 +14,11 @@ struct out *news_begin(struct api *api, enum event_type type)
 }
 
 /* What it shows has happened, so the commit that has the heap as it is now has it too. */
-void news_end(struct api *api)
+bool news_end(struct api *api)
 {
     const struct api_world *w = &api->world;
 
-    events_end(api->news.events, w->commit_wanted != NULL ? w->commit_wanted(w->ctx) : 0);
+    return events_end(api->news.events, w->commit_wanted != NULL ? w->commit_wanted(w->ctx) : 0);
 }
 
 /* ---- collections ---- */

@@ -30,9 +30,10 @@ struct news {
 enum err news_init(struct api *api);
 void news_fini(struct api *api);
 
-/* Tell of something now: write its members into the object that is open, and end it. What it shows has happened already. */
+/* Tell of something now: write its members into the object that is open, and end it. What it shows has happened already.
+ * False: there was no memory for it, and nobody will hear of it. */
 struct out *news_begin(struct api *api, enum event_type type);
-void news_end(struct api *api);
+bool news_end(struct api *api);
 
 /* The same, of a change that somebody (the label of a token, or empty) has made: "config", "gc", "freeze" ... */
 struct out *news_begin_config(struct api *api, const char *what, struct slice by);

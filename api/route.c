@@ -108,7 +108,7 @@ static const struct route table[] = {
      "The same by site: where clients said they made it"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/reset_peak", post_reset_peak, "200", "",
      "From now on the most there ever was of a class or site is what there is now"},
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/suspects", get_suspects, "200", "snapshot since limit",
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/heap/suspects", get_suspects, "200", "snapshot since limit cursor",
      "What only grows, in sentences, each with its evidence and the call that shows more; with snapshot=N, who retains too much "
      "there, or has gained too much since snapshot M"},
     {METHOD_POST, ACCESS_WRITE, BODY_NONE, "/v1/heap/purge", post_purge, "200", "",
@@ -127,7 +127,7 @@ static const struct route table[] = {
      "A snapshot: what is in it; format=heapsnapshot (for Chrome DevTools), ndjson, or folded (for flame graphs): all of it"},
     {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/dominators", get_dominators, "200", "under limit cursor",
      "What objects retain, as a tree: a page of those that one dominates, the largest first"},
-    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/suspects", get_snapshot_suspects, "200", "since limit",
+    {METHOD_GET, ACCESS_READ, BODY_NONE, "/v1/snapshots/{n}/suspects", get_snapshot_suspects, "200", "since limit cursor",
      "Who retains too much, or has gained too much since an earlier snapshot, and where it has accumulated"},
     {METHOD_DELETE, ACCESS_WRITE, BODY_NONE, "/v1/snapshots/{n}", delete_snapshot, "200", "",
      "Delete a snapshot; who is reading it reads on"},

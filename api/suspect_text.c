@@ -116,6 +116,14 @@ bool suspect_find(const struct api *api, enum growth_kind kind, const struct gro
 
 /* ---- the sentence ---- */
 
+/* Else those that there are have grown: one list that everything is put into. */
+static bool become_more(const struct grower *r)
+{
+    const struct series *s = grower_series(r);
+
+    return s->count[s->n - 1] > s->count[0];
+}
+
 static void add_subject(struct line *l, enum growth_kind kind, const struct grower *r, const struct suspect_name *n)
 {
     static const char *const totals[GROWTH_TOTALS] = {
@@ -129,12 +137,12 @@ static void add_subject(struct line *l, enum growth_kind kind, const struct grow
     case GROWTH_SITE:
         add(l, "What is made at ");
         add_name(l, n->name);
-        add(l, " is not let go of");
+        add(l, become_more(r) ? " is not let go of" : " becomes larger and larger");
         return;
     case GROWTH_CLASS:
         add(l, "Objects of class ");
         add_name(l, n->name);
-        add(l, " become more and more");
+        add(l, become_more(r) ? " become more and more" : " become larger and larger");
         return;
     case GROWTH_ROOT:
         add(l, "The %s that root ", n->kind == HEAP_LIST ? "list" : "record");
@@ -179,7 +187,7 @@ static void add_amount(struct line *l, enum growth_kind kind, const struct suspe
         add(l, "%" PRIu64 " %s", value, noun_of(kind, n));
         return;
     }
-    add(l, "%" PRIu64 " objects of ", count);
+    add(l, "%" PRIu64 " %s of ", count, count == 1 ? "object" : "objects");
     add_bytes(l, value);
 }
 

@@ -23,7 +23,7 @@ struct judging {
     struct aside aside;
     struct api *api;
     struct taken *now, *then; /* held, and their trees joined; then: NULL if there is none */
-    size_t limit;             /* so many are answered */
+    struct page page;
     struct held *held;        /* who holds the suspects; NULL: not looked for yet */
     bool left;                /* the task has ended while it ran */
     size_t charged_bytes;
@@ -110,10 +110,11 @@ static enum err begin(struct judging *j, struct why *why)
 static enum err reply_suspects(struct task *task, const struct judging *j, struct why *why)
 {
     struct out *o = reply_page(task);
+    uint32_t i = cursor_u32(j->page.cursor);
 
-    for (uint32_t i = 0; i < j->count && i < j->limit; i++)
-        write_suspect(o, j->now, j->then, j->held, &j->suspects[i]);
-    return reply_page_end(task, 0, why);
+    for (size_t shown = 0; i < j->count && shown < j->page.limit; shown++)
+        write_suspect(o, j->now, j->then, j->held, &j->suspects[i++]);
+    return reply_page_end(task, i < j->count ? i : 0, why);
 }
 
 static enum err want_holders(struct judging *j, struct why *why)
@@ -196,7 +197,7 @@ enum err verdicts_begin(struct api *api, struct task *task, struct slice n, stru
         return why_set(why, ERR_NOMEM, "no memory to begin");
     j->magic = JUDGING_MAGIC;
     j->api = api;
-    j->limit = page.limit;
+    j->page = page;
     if ((e = join(api, now, &j->now, why)) || (then != NULL && (e = join(api, then, &j->then, why)))) {
         destroy(j);
         return e;

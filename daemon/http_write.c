@@ -210,7 +210,7 @@ size_t http_write_head(char out[HTTP_WRITE_HEAD_MAX], const struct reply *r, con
     put(&p, (struct slice){a->date, CLOCK_HTTP_DATE_BYTES});
     put(&p, SLICE("\r\nHeapd-Instance: "));
     put(&p, a->instance);
-    put(&p, SLICE("\r\n"));
+    put(&p, SLICE("\r\nX-Content-Type-Options: nosniff\r\n")); /* a browser runs nothing that clients have written here */
     put_framing(&p, r, a);
     put_what_api_says(&p, r, a);
     put_connection(&p, a);

@@ -2,7 +2,7 @@
 
 import { $, say } from "./dom.js";
 import { curlLine } from "./curl.js";
-import { setToken, state, wire } from "./wire.js";
+import { hasToken, setToken, state, wire } from "./wire.js";
 
 // True if it shall be done. `request` is shown as the curl line that would do the same.
 export function confirmed({ title, text, request, yes }) {
@@ -18,11 +18,20 @@ export function confirmed({ title, text, request, yes }) {
   });
 }
 
+const WANTED = "One from its token file. It is kept in this tab until that is closed, and sent nowhere else.";
+
+// Whoever closes the dialog finds it again behind a button in the head.
+function askForToken() {
+  say($("token-text"), hasToken() ? `heapd does not know that token. ${WANTED}` : WANTED);
+  if (state() === "token" && !$("token-dialog").open) $("token-dialog").showModal();
+}
+
 // onToken() is called when there is a new one to try.
 export function startAsking(onToken) {
   $("confirm-yes").addEventListener("click", () => $("confirm").close("yes"));
   $("confirm-no").addEventListener("click", () => $("confirm").close("no"));
   $("help-open").addEventListener("click", () => $("help").showModal());
+  $("token-open").addEventListener("click", askForToken);
   $("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
     setToken($("token-input").value.trim());
@@ -30,7 +39,6 @@ export function startAsking(onToken) {
     $("token-dialog").close();
     onToken();
   });
-  wire.addEventListener("state", () => {
-    if (state() === "token" && !$("token-dialog").open) $("token-dialog").showModal();
-  });
+  wire.addEventListener("unauthorized", askForToken);
+  wire.addEventListener("instance", () => { if ($("confirm").open) $("confirm").close("no"); }); // it was asked about another heap
 }

@@ -1,11 +1,12 @@
 // collector.js - the collector's console. Owns: its controls; each sends one call, shows what heapd then says, and has the curl
-// line that does the same. A control that somebody is in the middle of changing is not overwritten by what comes in.
+// line that does the same. A control that somebody is in the middle of changing is not overwritten by what comes in. Before
+// anything is known of the collector nothing can be sent.
 
 import { $, announce, button, el, say, sayValue, toast } from "./dom.js";
 import { curlButton, refreshCurls } from "./curl.js";
 import * as f from "./format.js";
 import { latest, onSample, sampleNow } from "./samples.js";
-import { send } from "./wire.js";
+import { get, send } from "./wire.js";
 
 const DEBUG = ["stats", "collectable", "uncollectable", "saveall", "leak"];
 const SLIDER_STEPS = 100;
@@ -14,9 +15,10 @@ const PACE = [["pause-budget", "pause_budget_us", "slice, µs"], ["full-bytes", 
 
 // ---- one call ----
 
+// `request` may be a promise of one.
 export async function act(request, done) {
   try {
-    const said = await send(request);
+    const said = await send(await request);
     if (done) announce(done(said));
     await sampleNow();
     return said;
@@ -36,9 +38,8 @@ const fromSlider = (step, max) => (step <= 0 ? 0 : Math.round(max ** (step / SLI
 const toSlider = (n, max) => (n <= 0 ? 0 : Math.min(SLIDER_STEPS, Math.max(1, Math.round(SLIDER_STEPS * Math.log(n) / Math.log(max)))));
 
 // The array names those before it too, at what they are.
-function thresholdPatch(generation, value) {
-  const before = latest.gc?.thresholds.slice(0, generation) ?? [];
-  return patch({ thresholds: [...before, value] });
+function thresholdPatch(gc, generation, value) {
+  return gc && patch({ thresholds: [...gc.thresholds.slice(0, generation), value] });
 }
 
 const EMPTY_MS = 3000; // so long a field stays empty that was left so, before it shows again what is
@@ -47,13 +48,14 @@ const isBusy = (input) => input.dataset.dirty === "1";
 
 // A number that somebody types, and sends with Enter or by leaving the field; what is no number of the right kind is not sent.
 function onNumber(input, apply) {
+  const isNumber = () => input.value !== "" && input.checkValidity();
   input.addEventListener("input", () => { input.dataset.dirty = "1"; });
-  input.addEventListener("change", () => {
-    if (input.value !== "" && input.checkValidity()) {
-      input.dataset.dirty = "0";
-      apply();
-    } else setTimeout(() => { if (document.activeElement !== input) input.dataset.dirty = "0"; }, EMPTY_MS);
+  input.addEventListener("change", () => { if (isNumber()) apply(); });
+  input.addEventListener("blur", () => {
+    if (isNumber()) input.dataset.dirty = "0";
+    else setTimeout(() => { if (document.activeElement !== input) input.dataset.dirty = "0"; }, EMPTY_MS);
   });
+  input.addEventListener("keydown", (event) => { if (event.key === "Enter" && isNumber()) input.dataset.dirty = "0"; });
 }
 
 function thresholdRow(generation) {
@@ -64,10 +66,13 @@ function thresholdRow(generation) {
   const meter = el("div", { id: `meter-${generation}`, class: "meter", role: "meter", "aria-label": `Count of generation ${generation}`, "aria-valuemin": 0 }, fill);
   const counted = el("span", { id: `count-${generation}`, class: "counted" });
 
-  const apply = () => act(thresholdPatch(generation, Number(input.value)), (gc) => `Threshold of generation ${generation} is ${f.count(gc.thresholds[generation])}`);
+  // Those before it as they are now: somebody else may have changed them since the last look.
+  const wanted = async (value) => thresholdPatch(await get("/v1/gc"), generation, value);
+  const apply = () => act(wanted(Number(input.value)), (gc) => `Threshold of generation ${generation} is ${f.count(gc.thresholds[generation])}`);
   onNumber(input, apply);
   slider.addEventListener("input", () => { input.value = fromSlider(Number(slider.value), max); input.dataset.dirty = "1"; });
   slider.addEventListener("change", () => { input.dataset.dirty = "0"; apply(); });
+  for (const end of ["pointerup", "keyup", "blur"]) slider.addEventListener(end, () => { input.dataset.dirty = "0"; });
 
   const render = () => {
     const { thresholds, counts, enabled } = latest.gc, limit = thresholds[generation] ?? 0, n = counts[generation];
@@ -84,7 +89,7 @@ function thresholdRow(generation) {
     sayValue(counted, limit > 0 ? `${f.count(n)} of ${f.count(limit)}` : `${f.count(n)}, never full`, n);
   };
   const row = el("div", { class: "threshold" }, el("label", { for: id }, `gen ${generation}`), input, slider,
-    curlButton(() => thresholdPatch(generation, Number(input.value)), `threshold of generation ${generation}`), el("div", { class: "filling" }, meter, counted));
+    curlButton(() => thresholdPatch(latest.gc, generation, Number(input.value)), `threshold of generation ${generation}`), el("div", { class: "filling" }, meter, counted));
   return { row, render };
 }
 
@@ -98,10 +103,15 @@ function resultText(r) {
 
 const collectRequest = (generation, dry = false) => ({ method: "POST", path: "/v1/gc/collect", body: dry ? { generation, dry_run: true } : { generation } });
 
+let collecting = false; // one at a time: a slip of a finger should not queue ten
+
 export async function collect(generation = 2, dry = false) {
+  if (collecting || latest.gc === null) return;
+  collecting = true;
   say($("gc-result"), "…");
   const said = await act(collectRequest(generation, dry));
   say($("gc-result"), said === null ? "" : resultText(said));
+  collecting = false;
 }
 
 function fillCollectRow() {
@@ -124,16 +134,22 @@ function fillFreezeRow() {
 
 function debugRow() {
   const boxes = DEBUG.map((name) => el("input", { type: "checkbox", id: `debug-${name}`, value: name }));
-  const wanted = () => patch({ debug: boxes.filter((b) => b.checked).map((b) => b.value) });
-  for (const b of boxes) b.addEventListener("change", () => act(wanted(), (gc) => `Debug flags: ${gc.debug.join(", ") || "none"}`));
+  const wanted = () => latest.gc && patch({ debug: boxes.filter((b) => b.checked).map((b) => b.value) });
+  let sending = 0;
+  const apply = async () => {
+    sending++;
+    await act(wanted(), (gc) => `Debug flags: ${gc.debug.join(", ") || "none"}`);
+    sending--;
+  };
+  for (const b of boxes) b.addEventListener("change", apply);
   $("debug-row").append(el("span", { class: "name" }, "debug"), ...boxes.map((b) => el("label", { class: "check" }, b, b.value)), curlButton(wanted, "debug flags"));
-  return () => { for (const b of boxes) b.checked = latest.gc.debug.includes(b.value); };
+  return () => { if (sending === 0) for (const b of boxes) b.checked = latest.gc.debug.includes(b.value); };
 }
 
 function paceRow() {
   const inputs = PACE.map(([id, name, label]) => {
     const input = el("input", { id, type: "number", min: 0, required: true });
-    const wanted = () => patch({ [name]: Number(input.value) });
+    const wanted = () => latest.gc && patch({ [name]: Number(input.value) });
     onNumber(input, () => act(wanted(), () => `${label} is ${input.value}`));
     $("pace-row").append(el("label", { class: "field" }, label, " ", input), curlButton(wanted, label));
     return [input, name];
@@ -143,7 +159,7 @@ function paceRow() {
 
 function enabledSwitch() {
   const b = $("gc-enabled");
-  const wanted = () => patch({ enabled: !latest.gc?.enabled });
+  const wanted = () => latest.gc && patch({ enabled: !latest.gc.enabled });
   b.addEventListener("click", () => act(wanted(), (gc) => (gc.enabled ? "The collector runs by itself" : "The collector is off")));
   b.after(curlButton(wanted, "switch"));
   return () => {
@@ -158,8 +174,10 @@ export function startCollector() {
   $("thresholds").append(...thresholds.map((t) => t.row));
   fillCollectRow();
   fillFreezeRow();
+  $("collector").inert = true;
   const renders = [...thresholds.map((t) => t.render), debugRow(), paceRow(), enabledSwitch()];
   onSample(() => {
+    $("collector").inert = false;
     for (const render of renders) render();
     refreshCurls();
   });

@@ -13,22 +13,29 @@ function quote(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-// A name as one segment of a path. encodeURIComponent leaves a few that a shell or a form would mind.
+// A name as one segment of a path. encodeURIComponent leaves a few that a shell or a form would mind, and "." and "..", which
+// curl would take for a way up.
 export function segment(name) {
+  if (name === "." || name === "..") return name.replaceAll(".", "%2E");
   return encodeURIComponent(name).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-const authorization = () => (hasToken() ? ' -H "Authorization: Bearer $HEAPD_TOKEN"' : "");
+function headers(request) {
+  const meant = request.instance ? ` -H ${quote(`If-Heapd-Instance: ${request.instance}`)}` : "";
+  return hasToken() ? `${meant} -H "Authorization: Bearer $HEAPD_TOKEN"` : meant;
+}
 
-// request: {method, path, body} or {lines: [op, ...]} for an atomic batch
+// request: {method, path, body} or {lines: [op, ...]} for an atomic batch, with the instance that its ids are of; null: there is
+// nothing to be asked yet
 export function curlLine(request) {
+  if (request === null) return "";
   if (request.lines) {
     const ops = request.lines.map((op) => quote(asciiJson(op))).join(" ");
-    return `printf '%s\\n' ${ops} | curl${authorization()} '${base}/v1/batch?atomic=true' --data-binary @-`;
+    return `printf '%s\\n' ${ops} | curl${headers(request)} ${quote(`${base}/v1/batch?atomic=true`)} --data-binary @-`;
   }
   const method = request.method === "GET" || (request.method === "POST" && request.body) ? "" : ` -X ${request.method}`;
   const body = request.body === undefined ? "" : ` -d ${quote(asciiJson(request.body))}`;
-  return `curl${method}${authorization()} ${quote(base + request.path)}${body}`;
+  return `curl${method}${headers(request)} ${quote(base + request.path)}${body}`;
 }
 
 // Clipboards are for secure contexts; elsewhere the line is selected, to be copied by hand.

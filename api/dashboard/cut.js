@@ -1,11 +1,12 @@
 // cut.js - cutting a link: what call lets go of an object that one holder keeps, in words and as curl. Owns: asking before it.
-// A field or item is cut only if it still holds what was shown: `is` in the same atomic batch says so, else nothing changes.
+// A field or item is cut only if it still holds what was shown: `is` in the same atomic batch says so, else nothing changes. What
+// a root names is looked at just before. In another instance the same ids are other objects: it refuses the call.
 
 import { announce, button, toast } from "./dom.js";
 import { confirmed } from "./ask.js";
 import { segment } from "./curl.js";
 import { oneLine } from "./format.js";
-import { send } from "./wire.js";
+import { Problem, get, instance, send } from "./wire.js";
 
 // A holder, as heapd shows one, in one line.
 export function holderText(holder) {
@@ -39,23 +40,42 @@ function cutOfSession(holder, id) {
     request: { method: "DELETE", path: `/v1/sessions/${holder.session}` } };
 }
 
-// What cuts the link from `holder` to the object `id`; null: nobody can.
-export function cutOf(holder, id) {
-  if (holder.root !== undefined) return { kind: "root", yes: "Delete the root", text: `The name “${oneLine(holder.root)}” is deleted.`, request: { method: "DELETE", path: `/v1/roots/${segment(holder.root)}` } };
+// A browser takes the segments "." and ".." for a way up, however they are written: those two go as an op.
+function cutOfRoot(holder, id) {
+  const isDots = /^\.\.?$/.test(holder.root), path = `/v1/roots/${segment(holder.root)}`;
+  return { kind: "root", yes: "Delete the root", text: `The name “${oneLine(holder.root)}” of object ${id} is deleted.`,
+    stillHolds: async () => isDots || (await get(path)).$ref === id,
+    request: isDots ? { lines: [["unroot", holder.root]] } : { method: "DELETE", path } };
+}
+
+function cutOfHolder(holder, id) {
+  if (holder.root !== undefined) return cutOfRoot(holder, id);
   if (holder.session !== undefined) return cutOfSession(holder, id);
   if (holder.garbage) return { kind: "garbage", yes: "Let it go", text: "All that save-all has kept is let go.", request: { method: "DELETE", path: "/v1/gc/garbage" } };
   return holder.batch ? null : cutOfPart(holder, id);
 }
 
+// What cuts the link from `holder` to the object `id`, as both were when they were shown; null: nobody can.
+export function cutOf(holder, id) {
+  const cut = cutOfHolder(holder, id);
+  return cut && { ...cut, request: { ...cut.request, instance: instance() } };
+}
+
+const REFUSED = new Map([
+  ["changed", "Nothing was cut: something else stands there by now."],
+  ["other-instance", "Nothing was cut: another heap answers now, and the same ids are other objects in it."],
+]);
+
 export async function sayCut(cut, done) {
   const text = `${cut.text} What nothing else reaches dies by it.`;
   if (!(await confirmed({ title: `${cut.yes}?`, text, request: cut.request, yes: cut.yes }))) return;
   try {
+    if (cut.stillHolds && !(await cut.stillHolds())) throw new Problem({ type: "/problems/changed" }, 412);
     await send(cut.request);
     announce(`Done. ${cut.text}`);
     toast(cut.text);
   } catch (error) {
-    toast(error.name === "changed" ? "Nothing was cut: something else stands there by now." : error.message, true);
+    toast(REFUSED.get(error.name) ?? error.message, true);
   }
   done();
 }

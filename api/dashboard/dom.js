@@ -42,8 +42,9 @@ export function sayValue(node, text, value) {
 
 // Rows by key: those that stay are kept, so that focus and selection do too. make(item) gives a row with update(item).
 export function rows(parent, items, keyOf, make) {
-  const old = parent.rowsByKey ?? new Map();
+  const old = parent.rowsByKey ?? new Map(), stay = new Set(items.map(keyOf));
   const next = new Map();
+  for (const [key, row] of old) if (!stay.has(key)) row.remove(); // first: then those behind it need not move, and keep the focus
   let at = parent.firstElementChild;
   for (const item of items) {
     const key = keyOf(item);
@@ -54,7 +55,6 @@ export function rows(parent, items, keyOf, make) {
     if (row === at) at = at.nextElementSibling;
     else parent.insertBefore(row, at);
   }
-  for (const [key, row] of old) if (!next.has(key)) row.remove();
   parent.rowsByKey = next;
 }
 

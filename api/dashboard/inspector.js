@@ -7,16 +7,22 @@ import { cutButton, holderText, linkText } from "./cut.js";
 import * as f from "./format.js";
 import * as hash from "./hash.js";
 import { latest } from "./samples.js";
-import { get, getExact, send, state, wire } from "./wire.js";
+import { Problem, get, getExact, instance, send, state, wire } from "./wire.js";
 import { drawWhy } from "./why_picture.js";
 
 const PATHS = 5, PARTS = 200, HOLDERS = 100, ROOTS = 24;
 const RETAINED_OBJECTS_MAX = 2e6; // above that it is counted when asked for: it walks the heap
 
+const IN_SIGHT_PX = 240; // of the panel; else the page is scrolled to it
+
 let shown = 0;
 
+const isId = (text) => /^\d{1,16}$/.test(text);
+
+// An id means something in the instance that it was seen in: the address has both.
 export function inspect(id) {
-  hash.set({ tab: "inspect", id: String(id) }, true);
+  hash.set({ tab: "inspect", id: String(id), of: isId(String(id)) ? instance() : "" }, true);
+  if ($("panels").getBoundingClientRect().top > innerHeight - IN_SIGHT_PX) $("panels").scrollIntoView();
 }
 
 // ---- values ----
@@ -74,7 +80,8 @@ function fillFacts(doc) {
   const age = doc.frozen ? "frozen" : doc.generation === null ? "none: bytes are not tracked" : String(doc.generation);
   $("inspect-facts").replaceChildren(fact("class", f.oneLine(doc.class, 120) || "(none)"), fact("id", String(doc.id)), fact("generation", age), fact("references", f.count(doc.refs)),
     fact("weak", f.count(doc.weak_refs)), fact("its own bytes", f.bytes(doc.bytes)), el("div", { id: "inspect-retained" }));
-  const request = (method) => ({ method, path: `/v1/objects/${doc.id}/hold` });
+  const seen = instance();
+  const request = (method) => ({ method, path: `/v1/objects/${doc.id}/hold`, instance: seen });
   const hold = (method, said) => button(method === "PUT" ? "Hold it" : "Let it go", () => change(request(method), said), { id: method === "PUT" ? "inspect-hold" : "inspect-drop" });
   $("inspect-actions").replaceChildren(curlButton(() => ({ method: "GET", path: `/v1/objects/${doc.id}` }), "document"), hold("PUT", "Session 0 holds it"),
     curlButton(() => request("PUT"), "hold"), hold("DELETE", "Session 0 has let it go"), curlButton(() => request("DELETE"), "let go"));
@@ -121,9 +128,11 @@ function showProblem(text) {
 }
 
 async function idOf(text) {
-  if (/^\d{1,16}$/.test(text)) return Number(text);
+  if (isId(text)) return Number(text);
   return (await get(`/v1/roots/${segment(text)}`)).$ref;
 }
+
+const isOfAnother = (text) => isId(text) && hash.get("of") !== "" && hash.get("of") !== instance();
 
 async function show(text) {
   $("inspect-id").value = text;
@@ -131,6 +140,7 @@ async function show(text) {
     const id = await idOf(text);
     const doc = await getExact(`/v1/objects/${id}`), referrers = await get(`/v1/objects/${id}/referrers?limit=${HOLDERS}`);
     if (hash.get("id") !== text) return;
+    if (isOfAnother(text)) throw new Problem({ detail: "That id was of another heap, and means nothing in this one" }, 412);
     if (shown !== id) $("why-picture").replaceChildren();
     shown = id;
     showProblem("");
@@ -175,6 +185,9 @@ export function startInspector() {
   $("inspect-form").addEventListener("submit", submit("inspect-id"));
   $("search-form").addEventListener("submit", submit("search"));
   hash.onChange(follow);
-  wire.addEventListener("instance", () => follow({ tab: hash.get("tab"), id: hash.get("id") }));
+  wire.addEventListener("instance", (event) => {
+    if (event.detail.before && isId(hash.get("id")) && hash.get("of") === "") hash.set({ of: event.detail.before });
+    follow({ tab: hash.get("tab"), id: hash.get("id") });
+  });
   wire.addEventListener("state", () => { if (state() === "live") reload(); });
 }

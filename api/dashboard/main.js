@@ -23,16 +23,17 @@ import { startTallies } from "./tallies.js";
 import { startTicker } from "./ticker.js";
 import { awaySince, instance, state, wire } from "./wire.js";
 
-const TABS = ["tallies", "inspect", "suspects", "pools", "snapshots"];
+const TABS = hash.choices("tab");
 const THEMES = ["system", "light", "dark"];
 
 // ---- the connection ----
 
 function showState() {
-  const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, token: "wants a token" }[state()];
+  const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, unready: "not ready yet", token: "wants a token" }[state()];
   $("connection-state").dataset.state = state();
   say($("connection-state"), text);
   document.body.classList.toggle("stale", state() !== "live");
+  $("token-open").hidden = state() !== "token";
 }
 
 function watchConnection() {
@@ -55,13 +56,20 @@ function watchVisibility() {
 
 // ---- tabs ----
 
+// Where there is no room for all of them, the row is scrolled; the page is not.
+function showChosen(name) {
+  const row = $("tabs"), at = $(`tab-${name}`);
+  if (at.offsetLeft < row.scrollLeft) row.scrollLeft = at.offsetLeft;
+  else row.scrollLeft = Math.max(row.scrollLeft, at.offsetLeft + at.offsetWidth - row.clientWidth);
+}
+
 function showTab(view) {
-  const chosen = TABS.includes(view.tab) ? view.tab : TABS[0];
   for (const name of TABS) {
-    $(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));
-    $(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
-    $(`panel-${name}`).hidden = name !== chosen;
+    $(`tab-${name}`).setAttribute("aria-selected", String(name === view.tab));
+    $(`tab-${name}`).tabIndex = name === view.tab ? 0 : -1;
+    $(`panel-${name}`).hidden = name !== view.tab;
   }
+  showChosen(chosen);
 }
 
 function goTab(i) {
@@ -81,14 +89,20 @@ function startTabs() {
     });
   });
   hash.onChange(showTab);
+  addEventListener("resize", () => showTab({ tab: hash.get("tab") }));
   showTab({ tab: hash.get("tab") });
 }
 
 // ---- theme ----
 
+// Where site data is blocked, storage throws: then the theme is chosen anew each time.
+function kept(use) {
+  try { return use(localStorage); } catch { return null; }
+}
+
 function setTheme(name) {
   document.documentElement.dataset.theme = name;
-  localStorage.setItem("heapd-theme", name);
+  kept((s) => s.setItem("heapd-theme", name));
   say($("theme"), `Theme: ${name}`);
   rebuild();
 }
@@ -98,8 +112,8 @@ function nextTheme() {
 }
 
 function startTheme() {
-  const kept = localStorage.getItem("heapd-theme");
-  setTheme(THEMES.includes(kept) ? kept : "system");
+  const name = kept((s) => s.getItem("heapd-theme"));
+  setTheme(THEMES.includes(name) ? name : "system");
   $("theme").addEventListener("click", nextTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rebuild);
 }
@@ -114,7 +128,7 @@ const KEYS = {
 };
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
   if (event.target.closest("input, select, textarea, dialog[open]")) {
     if (event.key === "Escape") event.target.blur();
     return;

@@ -10,7 +10,6 @@ import { floorLine, thin } from "./series.js";
 const POINTS_MAX = 600;
 const YOUNG_MS = 60000; // as long as less is known than was asked for, the picture grows from this on
 const GAP_MS = 5000; // no line is drawn over a time of which nothing is known
-const FULLS_MIN = 2;
 const TABLE_ROWS = 30;
 const RUG_PX = [5, 9, 14]; // how long the mark of a collection is, by generation; a full one crosses the picture ...
 const TALL_PX = 12; // ... where they are at least so far apart
@@ -54,7 +53,7 @@ function drawFloor(c) {
   if (floor === null) return;
   ctx.setLineDash([7, 5]);
   ctx.lineWidth = 2;
-  ctx.strokeStyle = css(floor.isLeak ? "--bad" : "--floor");
+  ctx.strokeStyle = css(floor.isRise ? "--bad" : "--floor");
   ctx.beginPath();
   ctx.moveTo(x.getPixelForValue(floor.t0), y.getPixelForValue(floor.y0));
   ctx.lineTo(x.getPixelForValue(floor.t1), y.getPixelForValue(floor.y1));
@@ -89,7 +88,8 @@ function collectionsNear(t) {
 }
 
 const TICK_STEPS = [10e3, 30e3, 60e3, 180e3, 600e3, 1800e3, 3600e3, 3 * 3600e3];
-const tickStep = (span) => TICK_STEPS.find((step) => span / step <= 8) ?? TICK_STEPS.at(-1);
+const TICK_PX = 80; // that a label and the room behind it take
+const tickStep = (span, width) => TICK_STEPS.find((step) => span / step <= Math.min(8, width / TICK_PX)) ?? TICK_STEPS.at(-1);
 
 // Steps that are round in the unit: a power of two for bytes, 1, 2 or 5 of a power of ten else.
 function roundStep(rough) {
@@ -113,7 +113,7 @@ function options() {
     scales: {
       x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, t % 60e3 !== 0) },
         afterBuildTicks: (axis) => {
-          const step = tickStep(axis.max - axis.min), first = Math.ceil(axis.min / step) * step;
+          const step = tickStep(axis.max - axis.min, axis.width || Infinity), first = Math.ceil(axis.min / step) * step;
           axis.ticks = Array.from({ length: Math.max(0, Math.floor((axis.max - first) / step) + 1) }, (_, i) => ({ value: first + i * step }));
         } },
       y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => f.short(format(n)) } },
@@ -150,20 +150,11 @@ function points(ring, chosen, name) {
 
 // ---- words ----
 
-// What is least in a time without full collections may be garbage: of a leak is spoken only after some.
-function findFloor(ring, first) {
-  const line = floorLine(ring, first, FLOOR_OF[unit()]);
-  if (line === null) return null;
-  const fulls = marks[2].filter((c) => c.t >= line.t0 && c.t <= line.t1).reduce((sum, c) => sum + c.n, 0);
-  return { ...line, fulls, isLeak: line.isRise && fulls >= FULLS_MIN };
-}
-
 function floorText() {
-  if (floor === null) return "The floor is the least that was left, as the collector went by. It is drawn when a minute of it is known.";
-  const slope = `${f.signed(floor.perHour, format)} an hour over the last ${f.seconds((floor.t1 - floor.t0) / 1000)}`;
-  if (floor.isLeak) return `The floor rises: ${slope}, with ${f.count(floor.fulls)} full collections in that time.`;
-  if (floor.isRise) return `It rises: ${slope}. ${floor.fulls === 0 ? "No full collection has" : "Only one full collection has"} told what of it is garbage.`;
-  return `The floor does not rise: ${slope} is no more than chance can do.`;
+  if (floor === null) return "The floor is what full collections leave. It is drawn once some of them have been seen.";
+  const slope = `${f.signed(floor.perHour, format)} an hour over ${f.seconds((floor.t1 - floor.t0) / 1000)} and ${f.count(floor.count)} full collections`;
+  if (!floor.canTell) return `The floor: ${slope}, too few to say whether it rises.`;
+  return floor.isRise ? `The floor rises: ${slope}.` : `The floor does not rise: ${slope} is no more than chance can do.`;
 }
 
 const hidden = () => new Set(hash.get("hide").split(" "));
@@ -198,9 +189,9 @@ function fillTable(ring, first) {
 
 function draw() {
   const ring = ringShown(), span = rangeMs[hash.get("range")], to = Date.now(), first = ring.from(to - span);
-  floor = findFloor(ring, first);
+  floor = floorLine(ring, first, FLOOR_OF[unit()]);
   say($("floor-text"), floorText());
-  $("floor-text").dataset.rises = String(floor?.isLeak ?? false);
+  $("floor-text").dataset.rises = String(floor?.isRise ?? false);
   fillTable(ring, first);
   if (chart === null) return;
   const chosen = thin(ring, first, FLOOR_OF[unit()], POINTS_MAX);

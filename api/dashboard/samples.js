@@ -6,9 +6,9 @@ import { listen } from "./stream.js";
 import { quantileGained, readMetrics } from "./metrics.js";
 import { Ring } from "./series.js";
 import { every } from "./ticker.js";
-import { callsMade, get, getText, localTime, wire } from "./wire.js";
+import { callsMade, get, getText, instance, localTime, wire } from "./wire.js";
 
-const COLUMNS = ["live", "doomed", "committed", "objects", "gen0", "gen1", "gen2", "frozen", "leaves", "doomedObjects", "ops", "pause", "fsync"];
+const COLUMNS = ["live", "doomed", "committed", "objects", "gen0", "gen1", "gen2", "frozen", "leaves", "doomedObjects", "ops", "pause", "fsync", "fulls"];
 const HOUR_SAMPLES = 3600, DAY_SAMPLES = 2880, DAY_STEP_MS = 30000;
 const MARKS_MAX = 3600, MARK_MS = 1000; // collections of one generation in one second are one mark
 
@@ -18,7 +18,7 @@ export const marks = [[], [], []]; // by generation: {t, n, collected, duration_
 export const latest = { heap: null, gc: null, ops: NaN, fsync: NaN, stored: null, collection: null };
 
 const listeners = new Set();
-let metrics = null, calls = 0, dayFloor = null;
+let metrics = null, calls = 0, dayFloor = null, logOf = "";
 
 export function onSample(listener) {
   listeners.add(listener);
@@ -41,12 +41,13 @@ function sampleOf(heap, gc) {
   return {
     t: Date.now(), live: heap.bytes.live, doomed: heap.bytes.doomed, committed: heap.bytes.committed, objects: heap.objects,
     gen0, gen1, gen2, frozen: gc.frozen, leaves: Math.max(0, heap.objects - tracked), doomedObjects: heap.doomed,
-    ops: latest.ops, pause: latest.collection?.max_slice_us ?? NaN, fsync: latest.fsync,
+    ops: latest.ops, pause: latest.collection?.max_slice_us ?? NaN, fsync: latest.fsync, fulls: gc.generations[2].collections,
   };
 }
 
 async function sampleHeap() {
-  const heap = await get("/v1/heap"), gc = await get("/v1/gc");
+  const heap = await get("/v1/heap"), of = instance(), gc = await get("/v1/gc");
+  if (of !== instance()) return; // one of each of two heaps
   latest.heap = heap;
   latest.gc = gc;
   const sample = sampleOf(heap, gc);
@@ -63,7 +64,7 @@ async function sampleMetrics() {
     latest.ops = Math.max(0, next.requests - metrics.requests - mine + next.batchOps - metrics.batchOps) / seconds;
     latest.fsync = quantileGained(0.99, metrics.fsyncs, next.fsyncs) * 1e6;
   }
-  latest.stored = next.fsyncs.length > 0 && next.fsyncs.at(-1)[1] > 0;
+  latest.stored = next.fsyncs.length > 0; // the family is there where a store is
   metrics = next;
   calls = callsNow;
 }
@@ -84,6 +85,7 @@ function noteCollection(c) {
 // Those before the page was opened, the oldest first.
 async function readLog() {
   const { items } = await get("/v1/gc/log?limit=100");
+  logOf = instance();
   for (const list of marks) list.length = 0;
   for (const c of items.toReversed()) noteCollection({ ...c, t: localTime(c.ended) });
 }
@@ -102,11 +104,12 @@ export async function sampleNow() {
 export function startSamples() {
   wire.addEventListener("instance", (event) => {
     if (event.detail.before) forget();
-    readLog().catch(() => {});
+    logOf = "";
   });
   listen("gc", (event) => {
     if (event.phase === "stop" && !event.dry_run) noteCollection({ ...event, t: localTime(event.time) });
   });
   every(1000, sampleHeap);
   every(2000, sampleMetrics);
+  every(2000, async () => { if (logOf !== instance()) await readLog(); });
 }

@@ -60,26 +60,26 @@ export function thin(ring, first, name, max) {
   return chosen;
 }
 
-const FLOOR_WINDOWS = 16;
-const FLOOR_WINDOWS_MIN = 8;
-const FLOOR_SPAN_MS_MIN = 55000;
-const RISE_Z = 3; // standard deviations that count as a rise: one in a thousand by chance
+const FLOORS_MIN = 3;        // to draw a line through
+const FLOORS_JUDGED_MIN = 8; // to say that it rises
+const FLOORS_MAX = 128;      // looked at: the least of each of so many stretches
+const RISE_Z = 3;            // standard deviations that count as a rise: one in a thousand by chance
 
 function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[sorted.length >> 1];
 }
 
-// The least of each of 16 windows.
+// What was left just after each full collection: whatever is least without one may be garbage.
 function floors(ring, first, name) {
-  const begin = ring.at("t", first), width = (ring.last("t") - begin) / FLOOR_WINDOWS;
-  const points = [];
-  for (let i = first; i < ring.length; i++) {
-    const t = ring.at("t", i), y = ring.at(name, i);
-    const w = Math.min(FLOOR_WINDOWS - 1, Math.floor((t - begin) / width));
-    if (Number.isFinite(y) && (points[w] === undefined || y < points[w].y)) points[w] = { t, y };
+  const all = [];
+  for (let i = Math.max(1, first); i < ring.length; i++) {
+    const y = ring.at(name, i);
+    if (ring.at("fulls", i) > ring.at("fulls", i - 1) && Number.isFinite(y)) all.push({ t: ring.at("t", i), y });
   }
-  return points.filter((p) => p !== undefined);
+  const step = Math.ceil(all.length / FLOORS_MAX) || 1, least = [];
+  for (let i = 0; i + step <= all.length; i += step) least.push(all.slice(i, i + step).reduce((a, b) => (b.y < a.y ? b : a)));
+  return least;
 }
 
 // By Mann and Kendall: of all pairs, those that rise less those that fall, in standard deviations of what chance would do.
@@ -91,17 +91,14 @@ function riseZ(points) {
 }
 
 // A line through the floors, by Theil and Sen: the median of all slopes between two, which a few outliers do not move. null: too
-// little is known.
+// few are known. `canTell`: whether there are enough to say that they rise, or do not.
 export function floorLine(ring, first, name) {
-  if (ring.length - first < FLOOR_WINDOWS_MIN || ring.last("t") - ring.at("t", first) < FLOOR_SPAN_MS_MIN) return null;
-  const points = floors(ring, first, name);
-  if (points.length < FLOOR_WINDOWS_MIN) return null;
+  const points = floors(ring, first, name), n = points.length;
+  if (n < FLOORS_MIN) return null;
   const slopes = [];
-  for (let i = 0; i < points.length; i++) {
-    for (let j = 0; j < i; j++) slopes.push((points[i].y - points[j].y) / (points[i].t - points[j].t));
-  }
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) slopes.push((points[i].y - points[j].y) / (points[i].t - points[j].t));
   const slope = median(slopes), offset = median(points.map((p) => p.y - slope * p.t));
-  const t0 = ring.at("t", first), t1 = ring.last("t");
-  const isRise = riseZ(points) > RISE_Z && slope * (t1 - t0) > 0.01 * (offset + slope * t1);
-  return { t0, t1, y0: offset + slope * t0, y1: offset + slope * t1, perHour: slope * 3600000, isRise };
+  const t0 = points[0].t, t1 = points[n - 1].t, canTell = n >= FLOORS_JUDGED_MIN;
+  const isRise = canTell && riseZ(points) > RISE_Z && slope * (t1 - t0) > 0.01 * (offset + slope * t1);
+  return { t0, t1, y0: offset + slope * t0, y1: offset + slope * t1, perHour: slope * 3600000, count: n, canTell, isRise };
 }

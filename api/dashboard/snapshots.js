@@ -11,14 +11,14 @@ import { latest } from "./samples.js";
 import { lineList } from "./suspects.js";
 import { takeSnapshot } from "./tallies.js";
 import { every } from "./ticker.js";
-import { get, send } from "./wire.js";
+import { get, instance, send } from "./wire.js";
 
 const HEAD = ["n", "taken", "objects", "links", "bytes", "memory"];
 const GROWN = 12; // rows shown of each kind in a comparison
 
 let job = null;
 
-const deleteRequest = (n) => ({ method: "DELETE", path: `/v1/snapshots/${n}` });
+const deleteRequest = (n) => ({ method: "DELETE", path: `/v1/snapshots/${n}`, instance: instance() });
 
 async function remove(n) {
   if (!(await confirmed({ title: `Delete snapshot ${n}?`, text: "What is compared with it cannot be any more.", request: deleteRequest(n), yes: "Delete it" }))) return;

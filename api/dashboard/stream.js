@@ -1,24 +1,41 @@
 // stream.js - what happens in heapd, as it happens: one request for /v1/events that goes on, as lines of NDJSON (an EventSource
 // could send no token). Owns: coming back after a cut, at the place where it was. Hands each event to whoever listens to its
-// type; under a flood it yields, and what is too much at once is dropped and counted, for the page shows trends, not a log.
+// type; of one type at most SECOND_MAX a second, and then "dropped" says how many more: the page shows trends, and is no log.
 
 import { Problem, open } from "./wire.js";
 
-const TYPES = "gc,death,lease,config";
+const TYPES = "gc,death,lease,config,alert";
+const SECOND_MAX = 200;
 const LINE_MAX = 1 << 20;
 const RETRY_MS = [250, 500, 1000, 2000, 4000];
 
 const listeners = new Map();
 let controller = null, last = 0, tries = 0, timer = 0, wanted = false;
+let second = { began: 0, told: new Map(), dropped: 0, serial: 0 };
 
 export function listen(type, handler) {
   listeners.set(type, [...(listeners.get(type) ?? []), handler]);
 }
 
+function hand(event) {
+  for (const handler of listeners.get(event.type) ?? []) handler(event);
+}
+
+function turnSecond() {
+  if (Date.now() - second.began < 1000) return;
+  const { dropped: count, serial } = second;
+  second = { began: Date.now(), told: new Map(), dropped: 0, serial: serial + 1 };
+  if (count > 0) hand({ type: "dropped", id: `dropped ${serial}`, count });
+}
+
 function tell(event) {
   if (event.id) last = event.id;
   if (event.after) last = event.after;
-  for (const handler of listeners.get(event.type) ?? []) handler(event);
+  turnSecond();
+  const told = (second.told.get(event.type) ?? 0) + 1;
+  second.told.set(event.type, told);
+  if (told <= SECOND_MAX) hand(event);
+  else second.dropped++;
 }
 
 async function read(response) {

@@ -10,7 +10,7 @@ import { inspect } from "./inspector.js";
 import { spark } from "./spark.js";
 import { listen } from "./stream.js";
 import { every } from "./ticker.js";
-import { get, localTime, send } from "./wire.js";
+import { get, instance, localTime, send } from "./wire.js";
 
 const SESSIONS = 200, HOLDS = 20, FEED_MAX = 50;
 const feed = [];
@@ -56,7 +56,7 @@ async function loadSuspects() {
 
 // ---- sessions ----
 
-const endRequest = (id) => ({ method: "DELETE", path: `/v1/sessions/${id}` });
+const endRequest = (id) => ({ method: "DELETE", path: `/v1/sessions/${id}`, instance: instance() });
 
 async function endSession(s) {
   const title = s.id === 0 ? "Empty session 0?" : `End session ${s.id}?`;
@@ -115,14 +115,18 @@ function changedText(e) {
   return f.oneLine(settings.join(", ") || (e.frozen !== undefined ? `${f.count(e.frozen)} frozen` : "done"), 200);
 }
 
+const suspectName = (e) => f.oneLine(e.site ?? e.class ?? e.root ?? (e.session !== undefined ? `session ${e.session}` : e.by), 80);
+
 const SAID = {
+  alert: (e) => (e.what === "suspect" ? `suspect: ${f.oneLine(e.sentence, 300)}` : `${suspectName(e)} is no suspect any more: ${e.because}`),
+  dropped: (e) => `and ${f.count(e.count)} more in that second`,
   death: (e) => `the weak name “${f.oneLine(e.name, 60)}”: its object ${e.object} has died`,
   config: (e) => `${e.what}${e.by ? ` by ${f.oneLine(e.by, 40)}` : ""}: ${changedText(e)}`,
   lease: (e) => `session ${e.session} ${e.label ? `“${f.oneLine(e.label, 40)}” ` : ""}${e.what}${e.what === "released" ? `: ${f.plural(e.objects ?? 0, "object")} died, ${f.bytes(e.bytes ?? 0)}` : e.holds !== undefined ? `, held ${f.count(typeof e.holds === "number" ? e.holds : e.holds.length)}` : ""}`,
 };
 
 function noteEvent(event) {
-  feed.unshift({ at: localTime(event.time), text: SAID[event.type](event), id: event.id });
+  feed.unshift({ at: event.time ? localTime(event.time) : Date.now(), text: SAID[event.type](event), id: event.id });
   if (feed.length > FEED_MAX) feed.pop();
 }
 

@@ -10,7 +10,7 @@ import { every } from "./ticker.js";
 import { get, send } from "./wire.js";
 
 const FETCHED = 1000, SHOWN = 200, INSTANCES = 25;
-const COLUMNS = [["name", "name"], ["count", "count"], ["count_growth", "growth"], ["bytes", "bytes"], ["growth", "growth"], ["peak", "most bytes"]];
+const COLUMNS = [["name", "name"], ["count", "count"], ["count_growth", "count growth"], ["bytes", "bytes"], ["growth", "bytes growth"], ["peak", "most bytes"]];
 const SORT_OF = { name: "name", count: "count", count_growth: "growth", bytes: "bytes", growth: "growth", peak: "peak" }; // what heapd sorts by for it
 
 let items = [], more = false, job = null;
@@ -34,7 +34,7 @@ function sortBy(column) {
 function fillHead() {
   const cells = COLUMNS.map(([column, label]) => el("th", { scope: "col", class: column === "name" ? null : "number", data: { column },
     "aria-sort": hash.get("sort") === column ? (hash.get("dir") === "down" ? "descending" : "ascending") : null },
-    button(column === "name" ? kind().replace(/s$/, "").replace("classe", "class") : label, () => sortBy(column))));
+    button(column === "name" ? kind() === "classes" ? "class" : "site" : label, () => sortBy(column))));
   const before = document.activeElement?.closest("#tally-table th")?.dataset.column;
   $("tally-table").tHead.replaceChildren(el("tr", {}, ...cells));
   if (before) $("tally-table").querySelector(`th[data-column="${before}"] button`)?.focus();

@@ -1,5 +1,6 @@
 // wire.js - the way to heapd. Owns: every request of the page, the token, which instance answers, and whether anybody does.
-// Knows not: what is asked. Says by events on `wire`: "state" when the connection changes, "instance" when another heap answers.
+// Knows not: what is asked. Says by events on `wire`: "state" when the connection changes, "instance" when another heap answers,
+// "unauthorized" each time that no token, or a wrong one, was sent.
 
 const TOKEN_KEY = "heapd-token";
 const PATIENCE_MS = 15000;
@@ -7,7 +8,12 @@ const PATIENCE_MS = 15000;
 export const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
 export const wire = new EventTarget();
 
-const now = { state: "connecting", instance: "", since: Date.now(), calls: 0, skewMs: 0, token: sessionStorage.getItem(TOKEN_KEY) ?? "" };
+// Where site data is blocked, storage throws: then the token lives as long as the page.
+function kept(use) {
+  try { return use(sessionStorage); } catch { return null; }
+}
+
+const now = { state: "connecting", instance: "", since: Date.now(), calls: 0, skewMs: 0, token: kept((s) => s.getItem(TOKEN_KEY)) ?? "" };
 
 export const state = () => now.state;
 export const instance = () => now.instance;
@@ -19,7 +25,7 @@ export const localTime = (iso) => Date.parse(iso) + now.skewMs;
 
 export function setToken(token) {
   now.token = token;
-  sessionStorage.setItem(TOKEN_KEY, token);
+  kept((s) => s.setItem(TOKEN_KEY, token));
 }
 
 // What heapd says went wrong, in its own words.
@@ -52,15 +58,16 @@ function noteAnswer(response) {
     throw new Problem({ detail: `something between here and heapd answered ${response.status}` }, response.status);
   }
   noteClock(response);
-  become(response.status === 401 ? "token" : "live");
+  become({ 401: "token", 503: "unready" }[response.status] ?? "live");
+  if (response.status === 401) wire.dispatchEvent(new Event("unauthorized"));
   if (now.instance === who || response.status === 401) return;
   const before = now.instance;
   now.instance = who;
   wire.dispatchEvent(new CustomEvent("instance", { detail: { before, now: who } }));
 }
 
-// A response whose head is there. Throws if nobody answers.
-export async function open(method, path, { body, headers = {}, signal } = {}) {
+// A response whose head is there. Throws if nobody answers. `patient`: it may take long, and that it does says nothing of heapd.
+export async function open(method, path, { body, headers = {}, signal, patient = false } = {}) {
   const all = { ...headers };
   if (now.token) all.Authorization = `Bearer ${now.token}`;
   now.calls++;
@@ -68,18 +75,19 @@ export async function open(method, path, { body, headers = {}, signal } = {}) {
   try {
     response = await fetch(base + path, { method, body, headers: all, signal, cache: "no-store", credentials: "omit", redirect: "error" });
   } catch (error) {
-    if (!signal?.aborted || signal.reason?.name === "TimeoutError") become("away");
+    if (!signal?.aborted || (signal.reason?.name === "TimeoutError" && !patient)) become("away");
     throw error;
   }
   noteAnswer(response);
   return response;
 }
 
-async function text(method, path, { body, type, ms = PATIENCE_MS, accept } = {}) {
+async function text(method, path, { body, type, ms = PATIENCE_MS, accept, instance: meant } = {}) {
   const headers = {};
+  if (meant) headers["If-Heapd-Instance"] = meant;
   if (body !== undefined) headers["Content-Type"] = type ?? "application/json";
   if (accept) headers.Accept = accept;
-  const response = await open(method, path, { body, headers, signal: AbortSignal.timeout(ms) });
+  const response = await open(method, path, { body, headers, signal: AbortSignal.timeout(ms), patient: ms > PATIENCE_MS });
   const said = await response.text();
   if (response.ok) return said;
   let doc = {};
@@ -103,11 +111,13 @@ export async function getExact(path) {
 
 export const getText = (path, options) => text("GET", path, options);
 
-// request as curl.js has it: {method, path, body} or {lines}
+// request as curl.js has it: {method, path, body} or {lines}, and the instance that its ids are of: if another heap has come in
+// its place, that refuses it
 export async function send(request, ms = 120000) {
-  const said = request.lines
-    ? await text("POST", "/v1/batch?atomic=true", { body: request.lines.map((op) => JSON.stringify(op)).join("\n"), type: "application/x-ndjson", ms })
-    : await text(request.method, request.path, { body: request.body === undefined ? undefined : JSON.stringify(request.body), ms });
-  if (request.lines) return said;
+  const { method, path, body, lines, instance: meant } = request;
+  const said = lines
+    ? await text("POST", "/v1/batch?atomic=true", { body: lines.map((op) => JSON.stringify(op)).join("\n"), type: "application/x-ndjson", ms, instance: meant })
+    : await text(method, path, { body: body === undefined ? undefined : JSON.stringify(body), ms, instance: meant });
+  if (lines) return said;
   return said ? JSON.parse(said) : null;
 }

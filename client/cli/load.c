@@ -7,6 +7,7 @@
 #include "client/cli/json_text.h"
 #include "client/cli/load_say.h"
 #include "client/cli/say.h"
+#include "client/cli/stop.h"
 #include "client/load/report.h"
 #include "client/load/scenario.h"
 #include "client/load/trace.h"
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 /* What a script is told; 1 and 2 are those of every verb. */
@@ -108,19 +108,6 @@ static int list(void)
     return CLI_OK;
 }
 
-/* A descriptor that becomes readable when Ctrl-C is pressed, or we are told to end. */
-static int open_stop_fd(void)
-{
-    sigset_t ends;
-
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0)
-        return -1;
-    return signalfd(-1, &ends, SFD_CLOEXEC);
-}
-
 static int status_of(const json_t *document, const char *expected)
 {
     const json_t *leak = json_object_get(json_object_get(document, "verdict"), "leak");
@@ -133,7 +120,7 @@ static int status_of(const json_t *document, const char *expected)
 }
 
 /* CLI_OK, or it has been said why there is none. */
-static int write_report(const struct cli *cli, const char *path, json_t *document)
+static int write_report(const struct cli *cli, struct report *r, json_t *document)
 {
     struct text json = {0};
     const char *why_not = NULL;
@@ -142,13 +129,27 @@ static int write_report(const struct cli *cli, const char *path, json_t *documen
     json_text_value(&json, document);
     if (json.failed)
         code = say_no_memory(cli);
-    else if ((why_not = report_write(path, text_string(&json), json.length)) != NULL)
-        code = say_failed(cli, "%s: %s", path, why_not);
+    else if ((why_not = report_end(r, text_string(&json), json.length)) != NULL)
+        code = say_failed(cli, "%s: %s", r->path, why_not);
     text_fini(&json);
     return code;
 }
 
-static int run_load(struct cli *cli, struct load_options *o, const struct words *w)
+/* The run is over, or went away: its exit status. */
+static int tell(struct cli *cli, json_t *document, enum heapd_result r, const struct words *w, struct report *report)
+{
+    int status = r == HEAPD_OK ? status_of(document, w->expect) : LOAD_FAILED;
+
+    if (cli->json)
+        (void)fetch_print(cli, document);
+    else
+        load_say_summary(cli, document);
+    if (w->report != NULL && write_report(cli, report, document) != CLI_OK)
+        status = LOAD_FAILED;
+    return status;
+}
+
+static int load_and_tell(struct cli *cli, struct load_options *o, const struct words *w, struct report *report)
 {
     struct load_say say;
     struct heapd_problem p;
@@ -159,25 +160,35 @@ static int run_load(struct cli *cli, struct load_options *o, const struct words 
     load_say_begin(&say, cli);
     o->on_tick = load_say_tick;
     o->arg = &say;
-    o->stop_fd = open_stop_fd();
     r = load_run(o, &document, &p);
     load_say_end(&say);
-    if (document != NULL) {
-        if (cli->json)
-            (void)fetch_print(cli, document);
-        else
-            load_say_summary(cli, document);
-        if (r == HEAPD_OK)
-            status = status_of(document, w->expect);
-        if (w->report != NULL && write_report(cli, w->report, document) != CLI_OK)
-            status = LOAD_FAILED;
-    }
+    if (document != NULL)
+        status = tell(cli, document, r, w, report);
     if (r != HEAPD_OK)
         (void)say_problem(cli, &p);
     json_decref(document);
-    if (o->stop_fd >= 0)
-        close(o->stop_fd);
     return r == HEAPD_BAD_URL ? CLI_USAGE : status;
+}
+
+/* What could not be told in the end is not begun. */
+static int run_load(struct cli *cli, struct load_options *o, const struct words *w)
+{
+    struct report report = {0};
+    const char *why_not = NULL;
+    int code;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is heard of by its error */
+    if ((o->stop_fd = stop_open()) < 0)
+        return say_failed(cli, "cannot wait for signals");
+    if (w->report != NULL && (why_not = report_begin(&report, w->report)) != NULL) {
+        (void)say_failed(cli, "%s: %s", w->report, why_not);
+        code = CLI_USAGE;
+    } else {
+        code = load_and_tell(cli, o, w, &report);
+    }
+    report_drop(&report);
+    close(o->stop_fd);
+    return code;
 }
 
 static int run(struct cli *cli, struct args *args)
@@ -230,7 +241,7 @@ const struct verb verb_load = {
             "Latency is counted from when a request was due, service time from when it was sent. While it runs POST\n"
             "/v1/gc/collect is called, 80 times or every 10 s: what full collections leave is judged, nothing else.\n"
             "Ctrl-C ends it early, with what there is.\n"
-            "Exit status: 0 done, or as expected; 1 not as expected; 2 wrong usage; 3 --expect, and it cannot tell; 4 heapd\n"
-            "is not there, or went away.\n",
+            "Exit status: 0 done, or as expected; 1 not as expected; 2 wrong usage, or a report that cannot be\n"
+            "written there; 3 --expect, and it cannot tell; 4 heapd is not there, or went away, or the report was not written.\n",
     .run = run,
 };

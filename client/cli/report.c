@@ -49,8 +49,12 @@ static int check_run(const struct cli *cli, const char *path, const struct text 
 
 static int write_page(const struct cli *cli, const char *path, const struct text *json)
 {
-    const char *why_not = report_write(path, text_string(json), json->length);
+    struct report r;
+    const char *why_not = report_begin(&r, path);
 
+    if (why_not == NULL)
+        why_not = report_end(&r, text_string(json), json->length);
+    report_drop(&r);
     return why_not == NULL ? CLI_OK : say_failed(cli, "%s: %s", path, why_not);
 }
 

@@ -1,6 +1,7 @@
 /*
  * suspects.c - heapctl suspects: what only grows, or who is to blame in a snapshot.
  */
+#include "api/wire.h"
 #include "client/cli/args.h"
 #include "client/cli/fetch.h"
 #include "client/cli/say.h"
@@ -49,6 +50,8 @@ static int show(const struct cli *cli, json_t *answer)
         json_array_foreach(json_object_get(item, "more"), k, line)
             print_line("    ", line);
     }
+    if (json_is_integer(json_object_get(answer, "next")))
+        puts("\nThere are more, which grow less (/v1/heap/suspects?cursor=).");
     return CLI_OK;
 }
 
@@ -60,7 +63,7 @@ static bool add_query(struct text *path, const char *name, const char *snapshot)
         return true;
     if (!args_read_id(snapshot, &n))
         return false;
-    text_printf(path, "%s=%" PRIu64, name, n);
+    text_printf(path, "&%s=%" PRIu64, name, n);
     return true;
 }
 
@@ -76,8 +79,8 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "%s", wrong != NULL ? wrong : "suspects wants no words");
     if (since != NULL && snapshot == NULL)
         return say_usage(cli, "--since M is for --snapshot N: what N has gained since M");
-    text_printf(&path, "/v1/heap/suspects");
-    if (!add_query(&path, "?snapshot", snapshot) || !add_query(&path, "&since", since))
+    text_printf(&path, "/v1/heap/suspects?limit=%d", WIRE_PAGE_MAX);
+    if (!add_query(&path, "snapshot", snapshot) || !add_query(&path, "since", since))
         code = say_usage(cli, "a snapshot has a number");
     else
         code = path.failed ? say_no_memory(cli) : fetch_and_show_new(cli, "GET", text_string(&path), NULL, show);

@@ -5,6 +5,10 @@
 #include "client/load/load_impl.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#define PROBLEMS_PREFIX   "/problems/"
+#define DESCRIPTORS_ASIDE 32 /* beside those of the clients */
 
 static uint64_t now_ns(const struct load *load)
 {
@@ -13,16 +17,21 @@ static uint64_t now_ns(const struct load *load)
 
 /* ---- what came ---- */
 
-/* The value of a string member, as it stands in the JSON. */
+/* The value of the first string member of that name, which may be deep within, or what there is of it; "" if there is none. */
 static void copy_member(const char *body, const char *key, char *to, size_t size)
 {
-    const char *at = strstr(body, key);
-    size_t length = at != NULL ? strcspn(at + strlen(key), "\"") : 0;
+    const char *at = strstr(body, key), *end;
+    json_t *value = NULL;
+    const char *string;
 
-    if (at != NULL)
-        length = text_utf8_cut(at + strlen(key), length, size - 1);
-    memcpy(to, at != NULL ? at + strlen(key) : "", length);
-    to[length] = '\0';
+    if (at != NULL && (at = strchr(at + strlen(key), '"')) != NULL) {
+        for (end = at + 1; *end != '\0' && *end != '"'; end++)
+            end += end[0] == '\\' && end[1] != '\0';
+        value = json_loadb(at, (size_t)(end - at) + 1, JSON_DECODE_ANY, NULL);
+    }
+    string = json_is_string(value) ? json_string_value(value) : "";
+    (void)snprintf(to, size, "%.*s", (int)text_utf8_cut(string, strlen(string), size - 1), string);
+    json_decref(value);
 }
 
 void load_count_failure(struct load *load, int status, const char *broken, const char *body)
@@ -30,13 +39,16 @@ void load_count_failure(struct load *load, int status, const char *broken, const
     struct failure f = {.status = status, .count = 1};
 
     if (status != 0) {
-        copy_member(body, "\"type\":\"/problems/", f.type, sizeof f.type);
-        copy_member(body, "\"detail\":\"", f.detail, sizeof f.detail);
+        copy_member(body, "\"type\":", f.type, sizeof f.type);
+        if (strncmp(f.type, PROBLEMS_PREFIX, strlen(PROBLEMS_PREFIX)) == 0)
+            memmove(f.type, &f.type[strlen(PROBLEMS_PREFIX)], strlen(&f.type[strlen(PROBLEMS_PREFIX)]) + 1);
+        copy_member(body, "\"detail\":", f.detail, sizeof f.detail);
     } else {
         (void)snprintf(f.type, sizeof f.type, "no-answer");
         (void)snprintf(f.detail, sizeof f.detail, "%s", broken);
     }
-    load->failed++;
+    load->counts.failed++;
+    load->counts.full += strcmp(f.type, "heap-full") == 0 || strcmp(f.type, "limit-reached") == 0;
     for (size_t i = 0; i < LOAD_FAILURES_MAX; i++) {
         struct failure *seen = &load->failures[i];
 
@@ -57,7 +69,7 @@ static void count_done(struct load *load, const struct client *c, uint64_t now)
     histogram_add(&load->latency, latency_us);
     histogram_add(&load->meter.recent, latency_us);
     histogram_add(&load->service, (now - c->sent_ns) / 1000);
-    load->done++;
+    load->counts.done++;
 }
 
 /* A batch answers 200 whatever became of its ops. */
@@ -108,9 +120,9 @@ static void send_next(struct load *load, struct client *c, size_t number)
     c->due_ns = schedule_oldest(&load->schedule, number);
     c->sent_ns = now_ns(load);
     schedule_take(&load->schedule, number);
-    if (load->sent == 0)
+    if (load->counts.sent == 0)
         load->answered_ns = c->sent_ns;
-    load->sent++;
+    load->counts.sent++;
     load->by_kind[c->ask.kind]++;
     lane->under_way++;
     head_write(&load->head, &load->who, &c->ask, lane->site);
@@ -148,12 +160,40 @@ void clients_dispatch(struct load *load)
     }
 }
 
+uint64_t clients_oldest_ns(const struct load *load)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    for (size_t i = 0; i < load->options->clients; i++)
+        if (!line_is_free(&load->clients[i].line) && load->clients[i].sent_ns < oldest)
+            oldest = load->clients[i].sent_ns;
+    return oldest;
+}
+
 /* ---- life ---- */
+
+/* Each client is a descriptor; shells are given 1024. */
+static enum heapd_result make_room_for(size_t clients, struct heapd_problem *p)
+{
+    rlim_t wanted = clients + DESCRIPTORS_ASIDE;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return HEAPD_OK;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (limit.rlim_cur < wanted || setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return problem_set(p, HEAPD_NOMEM, "Too many clients", "Ask for fewer, or raise the limit (ulimit -Hn).",
+                           "%zu connections are wanted, and %llu descriptors are allowed", clients, (unsigned long long)limit.rlim_max);
+    return HEAPD_OK;
+}
 
 enum heapd_result clients_create(struct load *load, struct heapd_problem *p)
 {
     size_t count = load->options->clients;
+    enum heapd_result r = make_room_for(count, p);
 
+    if (r != HEAPD_OK)
+        return r;
     load->clients = calloc(count, sizeof *load->clients);
     load->unused = calloc(count, sizeof(struct client *));
     if (load->clients == NULL || load->unused == NULL)

@@ -48,8 +48,8 @@ static json_t *ops_new(const struct load *load)
     for (size_t i = 0; i < ASK_KINDS; i++)
         if (load->by_kind[i] > 0)
             json_object_set_new(by_kind, kind_names[i], count_new(load->by_kind[i]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "planned", count_new(load->schedule.planned), "sent", count_new(load->sent),
-                     "done", count_new(load->done), "failed", count_new(load->failed), "shed", count_new(load->schedule.shed), "by_kind",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "planned", count_new(load->schedule.planned), "sent", count_new(load->counts.sent),
+                     "done", count_new(load->counts.done), "failed", count_new(load->counts.failed), "shed", count_new(load->schedule.shed), "by_kind",
                      by_kind, "failures", failures_new(load));
 }
 
@@ -146,10 +146,10 @@ static json_t *evidence_new(const struct verdict *v, const struct load *load)
 
     for (size_t i = 0; verdict_evidence(v, i, &line); i++)
         json_array_append_new(all, json_string(text_string(&line)));
-    if (load->schedule.shed > 0) {
+    if (load->schedule.shed > load->unsent) {
         text_clear(&line);
         text_printf(&line, "%llu requests were due and never sent: heapd, or %u connections, do not keep up with this rate.",
-                    (unsigned long long)load->schedule.shed, load->options->clients);
+                    (unsigned long long)(load->schedule.shed - load->unsent), load->options->clients);
         json_array_append_new(all, json_string(text_string(&line)));
     }
     if (histogram_quantile(&load->lateness, 0.99) > LATE_US) {
@@ -216,14 +216,17 @@ static json_t *names_new(const struct load *load)
 json_t *document_new(const struct load *load)
 {
     const struct load_options *o = load->options;
-    struct verdict v = verdict_of(&load->meter.floors);
+    struct reading end = meter_now(&load->meter);
+    struct verdict v;
 
+    end.t_s = load->over_s;
+    v = verdict_of(&load->meter.floors, &end);
     return json_pack(
-        "{s:i, s:o, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heapd_load", 1, "scenario",
+        "{s:i, s:o, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heapd_load", 1, "scenario",
         names_new(load), "seed", (json_int_t)o->seed, "rate", json_real(o->rate), "clients", (int)o->clients, "duration_s",
         json_real(o->duration_s), "ran_s", real_new(load->over_s, 2), "started", load->began, "url",
-        o->where->url != NULL ? o->where->url : HEAPD_DEFAULT_URL, "instance", load->instance, "version", load->version, "stopped_early",
+        o->where->url != NULL ? o->where->url : HEAPD_DEFAULT_URL, "instance", load->meter.instance, "version", load->version, "stopped_early",
         (int)load->stopped, "ops", ops_new(load), "latency_us", times_new(&load->latency), "service_us", times_new(&load->service),
-        "own_lateness_us", times_new(&load->lateness), "series", series_new(&load->meter.series), "floor", floor_new(&v), "collections", collections_new(&load->meter), "verdict",
-        verdict_new(&v, load));
+        "own_lateness_us", times_new(&load->lateness), "series", series_new(&load->meter.series), "floor", floor_new(&v), "readings_lost",
+        count_new(load->meter.broken), "collections", collections_new(&load->meter), "verdict", verdict_new(&v, load));
 }

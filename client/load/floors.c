@@ -59,18 +59,19 @@ static void halve(struct floors *f)
     for (size_t i = 0; i < READINGS_MAX; i += 2) {
         f->t_s[i / 2] = f->t_s[i + 1];
         f->work[i / 2] = f->work[i + 1];
+        f->failed[i / 2] = f->failed[i + 1];
+        f->full[i / 2] = f->full[i + 1];
     }
     f->count /= 2;
     f->stride *= 2;
 }
 
-void floors_begin(struct floors *f, double t_s, double work, double live, double objects, double rss)
+void floors_begin(struct floors *f, const struct reading *r)
 {
-    f->now_t_s = t_s;
-    f->now_work = work;
-    f->heap.now_bytes = live;
-    f->heap.now_objects = objects;
-    f->rss.now_bytes = rss;
+    f->now = *r;
+    f->heap.now_bytes = r->live;
+    f->heap.now_objects = r->objects;
+    f->rss.now_bytes = r->rss;
     for (size_t k = 0; k < FLOOR_KINDS; k++)
         for (size_t i = 0; i < f->of[k].count; i++)
             f->of[k].rows[i]->now_bytes = f->of[k].rows[i]->now_objects = 0;
@@ -85,8 +86,10 @@ void floors_keep(struct floors *f)
         halve(f);
     f->count += is_first;
     at = f->count - 1;
-    f->t_s[at] = f->now_t_s;
-    f->work[at] = f->now_work;
+    f->t_s[at] = f->now.t_s;
+    f->work[at] = f->now.work;
+    f->failed[at] = f->now.failed;
+    f->full[at] = f->now.full;
     keep_row(&f->heap, at, is_first);
     keep_row(&f->rss, at, is_first);
     for (size_t k = 0; k < FLOOR_KINDS; k++)

@@ -26,11 +26,18 @@ struct floor_rows {
     size_t count;
 };
 
+/* One, of the whole heap. `failed`: for any other reason than `full`. */
+struct reading {
+    double t_s, work, failed, full;
+    double live, objects, rss;
+};
+
 enum floor_of { FLOOR_SITE, FLOOR_CLASS, FLOOR_KINDS };
 
 struct floors {
-    double t_s[READINGS_MAX], work[READINGS_MAX]; /* when; requests that had been done by then */
-    double now_t_s, now_work;
+    double t_s[READINGS_MAX], work[READINGS_MAX];      /* when; requests that had been done by then ... */
+    double failed[READINGS_MAX], full[READINGS_MAX];   /* ... had failed, and were refused because the heap was full */
+    struct reading now;
     size_t count;
     unsigned stride; /* readings for one that is kept */
     unsigned given;  /* of those, towards the next */
@@ -42,7 +49,7 @@ void floors_init(struct floors *f);
 void floors_fini(struct floors *f);
 
 /* A reading begins; of sites and classes it has 0 until they are told. */
-void floors_begin(struct floors *f, double t_s, double work, double live, double objects, double rss);
+void floors_begin(struct floors *f, const struct reading *r);
 /* False: no memory. */
 bool floors_tell(struct floors *f, enum floor_of what, const char *name, double bytes, double objects);
 /* All of it has been told. One that is not kept was none. */

@@ -7,9 +7,11 @@
 #include "client/load/line.h"
 #include "api/wire.h"
 #include "client/codec.h"
-#include <stdlib.h>
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define UNIX_PREFIX "unix:"
 #define HTTP_PREFIX "http://"
@@ -31,49 +33,82 @@ static enum heapd_result place_of_path(const char *path, struct line_place *ret_
     return HEAPD_OK;
 }
 
-/* "HOST:PORT", "[::1]:PORT", "HOST" into two strings. */
-static bool split_host(const char *authority, char host[256], char port[16])
+/* Take `length` bytes, if there are any and there is room. */
+static bool take(const char *at, size_t length, char *to, size_t size)
 {
-    size_t length = strcspn(authority, "/");
-    const char *bracket = authority[0] == '[' ? memchr(authority, ']', length) : NULL;
-    const char *begin = bracket != NULL ? authority + 1 : authority;
-    const char *colon = memchr(bracket != NULL ? bracket : authority, ':', length - (size_t)((bracket != NULL ? bracket : authority) - authority));
-    const char *end = bracket != NULL ? bracket : colon != NULL ? colon : authority + length;
-    size_t port_length = colon != NULL ? (size_t)(authority + length - colon - 1) : 0;
-
-    if (end == begin || end - begin > 255 || port_length > 5)
+    if (length == 0 || length >= size)
         return false;
-    memcpy(host, begin, (size_t)(end - begin));
-    host[end - begin] = '\0';
-    memcpy(port, port_length > 0 ? colon + 1 : "80", port_length > 0 ? port_length : 2);
-    port[port_length > 0 ? port_length : 2] = '\0';
+    memcpy(to, at, length);
+    to[length] = '\0';
     return true;
 }
 
+/* "HOST:PORT", "[::1]:PORT", "HOST", and perhaps "/" behind it, into two strings. */
+static bool split_host(const char *authority, char host[256], char port[6])
+{
+    size_t length = strcspn(authority, "/");
+    bool has_brackets = authority[0] == '[';
+    size_t host_length = strcspn(authority, has_brackets ? "]/" : ":/");
+    const char *rest = authority + host_length + (has_brackets && authority[host_length] == ']');
+
+    if (authority[length] == '/' && authority[length + 1] != '\0') /* heapd has no path to be under */
+        return false;
+    if (has_brackets && authority[host_length] != ']')
+        return false;
+    if (!take(authority + has_brackets, host_length - has_brackets, host, 256))
+        return false;
+    if (rest == authority + length)
+        return take("80", 2, port, 6);
+    return rest[0] == ':' && strspn(rest + 1, "0123456789") == (size_t)(authority + length - rest - 1) &&
+           take(rest + 1, (size_t)(authority + length - rest - 1), port, 6);
+}
+
+/* Whether somebody listens there. */
+static bool answers(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
+    struct pollfd waits = {.fd = fd, .events = POLLOUT};
+    socklen_t size = sizeof error;
+    bool is_there = false;
+
+    if (fd < 0)
+        return false;
+    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS)
+        is_there = poll(&waits, 1, LINE_LOOK_MS) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+    close(fd);
+    return is_there;
+}
+
+/* "localhost" may be ::1 first, where no heapd is. */
 static enum heapd_result look_up(const char *host, const char *port, struct line_place *place, struct heapd_problem *p)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC}, *found;
+    const struct addrinfo *a;
     int code = getaddrinfo(host, port, &hints, &found);
 
     if (code != 0)
         return problem_set(p, HEAPD_UNREACHABLE, "heapd is not reachable",
                            "Is it running? Start it with `heapd`, or say where it listens.", "%s: %s", host, gai_strerror(code));
-    memcpy(&place->address, found->ai_addr, found->ai_addrlen);
+    for (a = found; a->ai_next != NULL && !answers(a);)
+        a = a->ai_next;
+    memcpy(&place->address, a->ai_addr, a->ai_addrlen);
     freeaddrinfo(found);
     return HEAPD_OK;
 }
 
 enum heapd_result line_place_of(const char *url, struct line_place *ret_place, struct heapd_problem *p)
 {
-    char host[256], port[16];
+    char host[256], port[6];
     const char *authority = url + strlen(HTTP_PREFIX);
 
+    if (!text_utf8_valid(url, strlen(url))) /* it stands in the document */
+        return bad_place("not UTF-8", p);
     if (strncmp(url, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         return place_of_path(url + strlen(UNIX_PREFIX), ret_place, p);
     if (strncmp(url, HTTP_PREFIX, strlen(HTTP_PREFIX)) != 0 || !split_host(authority, host, port))
         return bad_place(url, p);
     *ret_place = (struct line_place){0};
-    memcpy(ret_place->host, authority, strcspn(authority, "/"));
+    (void)snprintf(ret_place->host, sizeof ret_place->host, authority[0] == '[' ? "[%s]:%s" : "%s:%s", host, port);
     return look_up(host, port, ret_place, p);
 }
 
@@ -100,21 +135,32 @@ static int on_message_complete(llhttp_t *parser)
     return HPE_PAUSED; /* nothing may follow: one request, one answer */
 }
 
+/* Names and values come in pieces. */
 static int on_header_field(llhttp_t *parser, const char *at, size_t length)
 {
     struct line *l = line_of_parser(parser);
+    size_t whole = strlen(WIRE_HEADER_INSTANCE);
 
-    l->reads_instance = length == strlen(WIRE_HEADER_INSTANCE) && strncasecmp(at, WIRE_HEADER_INSTANCE, length) == 0;
+    if (l->reads_value || l->field_length == 0)
+        l->field_is_instance = true;
+    if (l->reads_value)
+        l->field_length = 0;
+    l->reads_value = false;
+    l->field_is_instance = l->field_is_instance && length <= whole - l->field_length &&
+                           strncasecmp(&WIRE_HEADER_INSTANCE[l->field_length], at, length) == 0;
+    l->field_length += length;
     return HPE_OK;
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct line *l = line_of_parser(parser);
+    size_t have = strlen(l->instance);
 
-    if (l->reads_instance && length > 0 && length < LINE_INSTANCE_BYTES) {
-        memcpy(l->instance, at, length);
-        l->instance[length] = '\0';
+    l->reads_value = true;
+    if (l->field_is_instance && l->field_length == strlen(WIRE_HEADER_INSTANCE) && length < sizeof l->instance - have) {
+        memcpy(&l->instance[have], at, length);
+        l->instance[have + length] = '\0';
     }
     return HPE_OK;
 }
@@ -221,7 +267,7 @@ static void on_written(uv_write_t *writing, int code)
 static void send_request(struct line *l)
 {
     uv_buf_t buf = uv_buf_init(l->out.data, (unsigned)l->out.length);
-    int n = uv_try_write(&l->socket.stream, &buf, 1);
+    int n = l->out.failed ? UV_ENOMEM : uv_try_write(&l->socket.stream, &buf, 1);
 
     l->state = LINE_ASKS;
     l->sent = n > 0 ? (size_t)n : 0;
@@ -294,10 +340,12 @@ void line_ask(struct line *l, const struct text *head, const struct text *body, 
     text_clear(&l->body);
     text_add(&l->out, head->data, head->length);
     text_add(&l->out, body->data, body->length);
-    llhttp_init(&l->parser, HTTP_RESPONSE, l->instance != NULL ? &listening_settings : &settings);
+    llhttp_init(&l->parser, HTTP_RESPONSE, l->listens ? &listening_settings : &settings);
     l->parser.data = l;
     l->status = 0;
-    l->refused = false;
+    l->refused = l->reads_value = false;
+    l->field_length = 0;
+    l->instance[0] = '\0';
     l->broken = "out of memory";
     l->on_answer = on_answer;
     l->arg = arg;

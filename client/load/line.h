@@ -22,6 +22,7 @@
 #define LINE_ANSWER_BYTES_MAX (16u << 20) /* a longer one breaks the line */
 #define LINE_INSTANCE_BYTES   64u
 #define LINE_INBOX_BYTES      (16u << 10)
+#define LINE_LOOK_MS          10000 /* for the first of several addresses that answers */
 
 /* Where all lines of a run lead. */
 struct line_place {
@@ -66,15 +67,18 @@ struct line {
     int status;            /* of the answer that is whole; 0: none is */
     bool refused, silent;  /* nobody listens; nobody wants to hear of it any more */
     bool asked_meanwhile;  /* while it hung up: it dials again */
-    char *instance;        /* not NULL: what heapd calls itself (Heapd-Instance) is written here, LINE_INSTANCE_BYTES at most */
-    bool reads_instance;   /* the header that comes is that */
+    bool listens;          /* to what heapd calls itself (Heapd-Instance) */
+    char instance[LINE_INSTANCE_BYTES]; /* of the last answer; "": it did not say */
+    size_t field_length;   /* so much of the name of a header has come, */
+    bool field_is_instance; /* and is that so far; */
+    bool reads_value;      /* now its value comes */
     line_answer_fn *on_answer; /* NULL: nothing is under way */
     void *arg;
     const char *broken;
     char inbox[LINE_INBOX_BYTES];
 };
 
-/* http://HOST:PORT or unix:PATH. Looks the host up, once. */
+/* http://HOST:PORT or unix:PATH, in UTF-8. Looks the host up, once. */
 enum heapd_result line_place_of(const char *url, struct line_place *ret_place, struct heapd_problem *p);
 
 /* `place` stays the caller's and must outlive the line. */

@@ -9,6 +9,7 @@
 #include "client/load/load_impl.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #define FLOORS_WANTED     80.0 /* readings of the floor in a run ... */
 #define FLOOR_S_MIN       0.1
 #define FLOOR_S_MAX       10.0 /* ... but not further apart */
+#define LOAD_TICK_MS      1000
 #define TIDY_SESSION_S    86400 /* the lease of a session that is kept */
 
 static double now_s(const struct load *load)
@@ -36,7 +38,6 @@ static double clamped(double x, double low, double high)
 struct call {
     bool over;
     int status;
-    bool refused;
     const char *broken;
     struct text body;
 };
@@ -52,12 +53,24 @@ static void on_called(void *arg, struct line *l, const struct line_answer *a)
     text_add(&call->body, a->body, a->length);
 }
 
-/* Nothing is said: the line is given up. */
+/* Nothing is said: the line is given up. Not before what came meanwhile was read, for it may be us who stood still. */
 static void on_silence(uv_timer_t *timer)
 {
     struct load *load = timer->data;
 
-    line_close(&load->meter.line);
+    if (load->silent_ticks++ > 0)
+        line_close(&load->meter.line);
+}
+
+static void run_until_heard(struct load *load, const bool *heard_call)
+{
+    struct meter *m = &load->meter;
+
+    load->silent_ticks = 0;
+    uv_timer_start(&load->silence_timer, on_silence, LOAD_SILENCE_S * 1000, LOAD_TICK_MS);
+    while (!m->line.silent && !(heard_call != NULL ? *heard_call : meter_is_idle(m)))
+        uv_run(&load->loop, UV_RUN_ONCE);
+    uv_timer_stop(&load->silence_timer);
 }
 
 /* On the meter's line, which is free. *ret_json may be NULL. */
@@ -69,11 +82,11 @@ static enum heapd_result call(struct load *load, const struct ask *a, json_t **r
 
     head_write(&load->head, &load->who, a, NULL);
     line_ask(l, &load->head, &a->body, on_called, &c);
-    uv_timer_start(&load->silence_timer, on_silence, LOAD_SILENCE_S * 1000, 0);
-    while (!c.over && !l->silent)
-        uv_run(&load->loop, UV_RUN_ONCE);
-    uv_timer_stop(&load->silence_timer);
-    if (c.status == 0)
+    run_until_heard(load, &c.over);
+    if (load->is_hurried)
+        r = problem_set(p, HEAPD_BROKEN, "Ended before it began", "The heap is as it was, or will be when a lease ends.",
+                        "it was told to end");
+    else if (c.status == 0)
         r = problem_set(p, HEAPD_UNREACHABLE, "heapd is not reachable",
                         "Is it running? Start it with `heapd`, or say where it listens.", "%s: %s",
                         load->options->where->url != NULL ? load->options->where->url : HEAPD_DEFAULT_URL,
@@ -128,13 +141,14 @@ static enum heapd_result greet(struct load *load, struct heapd_problem *p)
     enum heapd_result r;
     const char *version;
 
-    load->meter.line.instance = load->instance;
     r = get_json(load, "/openapi.json", &said, p);
-    load->meter.line.instance = NULL;
     if (r != HEAPD_OK)
         return r;
+    if (text_utf8_valid(load->meter.line.instance, strlen(load->meter.line.instance))) /* a header may have any bytes */
+        memcpy(load->meter.instance, load->meter.line.instance, sizeof load->meter.instance);
     version = json_string_value(json_object_get(json_object_get(said, "info"), "version"));
-    (void)snprintf(load->version, sizeof load->version, "%s", version != NULL ? version : "");
+    version = version != NULL ? version : "";
+    (void)snprintf(load->version, sizeof load->version, "%.*s", (int)text_utf8_cut(version, strlen(version), sizeof load->version - 1), version);
     json_decref(said);
     return open_session(load, p);
 }
@@ -143,11 +157,11 @@ static enum heapd_result greet(struct load *load, struct heapd_problem *p)
 static void tidy(struct load *load)
 {
     struct ask a = {0};
-    bool goes_on = load->gone.result == HEAPD_OK && !load->options->keeps;
+    bool goes_on = load->gone.result == HEAPD_OK && !load->is_hurried && !load->options->keeps;
 
     for (size_t i = 0; i < load->lane_count && goes_on; i++)
         while (goes_on && load->lanes[i].scenario->tidy != NULL && load->lanes[i].scenario->tidy(load->lanes[i].state, &a))
-            goes_on = call(load, &a, NULL, NULL) != HEAPD_UNREACHABLE;
+            goes_on = call(load, &a, NULL, NULL) != HEAPD_UNREACHABLE && !load->is_hurried;
     ask_begin(&a, ASK_SESSION, "DELETE", 0, "/v1/sessions/self");
     if (goes_on)
         (void)call(load, &a, NULL, NULL);
@@ -166,8 +180,20 @@ static void wait_for_next(struct load *load)
     timerfd_settime(load->due_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* It is over now, unless it was already. */
+static void set_over(struct load *load)
+{
+    double now = now_s(load);
+
+    if (load->over_s > 0)
+        return;
+    load->over_s = now < load->options->duration_s ? now : load->options->duration_s;
+    load->drain_until_s = now + LOAD_DRAIN_S;
+}
+
 static void end_run(struct load *load)
 {
+    set_over(load);
     uv_timer_stop(&load->point_timer);
     uv_timer_stop(&load->floor_timer);
     uv_timer_stop(&load->end_timer);
@@ -194,16 +220,28 @@ static void on_due(uv_poll_t *due, int status, int events)
     wait_for_next(load);
 }
 
+/* The first time the load is over, and what it left is waited for and tidied up; before and after the load, and the second
+ * time, nothing is waited for any more. */
 static void on_stop(uv_poll_t *stop, int status, int events)
 {
     struct load *load = stop->data;
+    struct signalfd_siginfo one;
 
     (void)status;
     (void)events;
-    load->stopped = true;
-    uv_poll_stop(stop);
-    schedule_stop(&load->schedule);
-    wait_for_next(load);
+    if (read(load->options->stop_fd, &one, sizeof one) < 0)
+        uv_poll_stop(stop);
+    load->unsent = load->schedule.waiting; /* no fault of heapd's */
+    if (load->is_loading && !load->stopped) {
+        load->stopped = true;
+        schedule_stop(&load->schedule);
+        wait_for_next(load);
+        return;
+    }
+    load->is_hurried = true;
+    line_close(&load->meter.line);
+    if (load->is_loading)
+        end_run(load);
 }
 
 static void show(const struct load *load)
@@ -211,9 +249,9 @@ static void show(const struct load *load)
     const struct series *s = &load->meter.series;
     struct load_view v = {.t_s = now_s(load),
                           .duration_s = load->options->duration_s,
-                          .sent = load->sent,
-                          .done = load->done,
-                          .failed = load->failed,
+                          .sent = load->counts.sent,
+                          .done = load->counts.done,
+                          .failed = load->counts.failed,
                           .waiting = load->schedule.waiting,
                           .shed = load->schedule.shed};
 
@@ -227,10 +265,19 @@ static void show(const struct load *load)
     load->options->on_tick(load->options->arg, &v);
 }
 
-/* Nothing is answered any more, though something was asked. */
-static bool is_silent(const struct load *load)
+/* Nothing is answered any more, though something was asked that long ago; and still not when what had come was read, for it may
+ * be us who stood still. */
+static bool is_silent(struct load *load)
 {
-    return !clients_are_idle(load) && (double)load->answered_ns / 1e9 + LOAD_SILENCE_S < now_s(load);
+    uint64_t since_ns = load->answered_ns, oldest_ns = clients_oldest_ns(load);
+
+    if (oldest_ns > since_ns)
+        since_ns = oldest_ns;
+    if (clients_are_idle(load) || (double)since_ns / 1e9 + LOAD_SILENCE_S > now_s(load))
+        load->silent_ticks = 0;
+    else
+        load->silent_ticks++;
+    return load->silent_ticks > 1;
 }
 
 static void on_point(uv_timer_t *timer)
@@ -239,6 +286,8 @@ static void on_point(uv_timer_t *timer)
 
     if (load->meter.gone)
         load_is_gone(load, HEAPD_UNREACHABLE, "nobody listens there any more");
+    else if (load->meter.is_another)
+        load_is_gone(load, HEAPD_BROKEN, "it was started anew, and nothing is there that was made");
     else if (is_silent(load))
         load_is_gone(load, HEAPD_BROKEN, "it does not answer");
     if (load->gone.result != HEAPD_OK) {
@@ -261,19 +310,20 @@ static void on_floor(uv_timer_t *timer)
 static void on_end(uv_timer_t *timer)
 {
     struct load *load = timer->data;
-    double now = now_s(load);
 
     if (!load->schedule.is_over && load->gone.result == HEAPD_OK)
         return;
-    if (load->over_s == 0) {
-        load->over_s = now < load->options->duration_s ? now : load->options->duration_s;
-        load->drain_until_s = now + LOAD_DRAIN_S;
-    }
-    if (is_done(load) || load->gone.result != HEAPD_OK || now > load->drain_until_s)
+    set_over(load);
+    if (is_done(load) || load->gone.result != HEAPD_OK || now_s(load) > load->drain_until_s)
         end_run(load);
 }
 
 /* ---- beginning and end ---- */
+
+static bool watch(struct load *load, uv_poll_t *poll, int fd, uv_poll_cb on_readable)
+{
+    return uv_poll_init(&load->loop, poll, fd) == 0 && uv_poll_start(poll, UV_READABLE, on_readable) == 0;
+}
 
 static enum heapd_result set_timers(struct load *load, struct heapd_problem *p)
 {
@@ -283,12 +333,8 @@ static enum heapd_result set_timers(struct load *load, struct heapd_problem *p)
     load->due_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (load->due_fd < 0)
         return problem_no_memory(p);
-    uv_poll_init(&load->loop, &load->due, load->due_fd);
-    uv_poll_start(&load->due, UV_READABLE, on_due);
-    if (load->options->stop_fd >= 0) {
-        uv_poll_init(&load->loop, &load->stop, load->options->stop_fd);
-        uv_poll_start(&load->stop, UV_READABLE, on_stop);
-    }
+    if (!watch(load, &load->due, load->due_fd, on_due))
+        return problem_no_memory(p);
     uv_timer_start(&load->point_timer, on_point, (uint64_t)(point_s * 1e3), (uint64_t)(point_s * 1e3));
     uv_timer_start(&load->floor_timer, on_floor, (uint64_t)(floor_s * 1e3), (uint64_t)(floor_s * 1e3));
     uv_timer_start(&load->end_timer, on_end, 10, 10);
@@ -297,12 +343,13 @@ static enum heapd_result set_timers(struct load *load, struct heapd_problem *p)
 
 static void run_until_over(struct load *load)
 {
+    load->is_loading = true;
+    load->silent_ticks = 0;
     wait_for_next(load);
     meter_read_point(&load->meter);
     uv_run(&load->loop, UV_RUN_DEFAULT);
     uv_poll_stop(&load->due);
-    if (load->options->stop_fd >= 0)
-        uv_poll_stop(&load->stop);
+    load->is_loading = false;
 }
 
 /* Those that are under way yet: heapd had its time. */
@@ -312,18 +359,15 @@ static void count_unanswered(struct load *load)
 
     for (uint64_t i = 0; i < count; i++)
         load_count_failure(load, 0, "not answered by the end", "");
+    for (size_t i = 0; i < load->options->clients; i++)
+        line_close(&load->clients[i].line); /* one that is answered yet would be counted twice */
 }
 
 /* Until what the meter has begun is read. False: it will not be. */
 static bool settle_meter(struct load *load)
 {
-    struct meter *m = &load->meter;
-
-    uv_timer_start(&load->silence_timer, on_silence, LOAD_SILENCE_S * 1000, 0);
-    while (!meter_is_idle(m) && !m->line.silent)
-        uv_run(&load->loop, UV_RUN_ONCE);
-    uv_timer_stop(&load->silence_timer);
-    return !m->line.silent && !m->gone;
+    run_until_heard(load, NULL);
+    return !load->meter.line.silent && !load->meter.gone;
 }
 
 /* One more floor and point, of a heap that rests, and what heapd says itself. */
@@ -331,7 +375,7 @@ static void look_back(struct load *load)
 {
     json_t *said = NULL;
 
-    if (load->gone.result != HEAPD_OK || !settle_meter(load))
+    if (load->gone.result != HEAPD_OK || load->is_hurried || !settle_meter(load))
         return;
     meter_read_point(&load->meter);
     meter_read_log(&load->meter);
@@ -353,7 +397,8 @@ static void write_time(char text[32])
 static enum heapd_result begin_lanes(struct load *load, struct heapd_problem *p)
 {
     const struct load_options *o = load->options;
-    struct scenario_world world = {.rate = o->rate / (double)o->scenario_count, .trace = o->trace};
+    struct scenario_world world = {.rate = o->rate / (double)o->scenario_count, .duration_s = o->duration_s, .clients = o->clients,
+                                   .trace = o->trace};
     struct dice seeds = {o->seed};
 
     for (size_t i = 0; i < o->scenario_count; i++) {
@@ -381,8 +426,10 @@ static enum heapd_result init(struct load *load, const struct load_options *o, s
         timers[i]->data = load;
     }
     load->due.data = load->stop.data = load;
+    if (o->stop_fd >= 0 && !watch(load, &load->stop, o->stop_fd, on_stop))
+        return problem_no_memory(p);
     load->who = (struct identity){.host = load->place.host};
-    meter_init(&load->meter, &load->loop, &load->place, &load->who, &load->done);
+    meter_init(&load->meter, &load->loop, &load->place, &load->who, &load->counts);
     return HEAPD_OK;
 }
 

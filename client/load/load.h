@@ -10,7 +10,7 @@
  * an arrival is told beside them: on a busy machine that is a part of the latency, and none of heapd's.
  *
  * The run has a session of its own, which holds all that is made. It is ended when the run is over, and with it go the leaks
- * that were made on purpose; a run that is killed leaves them to the end of its lease.
+ * that were made on purpose; a run that is killed leaves them to the end of its lease (session-leak: of its sessions' leases).
  */
 #pragma once
 #include "client/heapd.h"
@@ -21,7 +21,7 @@
 #define LOAD_CLIENTS_MAX    1024
 #define LOAD_RATE_MAX       1000000.0
 #define LOAD_DURATION_S_MAX (366.0 * 86400)
-#define LOAD_SCENARIOS_MAX  16 /* at once; SCHEDULE_LANES_MAX */
+#define LOAD_SCENARIOS_MAX  16 /* at once */
 #define LOAD_DRAIN_S        30 /* what is under way or waits when the time is over may take so long */
 #define LOAD_SILENCE_S      60 /* without any answer, while some are waited for: heapd is taken to be gone */
 #define LOAD_LEASE_S        300 /* of the run's session */
@@ -47,7 +47,7 @@ struct load_options {
     uint64_t seed;
     bool evenly;           /* arrivals at even distances, not by chance */
     bool keeps;            /* what was made is left there */
-    int stop_fd;           /* readable: end early, with what there is; -1: none */
+    int stop_fd;           /* a signalfd. One signal: end early, with what there is; two: at once; -1: none */
     void (*on_tick)(void *arg, const struct load_view *v); /* once a point; may be NULL */
     void *arg;
 };

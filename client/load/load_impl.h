@@ -11,6 +11,8 @@
 
 #define LOAD_FAILURES_MAX 8 /* kinds that are told apart */
 
+_Static_assert(LOAD_SCENARIOS_MAX <= SCHEDULE_LANES_MAX, "each scenario has a lane");
+
 struct load;
 
 /* One connection, and what is under way on it. */
@@ -52,7 +54,7 @@ struct load {
     uv_timer_t point_timer, floor_timer, end_timer, silence_timer;
     uint64_t began_ns;
     char began[32];           /* by the clock on the wall */
-    char instance[64], version[32];
+    char version[32];
     struct lane lanes[LOAD_SCENARIOS_MAX];
     size_t lane_count;
     struct schedule schedule;
@@ -62,12 +64,17 @@ struct load {
     struct meter meter;
     struct histogram latency, service;
     struct histogram lateness; /* our own: how long after an arrival was due we woke up */
-    uint64_t sent, done, failed, by_kind[ASK_KINDS];
+    struct counts counts;
+    uint64_t by_kind[ASK_KINDS];
     struct failure failures[LOAD_FAILURES_MAX];
     uint64_t answered_ns;     /* when something was answered last */
     double over_s;            /* when the load was over; 0: it is not */
     double drain_until_s;     /* then */
+    bool is_loading;          /* between what is before the load and what comes after */
     bool stopped;             /* before its time, because somebody said so */
+    uint64_t unsent;          /* so many were due then and waited */
+    bool is_hurried;          /* nothing is waited for any more */
+    unsigned silent_ticks;    /* so many looks found that nothing is answered */
     struct heapd_problem gone; /* why it was ended; HEAPD_OK: it was not */
     json_t *suspects;         /* what heapd itself says; NULL: nothing */
 };
@@ -83,6 +90,9 @@ static inline bool clients_are_idle(const struct load *load)
 {
     return load->unused_count == load->options->clients;
 }
+
+/* When the oldest was sent that is under way; UINT64_MAX: none is. */
+uint64_t clients_oldest_ns(const struct load *load);
 
 /* Heapd went away: the first to notice says how. */
 void load_is_gone(struct load *load, enum heapd_result result, const char *how);

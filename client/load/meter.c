@@ -21,6 +21,14 @@ static uint64_t number_of(json_t *object, const char *key)
     return json_is_integer(value) && json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
 }
 
+struct reading meter_now(const struct meter *m)
+{
+    return (struct reading){.t_s = since_s(m),
+                            .work = (double)m->counts->done,
+                            .failed = (double)(m->counts->failed - m->counts->full),
+                            .full = (double)m->counts->full};
+}
+
 /* ---- a point ---- */
 
 static void take_heap(struct meter *m, json_t *said)
@@ -113,8 +121,12 @@ static void take_nothing(struct meter *m, json_t *said)
 
 static void take_floor(struct meter *m, json_t *said)
 {
-    floors_begin(&m->floors, since_s(m), (double)*m->done, (double)number_of(json_object_get(said, "bytes"), "live"),
-                 (double)number_of(said, "objects"), (double)number_of(said, "rss"));
+    struct reading r = meter_now(m);
+
+    r.live = (double)number_of(json_object_get(said, "bytes"), "live");
+    r.objects = (double)number_of(said, "objects");
+    r.rss = (double)number_of(said, "rss");
+    floors_begin(&m->floors, &r);
 }
 
 static void take_rows(struct meter *m, json_t *said, enum floor_of what, const char *key)
@@ -167,7 +179,7 @@ static void on_answer(void *arg, struct line *l, const struct line_answer *a)
     enum step step = (enum step)m->steps[0];
     json_t *said = a->status == 200 ? json_loadb(a->body, a->length, 0, NULL) : NULL;
 
-    (void)l;
+    m->is_another |= m->instance[0] != '\0' && l->instance[0] != '\0' && strcmp(l->instance, m->instance) != 0;
     memmove(m->steps, m->steps + 1, --m->step_count);
     if (said != NULL) {
         steps[step].take(m, said);
@@ -237,11 +249,13 @@ bool meter_is_idle(const struct meter *m)
     return m->step_count == 0;
 }
 
-void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who, const uint64_t *done)
+void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who,
+                const struct counts *counts)
 {
     memset(m, 0, sizeof *m);
-    m->done = done;
+    m->counts = counts;
     line_init(&m->line, loop, place);
+    m->line.listens = true;
     series_init(&m->series);
     floors_init(&m->floors);
     m->who = who;

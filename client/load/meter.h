@@ -18,6 +18,12 @@
 #define METER_COLLECTIONS_MAX 512u /* the last */
 #define METER_STEPS_MAX       12u  /* that wait */
 
+/* Requests of the load. */
+struct counts {
+    uint64_t sent, done, failed; /* failed: for any reason */
+    uint64_t full;               /* of those, because the heap was */
+};
+
 struct collection {
     double t_s;
     uint64_t number;
@@ -29,7 +35,7 @@ struct collection {
 struct meter {
     struct line line;
     const struct identity *who;
-    const uint64_t *done;         /* the load counts it */
+    const struct counts *counts;  /* the load counts them */
     struct ask ask;
     struct text head;
     uint64_t began_ns;
@@ -47,11 +53,16 @@ struct meter {
     size_t step_count;
     bool failed;                  /* no memory */
     bool gone;                    /* nobody listens any more */
+    char instance[LINE_INSTANCE_BYTES]; /* what heapd called itself at the beginning */
+    bool is_another;              /* now it calls itself otherwise */
     uint64_t broken;              /* readings that did not come */
 };
 
 void meter_init(struct meter *m, uv_loop_t *loop, const struct line_place *place, const struct identity *who,
-                const uint64_t *done);
+                const struct counts *counts);
+
+/* When it is, and what the load has done by then: no reading yet of the heap. */
+struct reading meter_now(const struct meter *m);
 
 /* The load begins: `now_ns` by uv_hrtime(). */
 void meter_begin(struct meter *m, uint64_t now_ns);

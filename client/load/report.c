@@ -6,8 +6,6 @@
  */
 #include "client/load/report.h"
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,29 +40,53 @@ static bool write_page(FILE *out, const char *json, size_t length)
            write_all(out, asset_report_tail, asset_report_tail_len);
 }
 
-static bool is_file(FILE *f)
+/* What is there is no file, so nothing can take its place. */
+static bool is_device(const char *path)
 {
     struct stat s;
 
-    return fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode);
+    return stat(path, &s) == 0 && !S_ISREG(s.st_mode);
 }
 
-const char *report_write(const char *path, const char *json, size_t length)
+const char *report_begin(struct report *r, const char *path)
 {
-    FILE *out = fopen(path, "we");
-    bool whole, is_ours;
-    int why;
+    *r = (struct report){.path = path};
+    if (!is_device(path)) {
+        text_printf(&r->part, "%s.part", path);
+        if (r->part.failed)
+            return "out of memory";
+    }
+    r->out = fopen(r->part.length > 0 ? text_string(&r->part) : path, "we");
+    return r->out != NULL ? NULL : strerror(errno);
+}
 
-    if (out == NULL)
-        return strerror(errno);
-    is_ours = is_file(out);
-    whole = write_page(out, json, length) && fflush(out) == 0;
-    why = errno;
-    if (fclose(out) != 0 && whole) {
+const char *report_end(struct report *r, const char *json, size_t length)
+{
+    bool whole = write_page(r->out, json, length) && fflush(r->out) == 0;
+    int why = errno;
+
+    if (fclose(r->out) != 0 && whole) {
         whole = false;
         why = errno;
     }
-    if (!whole && is_ours) /* half a page helps nobody; /dev/stdout stays */
-        (void)unlink(path);
+    r->out = NULL;
+    if (whole && r->part.length > 0 && rename(text_string(&r->part), r->path) != 0) {
+        whole = false;
+        why = errno;
+    }
+    if (!whole && r->part.length > 0) /* half a page helps nobody */
+        (void)unlink(text_string(&r->part));
+    text_fini(&r->part);
     return whole ? NULL : strerror(why);
+}
+
+void report_drop(struct report *r)
+{
+    if (r->out != NULL) {
+        (void)fclose(r->out);
+        if (r->part.length > 0)
+            (void)unlink(text_string(&r->part));
+    }
+    r->out = NULL;
+    text_fini(&r->part);
 }

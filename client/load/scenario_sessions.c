@@ -2,20 +2,24 @@
  * scenario_sessions.c - clients that come, open a session, make something, and die without a word.
  *
  * What such a client held lives as long as its lease. With a lease of two seconds heapd cleans up behind it (session-expiry, in
- * which all die so). With one of a day, which somebody found simpler, they pile up (session-leak: one in ten dies so; the
- * others end their session).
+ * which all die so). With one that is longer than the run, which somebody found simpler, they pile up (session-leak: one in ten
+ * dies so, fewer in a long run; the others end their session). heapd grants a day at most, so a longer run sees them end.
  */
 #include "client/load/scenario.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define LIVES_AT_ONCE_MAX 512
-#define LEFT_MAX          90000 /* sessions that a run leaves behind; heapd takes 100,000 in all. Then all end theirs. */
+#define LEFT_MAX          90000 /* sessions that a run leaves behind; heapd takes 100,000 in all */
+#define LEFT_WANTED       (LEFT_MAX * 0.9)
+#define LEASE_S_MAX       86400 /* that heapd grants */
+#define LEASE_S_MORE      3600  /* than the run */
 #define OBJECTS_A_LIFE    3
-#define DIES_ONE_IN       10
+#define ASKS_A_LIFE       (OBJECTS_A_LIFE + 2)
+#define DIES_ONE_IN       10 /* or as many as make LEFT_WANTED in the run */
 
 struct sessions_kind {
-    unsigned ttl_s;
+    unsigned ttl_s; /* 0: longer than the run */
     bool all_die;
 };
 
@@ -28,6 +32,8 @@ struct life {
 
 struct sessions {
     const struct sessions_kind *kind;
+    unsigned ttl_s;
+    uint64_t dies_one_in;
     struct life lives[LIVES_AT_ONCE_MAX];
     uint32_t ready[LIVES_AT_ONCE_MAX], unused[LIVES_AT_ONCE_MAX]; /* numbers of lives that may go on; that are none */
     uint32_t ready_count, unused_count;
@@ -35,14 +41,22 @@ struct sessions {
     size_t left_count, left_room;
 };
 
+static void set_pace(struct sessions *x, const struct scenario_world *w)
+{
+    double lease_s = w->duration_s + LEASE_S_MORE, deaths = w->rate * w->duration_s / ASKS_A_LIFE / DIES_ONE_IN;
+
+    x->ttl_s = x->kind->ttl_s != 0 ? x->kind->ttl_s : lease_s < LEASE_S_MAX ? (unsigned)lease_s : LEASE_S_MAX;
+    x->dies_one_in = x->kind->all_die ? 1 : DIES_ONE_IN * (deaths > LEFT_WANTED ? (uint64_t)(deaths / LEFT_WANTED) + 1 : 1);
+}
+
 static void *begin(const struct scenario *s, const struct scenario_world *w)
 {
     struct sessions *x = calloc(1, sizeof *x);
 
-    (void)w;
     if (x == NULL)
         return NULL;
     x->kind = s->kind;
+    set_pace(x, w);
     for (uint32_t i = 0; i < LIVES_AT_ONCE_MAX; i++)
         x->unused[x->unused_count++] = i;
     return x;
@@ -80,7 +94,7 @@ static void open_session(struct sessions *x, struct ask *a)
 {
     ask_begin(a, ASK_SESSION, "POST", OPEN, "/v1/sessions");
     a->tag = x->unused[--x->unused_count];
-    text_printf(&a->body, "{\"ttl\":%u,\"label\":\"client\"}", x->kind->ttl_s);
+    text_printf(&a->body, "{\"ttl\":%u,\"label\":\"client\"}", x->ttl_s);
     x->lives[a->tag].made = 0;
 }
 
@@ -105,7 +119,7 @@ static bool next(void *state, struct dice *d, struct ask *a)
     struct sessions *x = state;
 
     if (x->ready_count > 0 && x->lives[x->ready[x->ready_count - 1]].made == OBJECTS_A_LIFE &&
-        (x->kind->all_die || dice_once_in(d, DIES_ONE_IN)) && leave(x, &x->lives[x->ready[x->ready_count - 1]]))
+        dice_once_in(d, x->dies_one_in) && leave(x, &x->lives[x->ready[x->ready_count - 1]]))
         x->unused[x->unused_count++] = x->ready[--x->ready_count];
     if (x->ready_count > 0)
         go_on(x, a);
@@ -155,13 +169,13 @@ static bool tidy(void *state, struct ask *a)
     return true;
 }
 
-static const struct sessions_kind a_day = {.ttl_s = 86400, .all_die = false}, two_seconds = {.ttl_s = 2, .all_die = true};
+static const struct sessions_kind long_lease = {.ttl_s = 0, .all_die = false}, two_seconds = {.ttl_s = 2, .all_die = true};
 
 const struct scenario scenario_session_leak = {
     .name = "session-leak",
-    .says = "clients open a session with a lease of a day, and one in 10 dies without a word",
-    .leaks = "yes",
-    .kind = &a_day,
+    .says = "clients open a session with a lease that is longer than the run, and one in 10 dies without a word",
+    .leaks = "yes, for a day: no lease is longer",
+    .kind = &long_lease,
     .begin = begin,
     .end = end,
     .next = next,

@@ -317,10 +317,37 @@ static bool can_be_judged(const struct verdict *v)
     return v->judged >= VERDICT_WINDOWS_MIN && worked_of(v, v->live, x, y) >= VERDICT_WINDOWS_MIN;
 }
 
-struct verdict verdict_of(const struct floors *f)
+/* What was done since `from_s`, and what was not. */
+static void count_work(struct verdict *v, const struct floors *f, const struct reading *end)
+{
+    size_t first = 0;
+
+    while (first < f->count && f->t_s[first] < v->from_s)
+        first++;
+    v->work = end->work - (first < f->count ? f->work[first] : 0);
+    v->failed = end->failed - (first < f->count ? f->failed[first] : 0);
+    v->full = end->full - (first < f->count ? f->full[first] : 0);
+}
+
+/* Why the run itself does not let anybody judge; DOUBT_NONE: it does. */
+static enum doubt hindrance_of(const struct verdict *v)
+{
+    if (v->failed > (v->work + v->failed) * VERDICT_FAILED_PART)
+        return DOUBT_FAILED;
+    if (v->ran_s < VERDICT_RUN_S_MIN)
+        return DOUBT_SHORT;
+    if (v->run_s < v->ran_s * VERDICT_SEEN_PART)
+        return DOUBT_BLIND;
+    if (v->full > 0 && v->leak != LEAK_YES) /* as far as there was room it grew all the same */
+        return DOUBT_FULL;
+    return can_be_judged(v) ? DOUBT_NONE : DOUBT_FEW;
+}
+
+struct verdict verdict_of(const struct floors *f, const struct reading *end)
 {
     struct cut c = cut_of(f);
-    struct verdict v = {.leak = LEAK_NO, .windows = c.windows};
+    struct verdict v = {.leak = LEAK_NO, .windows = c.windows, .ran_s = end->t_s};
+    enum doubt hindrance;
 
     times_of(&v, &c);
     least_of(&c, f->heap.bytes, v.live);
@@ -328,11 +355,13 @@ struct verdict verdict_of(const struct floors *f)
     for (size_t w = 0; w < v.windows; w++)
         v.judged += v.worked_s[w] >= v.run_s * VERDICT_WARM_UP_PART;
     v.from_s = v.judged > 0 ? v.t_s[v.windows - v.judged] : 0;
-    if (v.run_s >= VERDICT_RUN_S_MIN && can_be_judged(&v)) {
+    count_work(&v, f, end);
+    if (can_be_judged(&v))
         judge_all(&v, &c);
-    } else {
+    if ((hindrance = hindrance_of(&v)) != DOUBT_NONE) {
         v.leak = LEAK_UNKNOWN;
-        v.doubt = v.run_s < VERDICT_RUN_S_MIN ? DOUBT_SHORT : DOUBT_FEW;
+        v.doubt = hindrance;
+        v.growing_count = 0;
     }
     return v;
 }

@@ -17,6 +17,8 @@
  * Sites and classes are read a moment after the whole, when there is new garbage: where the whole surely does not grow with
  * them, and no other shrinks, they do not grow.
  * Bytes or objects are enough: a table that doubles when it is full grows by leaps, what is in it does not.
+ * A run that could not do its work acquits nobody: where the heap was full, more than one in a hundred requests failed, or the
+ * floors end long before the run did, it cannot tell.
  * What nearly rises is not called a leak, and no innocent either: then it says that it cannot tell, and what would help.
  */
 #pragma once
@@ -42,6 +44,8 @@
 #define VERDICT_STOPPED_SIGMAS 3.0
 #define VERDICT_STOPPED_PART 0.25 /* of what it should be: less is no growth any more */
 #define VERDICT_SHARE_MIN    0.1  /* the whole grows by at least so much of what one of it grows by */
+#define VERDICT_FAILED_PART  0.01 /* of what was answered while it was judged: with more there is no verdict */
+#define VERDICT_SEEN_PART    0.75 /* of the run, by the last floor */
 #define VERDICT_GROWING_MAX  16u  /* told by name */
 
 enum leak { LEAK_NO, LEAK_YES, LEAK_UNKNOWN };
@@ -55,12 +59,15 @@ struct judged {
     struct trend bytes, objects; /* a second */
 };
 
-enum doubt { DOUBT_NONE, DOUBT_SHORT, DOUBT_FEW, DOUBT_SLOWS, DOUBT_NOISE };
+/* FULL: the heap was; BLIND: floors could not be read; FAILED: too many requests. */
+enum doubt { DOUBT_NONE, DOUBT_SHORT, DOUBT_FEW, DOUBT_SLOWS, DOUBT_NOISE, DOUBT_FULL, DOUBT_BLIND, DOUBT_FAILED };
 
 struct verdict {
     enum leak leak;
     enum doubt doubt;     /* why it cannot tell */
+    double ran_s;         /* the run itself */
     double run_s, from_s; /* of all readings; of those that were judged, the first */
+    double work, failed, full; /* requests while it was judged */
     size_t windows;       /* all, and those judged */
     size_t judged;
     double t_s[VERDICT_WINDOWS_MAX];    /* by the clock ... */
@@ -73,8 +80,8 @@ struct verdict {
     struct judged doubtful; /* DOUBT_SLOWS, DOUBT_NOISE: the one that is the reason; its name may be NULL */
 };
 
-/* What floors say. Names are borrowed. */
-struct verdict verdict_of(const struct floors *f);
+/* What floors say of a run that had come to `end` (its time and requests; there need not be a floor). Names are borrowed. */
+struct verdict verdict_of(const struct floors *f, const struct reading *end);
 
 /* The fastest of what leaks, of sites or classes; NULL: none. A class of which there are more and more comes before one that
  * only takes more and more room: what is kept, before what keeps it. */

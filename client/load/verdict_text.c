@@ -73,22 +73,39 @@ static void say_no_leak(const struct verdict *v, struct text *out)
     text_add_string(out, v->heap.slows ? ", and it has levelled off." : v->heap.bytes.sigmas >= VERDICT_SIGMAS ? ", too little to matter." : ", which is chance.");
 }
 
-static void say_doubt(const struct verdict *v, struct text *out)
+static void say_rise(const struct verdict *v, struct text *out)
 {
-    text_add_string(out, "Cannot tell: ");
-    if (v->doubt == DOUBT_SHORT) {
-        text_printf(out, "%.1f s are too short; give it %.0f s.", v->run_s, VERDICT_RUN_S_ADVICE);
-        return;
-    }
-    if (v->doubt == DOUBT_FEW) {
-        text_printf(out, "after the warm-up there are %zu floors, or too little work between them, and %u are needed; run it longer.", v->judged,
-                    VERDICT_WINDOWS_MIN);
-        return;
-    }
     add_name(out, &v->doubtful);
     text_add_string(out, v->doubt == DOUBT_SLOWS ? " grows more and more slowly, by " : " may grow, by ");
     add_slope(out, &v->doubtful.bytes);
     text_add_string(out, v->doubt == DOUBT_SLOWS ? "; it may still be warming up. Run it longer." : ", but chance could do that. Run it longer.");
+}
+
+static void say_doubt(const struct verdict *v, struct text *out)
+{
+    text_add_string(out, "Cannot tell: ");
+    switch (v->doubt) {
+    case DOUBT_SHORT:
+        text_printf(out, "%.1f s are too short; give it %.0f s.", v->ran_s, VERDICT_RUN_S_ADVICE);
+        return;
+    case DOUBT_FEW:
+        text_printf(out, "after the warm-up there are %zu floors, or too little work between them, and %u are needed; run it longer.", v->judged,
+                    VERDICT_WINDOWS_MIN);
+        return;
+    case DOUBT_FULL:
+        text_printf(out, "the heap was full, %.0f requests were refused for that, and whether it would go on growing nobody can tell. Give heapd more "
+                    "memory, or the run less to keep.", v->full);
+        return;
+    case DOUBT_BLIND:
+        text_printf(out, "what full collections leave could be read only until %.1f s of %.1f s.", v->run_s, v->ran_s);
+        return;
+    case DOUBT_FAILED:
+        text_printf(out, "%.0f of %.0f requests failed while it was judged, and who cannot do its work does not leak by it. Look at the failures first.",
+                    v->failed, v->work + v->failed);
+        return;
+    default:
+        say_rise(v, out);
+    }
 }
 
 void verdict_sentence(const struct verdict *v, struct text *out)

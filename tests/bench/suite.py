@@ -23,6 +23,7 @@ def options(command, doc, parts, quick):
     p = argparse.ArgumentParser(prog=f"tests/bench/{command}", description=doc.strip().splitlines()[0])
     p.add_argument("--quick", action="store_true", help=quick)
     p.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
+    p.add_argument("--markdown", action="store_true", help="a table as in README.md, and nothing else")
     p.add_argument("--only", action="append", choices=parts, help="one part; may be given several times")
     p.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
     return p
@@ -52,8 +53,12 @@ def tell(args, said, host, seconds, columns=COLUMNS):
 
 def tell_tables(args, tables, host, seconds):
     """Pairs of rows and their columns."""
+    rows = sum((said for said, _ in tables), [])
     if args.json:
-        table.print_json(sum((said for said, _ in tables), []), host, seconds)
+        table.print_json(rows, host, seconds)
+        return
+    if args.markdown:
+        table.print_markdown(rows)
         return
     print(table.headline(host, seconds, args.quick) + "\n")
     for said, columns in tables:

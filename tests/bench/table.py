@@ -33,6 +33,14 @@ def print_table(rows, columns):
             print(textwrap.fill(f"{row.what.strip()}: {row.note}.", 110, initial_indent="- ", subsequent_indent="  "))
 
 
+def print_markdown(rows):
+    """As README.md shows it."""
+    print("| | heapd | beside it | ratio |\n|---|---|---|---|")
+    for row in rows:
+        what, ours, theirs, ratio, _, verdict_said = cells(row)
+        print(f"| {what.strip()} | {ours} | {theirs} | {ratio}{', ' + row.bar + ': missed' if verdict_said == 'MISSED' else ''} |")
+
+
 def print_json(rows, machine, seconds):
     said = [{"what": r.what.strip(), "heapd": r.ours, "beside": r.theirs, "ratio": r.ratio, "bar": r.bar or None,
              "met": r.met, "aimed": r.aimed, "note": r.note or None, "measured": r.measured} for r in rows]

@@ -9,6 +9,7 @@ requests fail says so with excuse(). Pictures go to $BROWSER_PICTURES (by defaul
 By hand: cd tests/browser; /usr/bin/python3 test_X.py -k name.
 """
 import base64
+import functools
 import os
 import re
 import subprocess
@@ -38,6 +39,16 @@ axe.run(document, {resultTypes: ["violations"]}).then(
     r => done(r.violations.map(v => [v.impact, v.id, v.help, v.nodes.map(n => n.target.join(" ") + ": " + n.failureSummary)])),
     e => done([["critical", "axe-failed", String(e), []]]));
 """
+
+
+@functools.cache
+def axe_is_missing():
+    """Why, after an attempt to install it; "" if it is there."""
+    said = subprocess.run([ROOT / "tests/npm"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=NPM_SECONDS)
+    if said.returncode == 0:
+        return ""
+    print(f"not looked at by axe-core: {said.stdout.strip()[-300:]}", file=sys.stderr)
+    return said.stdout.strip()[-300:] or "tests/npm failed"
 
 
 class BrowserTest:
@@ -129,10 +140,8 @@ class BrowserTest:
 
     def install_axe(self):
         """Where there is no network, that is all that is skipped."""
-        said = subprocess.run([ROOT / "tests/npm"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=NPM_SECONDS)
-        if said.returncode != 0:
-            print(f"not looked at by axe-core: {said.stdout.strip()[-300:]}", file=sys.stderr)
-            self.skipTest(said.stdout.strip()[-300:])
+        if why_not := axe_is_missing():
+            self.skipTest(why_not)
 
     def picture(self, name):
         """All of the page as it is now."""

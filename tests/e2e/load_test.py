@@ -9,9 +9,9 @@ RUN_S = 120                                     # no run takes longer; machines 
 AS_EXPECTED, NOT_AS_EXPECTED, USAGE, CANNOT_TELL, FAILED = range(5)
 
 
-def load(port, *words, start=False):
+def load(port, *words, start=False, url=None):
     """heapctl load, done; or started."""
-    command = [HEAPCTL, "load", "--url", f"http://127.0.0.1:{port}", *map(str, words)]
+    command = [HEAPCTL, "load", "--url", url or f"http://127.0.0.1:{port}", *map(str, words)]
     env = {k: v for k, v in os.environ.items() if not k.startswith("HEAPD_")}
     if start:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)

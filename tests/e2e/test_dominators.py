@@ -325,6 +325,20 @@ class Suspects(HeapctlTest, Trees):
         self.assertEqual((said["label"], said["point"]["label"], said["point"]["most"]), ("hoarder", "hoarder", "Draft"))
         self.assertIn("(hoarder) has gained", said["sentence"])
 
+    def test_verdicts_are_in_pages(self):
+        self.take()
+        for label in ("left", "right"):
+            _, worker = self.session(label=label)
+            for _ in range(100):
+                self.new({"text": "d" * 60}, "Draft", client=worker)
+        self.take()
+        left, right = self.suspects("2/suspects?since=1")
+        page = self.ok(self.c.get("/v1/heap/suspects?snapshot=2&since=1&limit=1"))
+        self.assertEqual(page["items"], [left])
+        self.assertEqual(self.ok(self.c.get(f"/v1/heap/suspects?snapshot=2&since=1&limit=1&cursor={page['next']}")),
+                         {"items": [right], "next": None})
+        self.assertEqual(self.suspects("2/suspects?since=1&cursor=2"), [])
+
     def test_many_sessions_of_one_label_are_named_together(self):
         self.take()
         site = {"Heapd-Site": "job.py:9"}

@@ -31,6 +31,7 @@ struct world {
     size_t feed_bytes; /* how many bytes of a body come at once */
     /* the last answer */
     int status;
+    int turns;         /* that it took */
     struct reply head; /* its body and payload are not to be used */
     char *body;
     size_t body_len;
@@ -185,6 +186,7 @@ static inline void run(struct world *w, struct task *t, struct slice body)
         switch (task_step(t, STEP_UNITS)) {
         case TASK_DONE:
             take_answer(w, t);
+            w->turns = turns + 1;
             return;
         case TASK_INPUT:
             ck_assert(!fed);

@@ -121,6 +121,33 @@ START_TEST(session_0_is_a_suspect_when_it_only_grows)
 }
 END_TEST
 
+static void begin_a_list(struct life *l)
+{
+    l->holder = life_list(l);
+    life_root(l, "app", l->holder);
+}
+
+static void act_integers(struct life *l)
+{
+    struct value v = value_int(7);
+    uint64_t index;
+
+    for (int i = 0; i < 600; i++)
+        MUST(heap_push_item(l->w->heap, l->holder, &v, &index, NULL) == ERR_OK);
+}
+
+/* One list is not more and more objects. */
+START_TEST(what_becomes_larger_is_not_told_as_more)
+{
+    const struct life_kind kind = {"integers", NULL, begin_a_list, act_integers};
+    struct life *l = life_new(&kind, 1);
+
+    life_windows(l, 24);
+    must_tell(l, "class", "Objects of class \"list\" become larger and larger: 1 object of ", "/v1/objects?class=list");
+    life_free(l);
+}
+END_TEST
+
 static void act_names(struct life *l)
 {
     for (int i = 0; i < 10; i++) {
@@ -425,34 +452,240 @@ START_TEST(whoever_is_not_watched_any_more_is_over)
 }
 END_TEST
 
-/* Where there is no memory to remember its name by, it is told as soon as there is. */
+/* In steps, and whoever changes his mind in the middle of it begins anew all the same. */
+START_TEST(what_is_watched_is_forgotten_in_steps)
+{
+    const struct life_kind kind = {"push", NULL, begin_two_lists, act_push};
+    struct life *l = life_new(&kind, 1);
+    struct growth *g = &l->w->api->growth;
+    size_t steps = 0;
+    json_t *told;
+
+    life_windows(l, 24);
+    must_say(l->w, "PATCH /v1/config", "{\"suspects_enabled\":false}", 200, NULL);
+    l->w->now_ms += WINDOW_MS;
+    ck_assert_uint_eq(growth_step(g, l->w->now_ms, 3), 0);
+    ck_assert(g->windows == 0 && growth_suspects(g, GROWTH_SITE) + growth_suspects(g, GROWTH_CLASS) + growth_suspects(g, GROWTH_ROOT) > 0);
+    must_say(l->w, "PATCH /v1/config", "{\"suspects_enabled\":true}", 200, NULL);
+    for (; g->window_ms == 0; steps++)
+        (void)growth_step(g, l->w->now_ms, 3);
+    ck_assert_uint_gt(steps, 2);
+    for (int k = 0; k < GROWTH_KINDS; k++)
+        ck_assert_uint_eq(g->of[k].count, 0);
+    told = alerts(l);
+    must_be_over(told, 3, "it is not watched any more");
+    json_decref(told);
+    life_windows(l, 24);
+    ck_assert_ptr_nonnull(item_by(l, "site"));
+    life_free(l);
+}
+END_TEST
+
+/* What is done between requests, with the n-th wish for memory refused and all that come later; but the collection is told. */
+static void step_without_memory(struct life *l, uint64_t nth)
+{
+    (void)news_step(l->w->api, SIZE_MAX);
+    l->w->mem.fail_at = l->w->mem.request_count + nth;
+    l->w->mem.fail_on = true;
+    while (api_has_work(l->w->api))
+        (void)api_step(l->w->api, 64);
+    l->w->mem.fail_at = 0;
+    l->w->mem.fail_on = false;
+}
+
+/* Where there is no memory to remember its name by, or for the event, it is told as soon as there is. */
 START_TEST(without_memory_an_alert_comes_later)
 {
     const struct life_kind kind = {"session 0", NULL, begin_nothing, act_session_0};
-    struct life *l = life_new(&kind, 1);
-    const struct growth *g = &l->w->api->growth;
-    json_t *told;
 
-    for (life_windows(l, 15); g->raised == 0 && life_window(l) < 40;) {
-        l->kind->act(l);
-        life_collect(l);
-        l->w->mem.fail_at = l->w->mem.request_count + 1;
-        l->w->mem.fail_on = true;
-        while (api_has_work(l->w->api))
-            (void)api_step(l->w->api, 64);
-        l->w->mem.fail_at = 0;
-        l->w->mem.fail_on = false;
-        l->w->now_ms += WINDOW_MS / TICKS_PER_WINDOW;
-        l->tick++;
+    for (uint64_t nth = 1; nth <= 2; nth++) {
+        struct life *l = life_new(&kind, 1);
+        const struct growth *g = &l->w->api->growth;
+        struct events_stats events;
+        json_t *told;
+
+        for (life_windows(l, 15); g->raised == 0 && life_window(l) < 40; l->tick++) {
+            l->kind->act(l);
+            life_collect(l);
+            step_without_memory(l, nth);
+            l->w->now_ms += WINDOW_MS / TICKS_PER_WINDOW;
+        }
+        ck_assert_uint_gt(g->raised, 0);
+        events_stats(l->w->api->news.events, &events);
+        ck_assert(nth == 1 ? events.lost == 0 : events.lost > 0);
+        told = alerts(l);
+        ck_assert_uint_eq(json_array_size(told), 0);
+        json_decref(told);
+        life_windows(l, 2);
+        told = alerts(l);
+        must_have_told(l, told, 0);
+        json_decref(told);
+        life_free(l);
     }
-    ck_assert_uint_gt(g->raised, 0);
-    told = alerts(l);
-    ck_assert_uint_eq(json_array_size(told), 0);
-    json_decref(told);
-    life_windows(l, 2);
-    told = alerts(l);
-    must_have_told(l, told, 0);
-    json_decref(told);
+}
+END_TEST
+
+/* ---- many of them ---- */
+
+#define LEAKS 120
+
+static void begin_many(struct life *l)
+{
+    for (int i = 0; i < LEAKS; i++)
+        life_root(l, f("%d", i), life_list(l));
+}
+
+static void act_many(struct life *l)
+{
+    struct value v = value_int(7);
+    uint32_t cursor = 0;
+    struct slice name;
+    uint64_t index;
+    obj_id list;
+
+    while (root_next(l->w->heap, &cursor, &name, &list))
+        for (int i = 0; i < 2; i++)
+            MUST(heap_push_item(l->w->heap, list, &v, &index, NULL) == ERR_OK);
+}
+
+static const struct life_kind many = {"many", NULL, begin_many, act_many};
+
+/* Page by page they are what they are in one, and that was written in steps. */
+START_TEST(many_suspects_are_told_page_by_page_and_step_by_step)
+{
+    struct life *l = life_new(&many, 1);
+    json_t *all, *paged = json_array();
+    const char *line = "GET /v1/heap/suspects?limit=7";
+
+    life_windows(l, 24);
+    while (api_has_work(l->w->api))
+        (void)api_step(l->w->api, STEP_UNITS);
+    must_say(l->w, "GET /v1/heap/suspects?limit=1000", "", 200, NULL);
+    ck_assert_ptr_eq(json_object_get(l->w->json, "next"), json_null());
+    all = json_incref(json_object_get(l->w->json, "items"));
+    ck_assert_uint_ge(json_array_size(all), LEAKS);
+    ck_assert_int_ge(l->w->turns, LEAKS / (STEP_UNITS / 8));
+    for (;;) {
+        must_say(l->w, line, "", 200, NULL);
+        ck_assert_uint_le(json_array_size(json_object_get(l->w->json, "items")), 7);
+        ck_assert_int_eq(json_array_extend(paged, json_object_get(l->w->json, "items")), 0);
+        if (json_is_null(json_object_get(l->w->json, "next")))
+            break;
+        line = f("GET /v1/heap/suspects?limit=7&cursor=" ID, member(l->w, "next"));
+    }
+    ck_assert(json_equal(paged, all));
+    must_say(l->w, "GET /v1/heap/suspects", "", 200, NULL);
+    ck_assert_int_eq(member(l->w, "next"), 100);
+    must_say(l->w, "GET /v1/heap/suspects?cursor=100000", "", 200, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(l->w->json, "items")), 0);
+    json_decref(paged);
+    json_decref(all);
+    life_free(l);
+}
+END_TEST
+
+/* The roots of a list of suspects that is being written while `meanwhile` happens: how often each is in it. */
+static void tell_while(struct life *l, void (*meanwhile)(struct life *l), unsigned told[LEAKS])
+{
+    const struct request r = {.method = METHOD_GET, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/v1/heap/suspects"),
+                              .query = SLICE("limit=1000"), .framed = true};
+    struct task *t = api_begin(l->w->api, &r);
+    const json_t *item;
+    size_t i;
+
+    memset(told, 0, LEAKS * sizeof told[0]);
+    task_feed(t, SLICE(""), true);
+    ck_assert_int_eq(task_step(t, STEP_UNITS), TASK_MORE);
+    meanwhile(l);
+    while (task_step(t, STEP_UNITS) != TASK_DONE)
+        ;
+    forget_answer(l->w);
+    take_answer(l->w, t);
+    task_end(&t);
+    ck_assert_int_eq(l->w->status, 200);
+    ck_assert_msg(json_is_object(l->w->json), "%s", l->w->body);
+    json_array_foreach(json_object_get(l->w->json, "items"), i, item) {
+        const char *root = json_string_value(json_object_get(item, "root"));
+
+        if (root != NULL)
+            told[atoi(root)]++;
+    }
+}
+
+static void delete_odd(struct life *l)
+{
+    for (int i = 1; i < LEAKS; i += 2)
+        MUST(root_delete(l->w->heap, slice_of(f("%d", i)), NULL) == ERR_OK);
+    life_windows(l, 1);
+}
+
+static void watch_no_more(struct life *l)
+{
+    l->w->settings.suspects_enabled = false;
+    life_tick(l);
+}
+
+/* Those that are left are told once each, wherever they lie now; of those that went nothing is. */
+START_TEST(suspects_may_go_while_they_are_told)
+{
+    unsigned told[LEAKS], early = 0;
+    struct life *l = life_new(&many, 1);
+
+    life_windows(l, 24);
+    tell_while(l, delete_odd, told);
+    for (int i = 0; i < LEAKS; i++) {
+        ck_assert_uint_le(told[i], 1);
+        early += i % 2 ? told[i] : 0;
+        ck_assert(i % 2 || told[i] == 1);
+    }
+    ck_assert_uint_le(early, STEP_UNITS / 8);
+    tell_while(l, watch_no_more, told);
+    ck_assert_uint_le(json_array_size(json_object_get(l->w->json, "items")), STEP_UNITS / 8);
+    life_free(l);
+}
+END_TEST
+
+static uint64_t alerts_told(struct life *l)
+{
+    struct events_stats events;
+
+    events_stats(l->w->api->news.events, &events);
+    return events.written[EVENT_ALERT];
+}
+
+/* So many alerts come, and no two of them in a step of a few units. */
+static void must_be_told_in_steps(struct life *l, uint64_t count)
+{
+    uint64_t before = alerts_told(l);
+
+    l->w->now_ms += WINDOW_MS / 4;
+    for (int steps = 0; steps < 10000 && alerts_told(l) < before + count; steps++) {
+        uint64_t told = alerts_told(l);
+
+        (void)growth_step(&l->w->api->growth, l->w->now_ms, STEP_UNITS);
+        ck_assert_uint_le(alerts_told(l), told + 1);
+    }
+    ck_assert_uint_eq(alerts_told(l), before + count);
+}
+
+/* However many there are at once. */
+START_TEST(those_that_go_are_told_in_steps)
+{
+    struct life *l = life_new(&many, 1);
+    uint64_t left = 0;
+
+    life_windows(l, 24);
+    for (int i = 0; i < LEAKS / 2; i++)
+        MUST(root_delete(l->w->heap, slice_of(f("%d", i)), NULL) == ERR_OK);
+    must_be_told_in_steps(l, LEAKS / 2);
+    for (int kind_of = 0; kind_of < GROWTH_KINDS; kind_of++)
+        left += growth_suspects(&l->w->api->growth, (enum growth_kind)kind_of);
+    l->w->settings.suspects_enabled = false;
+    must_be_told_in_steps(l, left / 2);
+    l->w->settings.suspects_enabled = true; /* those that are left go all the same */
+    must_be_told_in_steps(l, left - left / 2);
+    life_windows(l, 1);
+    ck_assert_uint_le(l->w->api->growth.windows, 1);
     life_free(l);
 }
 END_TEST
@@ -521,6 +754,7 @@ int main(int argc, char **argv)
     const struct unit_test tests[] = {
         TEST(a_hostile_site_is_told_as_it_is_and_escaped_for_a_shell),
         TEST(session_0_is_a_suspect_when_it_only_grows),
+        TEST(what_becomes_larger_is_not_told_as_more),
         TEST(names_and_sessions_that_become_more_and_more_are_told),
         TEST(a_container_below_a_root_is_told_until_it_stops),
         TEST(a_root_that_is_gone_is_no_suspect),
@@ -531,7 +765,11 @@ int main(int argc, char **argv)
         TEST(a_suspect_that_is_gone_is_over_by_its_name),
         TEST(what_a_root_does_not_link_to_any_more_is_over),
         TEST(whoever_is_not_watched_any_more_is_over),
+        TEST(what_is_watched_is_forgotten_in_steps),
         TEST(without_memory_an_alert_comes_later),
+        TEST(many_suspects_are_told_page_by_page_and_step_by_step),
+        TEST(suspects_may_go_while_they_are_told),
+        TEST(those_that_go_are_told_in_steps),
         TEST(a_hundred_thousand_sites_are_not_too_many),
         TEST(without_memory_it_watches_less),
     };

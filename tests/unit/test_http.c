@@ -236,7 +236,7 @@ END_TEST
 /* ---- replies ---- */
 
 #define DATE          "Sun, 06 Nov 1994 08:49:37 GMT"
-#define START(status) "HTTP/1.1 " status "\r\nDate: " DATE "\r\nHeapd-Instance: i1\r\n"
+#define START(status) "HTTP/1.1 " status "\r\nDate: " DATE "\r\nHeapd-Instance: i1\r\nX-Content-Type-Options: nosniff\r\n"
 
 static struct http_answer an_answer(uint64_t length)
 {

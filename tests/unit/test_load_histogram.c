@@ -174,7 +174,7 @@ START_TEST(floors_that_are_halved_keep_the_lesser)
 
     floors_init(f);
     for (unsigned i = 0; i < READINGS_MAX + 1; i++) {
-        floors_begin(f, i, 10 * i, i % 2 == 0 ? 50 : 70, 5, 6);
+        floors_begin(f, &(struct reading){.t_s = i, .work = 10 * i, .live = i % 2 == 0 ? 50 : 70, .objects = 5, .rss = 6});
         if (i >= 2)
             ck_assert(floors_tell(f, FLOOR_SITE, "a", i, 1));
         floors_keep(f);
@@ -185,8 +185,8 @@ START_TEST(floors_that_are_halved_keep_the_lesser)
         MUST(f->heap.bytes[i] < 51 && fabs(f->t_s[i] - (double)(2 * i + 1)) < 0.1 && fabs(f->work[i] - 10 * f->t_s[i]) < 0.1);
     ck_assert(f->of[FLOOR_SITE].rows[0]->bytes[0] < 0.1 && fabs(f->of[FLOOR_SITE].rows[0]->bytes[1] - 2) < 0.1);
     ck_assert(f->of[FLOOR_SITE].rows[0]->bytes[f->count - 1] > 500);
-    floors_begin(f, 1000, 1000, 1, 1, 1); /* and is not kept */
-    floors_begin(f, 1001, 1001, 60, 1, 1);
+    floors_begin(f, &(struct reading){.t_s = 1000, .work = 1000, .live = 1, .objects = 1, .rss = 1}); /* and is not kept */
+    floors_begin(f, &(struct reading){.t_s = 1001, .work = 1001, .live = 60, .objects = 1, .rss = 1});
     floors_keep(f); /* the second of the two that are one */
     ck_assert_uint_eq(f->count, READINGS_MAX / 2 + 1);
     ck_assert(fabs(f->heap.bytes[f->count - 1] - 50) < 0.1 && fabs(f->t_s[f->count - 1] - 1001) < 0.1);

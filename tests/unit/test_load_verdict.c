@@ -195,11 +195,22 @@ static double leaps(double part, uint64_t *seed)
 
 static void tell(struct floors *f, double part, double work, double heap, double site, double objects)
 {
-    floors_begin(f, part * RUN_S, work, heap, objects, 1e7);
+    floors_begin(f, &(struct reading){.t_s = part * RUN_S, .work = work, .live = heap, .objects = objects, .rss = 1e7});
     ck_assert(floors_tell(f, FLOOR_SITE, "the site", site, objects));
     ck_assert(floors_tell(f, FLOOR_CLASS, "Thing", site, objects));
     ck_assert(floors_tell(f, FLOOR_SITE, "another", 5000, 10));
     floors_keep(f);
+}
+
+/* As the run ended with its last floor. */
+static struct verdict verdict_of_all(const struct floors *f)
+{
+    struct reading end = {0};
+
+    if (f->count > 0)
+        end = (struct reading){.t_s = f->t_s[f->count - 1], .work = f->work[f->count - 1], .failed = f->failed[f->count - 1],
+                               .full = f->full[f->count - 1]};
+    return verdict_of(f, &end);
 }
 
 /* The heap is what is at that site, and 1e6 bytes that never changes. */
@@ -219,7 +230,7 @@ static struct floors *floors_new(shape_fn *bytes, shape_fn *objects, uint64_t se
 static struct verdict judged(shape_fn *bytes, shape_fn *objects, uint64_t seed, struct floors **ret_f)
 {
     *ret_f = floors_new(bytes, objects, seed);
-    return verdict_of(*ret_f);
+    return verdict_of_all(*ret_f);
 }
 
 static void forget(struct floors **f)
@@ -294,15 +305,15 @@ START_TEST(a_short_run_or_few_floors_cannot_be_told)
 
     for (size_t i = 0; i < f->count; i++)
         f->t_s[i] *= 0.3;
-    v = verdict_of(f);
+    v = verdict_of_all(f);
     ck_assert(v.leak == LEAK_UNKNOWN && v.doubt == DOUBT_SHORT);
     for (size_t i = 0; i < f->count; i++)
         f->t_s[i] *= 100;
     f->count = 9;
-    v = verdict_of(f);
+    v = verdict_of_all(f);
     ck_assert(v.leak == LEAK_UNKNOWN && v.doubt == DOUBT_FEW);
     f->count = 0;
-    v = verdict_of(f);
+    v = verdict_of_all(f);
     ck_assert(v.leak == LEAK_UNKNOWN && v.windows == 0);
     forget(&f);
 }
@@ -321,7 +332,7 @@ START_TEST(where_no_work_is_done_time_stands_still)
 
         tell(f, part, 1000 * worked, 1e6 + site, site, 10);
     }
-    ck_assert_int_eq(verdict_of(f).leak, LEAK_YES);
+    ck_assert_int_eq(verdict_of_all(f).leak, LEAK_YES);
     forget(&f);
 }
 END_TEST
@@ -333,7 +344,7 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
 
     floors_init(f);
     for (unsigned i = 1; i <= READINGS; i++) {
-        floors_begin(f, i, i, 1e6 + 1000 * i, 10, 1e7);
+        floors_begin(f, &(struct reading){.t_s = i, .work = i, .live = 1e6 + 1000 * i, .objects = 10});
         for (unsigned s = 0; s < VERDICT_GROWING_MAX + 4; s++) {
             char name[16];
 
@@ -342,7 +353,7 @@ START_TEST(of_many_that_grow_the_fastest_are_told)
         }
         floors_keep(f);
     }
-    v = verdict_of(f);
+    v = verdict_of_all(f);
     ck_assert(v.leak == LEAK_YES && v.growing_count == VERDICT_GROWING_MAX);
     for (size_t i = 0; i < VERDICT_GROWING_MAX; i++) {
         char name[16];
@@ -367,7 +378,7 @@ START_TEST(noise_of_a_whole_day_is_no_leak)
 
         tell(f, (double)i / READINGS_A_DAY, i, 1e6 + site, site, site / 50);
     }
-    v = verdict_of(f);
+    v = verdict_of_all(f);
     ck_assert_int_eq(v.leak, LEAK_NO);
     ck_assert(v.t_s[v.windows - v.judged] < 0.4 * RUN_S);
     forget(&f);
@@ -386,7 +397,7 @@ static bool pieces_are_missed(uint64_t seed)
         site += unit_rand_below(&seed, 5) == 0 ? 52 : 0;
         tell(f, (double)i / READINGS, i, 1e4 + site, site, site / 26);
     }
-    missed = verdict_of(f).leak != LEAK_YES;
+    missed = verdict_of_all(f).leak != LEAK_YES;
     forget(&f);
     return missed;
 }
@@ -420,7 +431,7 @@ static enum leak leases(uint64_t seed)
             there += came[i - k];
         tell(f, (i + 1) / 90.0 * 0.9, i, 1e3 + 1000 * there, 1000 * there, there);
     }
-    leak = verdict_of(f).leak;
+    leak = verdict_of_all(f).leak;
     forget(&f);
     return leak;
 }
@@ -449,12 +460,12 @@ static enum leak beside(double heap_a_reading, double other_a_reading)
 
     floors_init(f);
     for (unsigned i = 1; i <= READINGS; i++) {
-        floors_begin(f, i, i, 1e6 + heap_a_reading * i, 100, 1e7);
+        floors_begin(f, &(struct reading){.t_s = i, .work = i, .live = 1e6 + heap_a_reading * i, .objects = 100});
         ck_assert(floors_tell(f, FLOOR_SITE, "garbage", 1000 + 100 * i, 10));
         ck_assert(floors_tell(f, FLOOR_SITE, "other", 1e5 + other_a_reading * i, 10));
         floors_keep(f);
     }
-    leak = verdict_of(f).leak;
+    leak = verdict_of_all(f).leak;
     forget(&f);
     return leak;
 }
@@ -465,6 +476,64 @@ START_TEST(a_site_does_not_grow_where_the_whole_does_not)
     ck_assert_int_eq(beside(100, 0), LEAK_YES);
     ck_assert_int_eq(beside(0, -100), LEAK_YES);
     ck_assert_int_eq(beside(-400, -500), LEAK_YES);
+}
+END_TEST
+
+/* Of a heap that stays as it is, or grows: `failed` and `full` of each reading's hundred requests were not done, until the
+ * floors end at that part of the run. */
+static struct verdict of_hindered(shape_fn *bytes, double failed, double full, double seen)
+{
+    struct floors *f = floors_new(bytes, NULL, unit_seed(0));
+    struct reading end = {.t_s = RUN_S, .work = 100 * READINGS, .failed = failed * READINGS, .full = full * READINGS};
+    struct verdict v;
+
+    f->count = (size_t)(seen * READINGS);
+    for (size_t i = 0; i < f->count; i++) {
+        f->work[i] = 100 * (double)(i + 1);
+        f->failed[i] = failed * (double)(i + 1);
+        f->full[i] = full * (double)(i + 1);
+    }
+    v = verdict_of(f, &end);
+    forget(&f);
+    return v;
+}
+
+static void must_doubt(struct verdict v, enum doubt doubt, const char *says)
+{
+    struct text said = {0};
+
+    verdict_sentence(&v, &said);
+    ck_assert_msg(v.leak == LEAK_UNKNOWN && v.doubt == doubt && v.growing_count == 0, "%s", text_string(&said));
+    ck_assert_msg(strstr(text_string(&said), says) != NULL, "%s", text_string(&said));
+    text_fini(&said);
+}
+
+START_TEST(a_run_that_could_not_do_its_work_acquits_nobody)
+{
+    ck_assert_int_eq(of_hindered(constant, 0, 0, 1).leak, LEAK_NO);
+    ck_assert_int_eq(of_hindered(constant, 0.5, 0, 1).leak, LEAK_NO);
+    must_doubt(of_hindered(constant, 2, 0, 1), DOUBT_FAILED, "120 of 6120 requests failed");
+    must_doubt(of_hindered(linear, 2, 0, 1), DOUBT_FAILED, "Look at the failures");
+    must_doubt(of_hindered(constant, 0, 0.1, 1), DOUBT_FULL, "the heap was full");
+    must_doubt(of_hindered(slows, 0, 0.1, 1), DOUBT_FULL, "the heap was full");
+    ck_assert_int_eq(of_hindered(linear, 0, 0.1, 1).leak, LEAK_YES);
+    must_doubt(of_hindered(constant, 0, 0, 0.5), DOUBT_BLIND, "until 5.0 s of 10.0 s");
+    must_doubt(of_hindered(linear, 0, 0, 0.5), DOUBT_BLIND, "until 5.0 s of 10.0 s");
+}
+END_TEST
+
+/* What went wrong while it filled is not held against it, what came after the last floor is. */
+START_TEST(failures_count_from_the_warm_up_to_the_end)
+{
+    struct floors *f = floors_new(constant, NULL, unit_seed(0));
+    struct reading end = {.t_s = RUN_S, .work = 1000, .failed = 500};
+
+    for (size_t i = 0; i < f->count; i++)
+        f->failed[i] = 500;
+    ck_assert_int_eq(verdict_of(f, &end).leak, LEAK_NO);
+    end.failed = 520;
+    must_doubt(verdict_of(f, &end), DOUBT_FAILED, "20 of ");
+    forget(&f);
 }
 END_TEST
 
@@ -481,7 +550,7 @@ static struct verdict of_many(double grows, uint64_t seed, struct floors **ret_f
 
         for (unsigned s = 0; s < MANY_SITES; s++)
             whole += bytes[s] = 1e5 + 1e4 * noise(&seed) + (s == 0 ? grows * 1e5 * i / READINGS : 0);
-        floors_begin(f, i, i, whole, whole / 50, 1e7);
+        floors_begin(f, &(struct reading){.t_s = i, .work = i, .live = whole, .objects = whole / 50});
         for (unsigned s = 0; s < MANY_SITES; s++) {
             char name[16];
 
@@ -490,7 +559,7 @@ static struct verdict of_many(double grows, uint64_t seed, struct floors **ret_f
         }
         floors_keep(f);
     }
-    return verdict_of(f);
+    return verdict_of_all(f);
 }
 
 /* Asked one by one, a few of them would rise by chance in each round. */
@@ -562,6 +631,8 @@ int main(int argc, char **argv)
         TEST(what_leaks_in_few_pieces_is_found_too, .rounds = 2),
         TEST(what_comes_back_slowly_is_seldom_taken_for_a_leak, .rounds = 2),
         TEST(a_site_does_not_grow_where_the_whole_does_not),
+        TEST(a_run_that_could_not_do_its_work_acquits_nobody),
+        TEST(failures_count_from_the_warm_up_to_the_end),
         TEST(of_many_that_swing_none_is_taken_for_a_leak, .rounds = 2),
         TEST(of_many_that_swing_the_one_that_grows_is_named, .rounds = 4),
         TEST(misses_and_false_alarms_are_rare),
