@@ -12,7 +12,7 @@ import time
 import unittest
 
 from heapd_test import WAIT, Client, Daemon, HeapdTest, eventually
-from load_test import AS_EXPECTED, CANNOT_TELL, FAILED, HEAPCTL, NOT_AS_EXPECTED, RUN_S, USAGE, load
+from load_test import CANNOT_TELL, FAILED, HEAPCTL, RUN_S, USAGE, load
 
 RATE = 200
 WRK_PAUSE_MS, WRK_ROUNDS_MAX, FACTOR = 4, 20, 2
