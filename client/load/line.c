@@ -267,7 +267,7 @@ static void on_written(uv_write_t *writing, int code)
 static void send_request(struct line *l)
 {
     uv_buf_t buf = uv_buf_init(l->out.data, (unsigned)l->out.length);
-    int n = uv_try_write(&l->socket.stream, &buf, 1);
+    int n = l->out.failed ? UV_ENOMEM : uv_try_write(&l->socket.stream, &buf, 1);
 
     l->state = LINE_ASKS;
     l->sent = n > 0 ? (size_t)n : 0;

@@ -38,7 +38,6 @@ static double clamped(double x, double low, double high)
 struct call {
     bool over;
     int status;
-    bool refused;
     const char *broken;
     struct text body;
 };

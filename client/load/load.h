@@ -21,7 +21,7 @@
 #define LOAD_CLIENTS_MAX    1024
 #define LOAD_RATE_MAX       1000000.0
 #define LOAD_DURATION_S_MAX (366.0 * 86400)
-#define LOAD_SCENARIOS_MAX  16 /* at once; SCHEDULE_LANES_MAX */
+#define LOAD_SCENARIOS_MAX  16 /* at once */
 #define LOAD_DRAIN_S        30 /* what is under way or waits when the time is over may take so long */
 #define LOAD_SILENCE_S      60 /* without any answer, while some are waited for: heapd is taken to be gone */
 #define LOAD_LEASE_S        300 /* of the run's session */

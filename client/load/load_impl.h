@@ -11,6 +11,8 @@
 
 #define LOAD_FAILURES_MAX 8 /* kinds that are told apart */
 
+_Static_assert(LOAD_SCENARIOS_MAX <= SCHEDULE_LANES_MAX, "each scenario has a lane");
+
 struct load;
 
 /* One connection, and what is under way on it. */
