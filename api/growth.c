@@ -12,6 +12,7 @@
 #define OVERDUE_TIMES 2       /* as long as it ought to take, then garbage may be in a floor */
 #define JUDGE_UNITS 32        /* 6 us: two medians and a slope of 120 pairs */
 #define TELL_UNITS 128        /* a sentence with its evidence */
+#define ROOT_UNITS 4          /* the fields of its object are looked through */
 #define HIGH_WINDOWS 4        /* for so many it was that high, or higher */
 
 void growth_init(struct growth *g, const struct growth_world *world)
@@ -19,13 +20,16 @@ void growth_init(struct growth *g, const struct growth_world *world)
     *g = (struct growth){.world = *world};
 }
 
-/* One is none any more. */
-static void acquit(struct growth *g, enum growth_kind kind, struct grower *r, enum growth_over why)
+/* One is none any more. Returns what that cost. */
+static size_t acquit(struct growth *g, enum growth_kind kind, struct grower *r, enum growth_over why)
 {
-    if (r->told != NULL)
+    bool tell = r->told != NULL;
+
+    if (tell)
         g->world.watch.over(g->world.watch.ctx, kind, r, why);
     r->suspect = 0;
     r->told = NULL;
+    return tell ? TELL_UNITS : 1;
 }
 
 /* All that is watched, in steps; returns the units left, 0: there may be more. */
@@ -39,8 +43,7 @@ static size_t forget(struct growth *g, enum growth_over why, size_t units)
         for (; t->count > 0 && units > 0; growers_remove(g, (enum growth_kind)kind, t->count - 1)) {
             struct grower *last = &t->rows[t->count - 1];
 
-            units = units_less(units, last->told != NULL ? TELL_UNITS : 1);
-            acquit(g, (enum growth_kind)kind, last, why);
+            units = units_less(units, acquit(g, (enum growth_kind)kind, last, why));
         }
         if (units == 0)
             return 0;
@@ -163,20 +166,29 @@ static struct grower *next_row(struct growth *g)
     return g->kind < GROWTH_KINDS ? &g->of[g->kind].rows[g->at] : NULL;
 }
 
+/* Returns what that cost. */
+static size_t sample_row(struct growth *g, struct grower *r)
+{
+    enum growth_kind kind = (enum growth_kind)g->kind;
+    uint64_t value, count;
+    size_t cost = kind == GROWTH_ROOT ? ROOT_UNITS : 1;
+
+    if (growers_look(g, kind, r, &value, &count)) {
+        note(r, value, count, g->clean);
+        g->at++;
+        return cost;
+    }
+    cost += acquit(g, kind, r, GROWTH_OVER_GONE);
+    growers_remove(g, kind, g->at);
+    return cost;
+}
+
 static size_t sample(struct growth *g, size_t units)
 {
     struct grower *r = NULL;
-    uint64_t value, count;
 
-    for (; units > 0 && (r = next_row(g)) != NULL; units--) {
-        if (!growers_look(g, (enum growth_kind)g->kind, r, &value, &count)) {
-            acquit(g, (enum growth_kind)g->kind, r, GROWTH_OVER_GONE);
-            growers_remove(g, (enum growth_kind)g->kind, g->at);
-            continue;
-        }
-        note(r, value, count, g->clean);
-        g->at++;
-    }
+    while (units > 0 && (r = next_row(g)) != NULL)
+        units = units_less(units, sample_row(g, r));
     if (units > 0)
         end_sample(g);
     return units;
@@ -303,11 +315,10 @@ static size_t tell_of(struct growth *g, struct grower *r)
     if (!grower_is_suspect(r))
         return 0;
     if (r->suspect_until <= g->windows + 1)
-        acquit(g, kind, r, GROWTH_OVER_LEVEL);
-    else if (r->told == NULL && w->suspected != NULL)
-        r->told = w->suspected(w->ctx, kind, r);
-    else
+        return acquit(g, kind, r, GROWTH_OVER_LEVEL);
+    if (r->told != NULL || w->suspected == NULL)
         return 0;
+    r->told = w->suspected(w->ctx, kind, r);
     return TELL_UNITS;
 }
 

@@ -1,6 +1,9 @@
 /*
  * metrics.c - /metrics: the numbers of the heap, the collector and the process, for Prometheus.
  *
+ * It is written in steps, each a few of the parts: a family, or some, or a row of a large one. What is of one moment (those of
+ * the heap and of the collector, which add up) is looked at in the first.
+ *
  * Nothing that clients name is a label here, neither ids nor sites: a time series for each of them would be the end of
  * whoever keeps them. /v1/heap/sites and /v1/heap/suspects tell of those.
  */
@@ -20,6 +23,20 @@
 #define TYPE_TEXT      "text/plain; version=0.0.4; charset=utf-8"
 #define TYPE_OPEN      "application/openmetrics-text"
 #define TYPE_OPEN_FULL TYPE_OPEN "; version=1.0.0; charset=utf-8"
+
+#define BYTES_PER_UNIT 128 /* 0.3 to 0.5 us */
+
+/* A page that is being written. */
+struct scrape {
+    struct metrics m;
+    const struct api *api;
+    struct heap_stats heap;
+    struct gc_state gc;
+    struct api_meters told;
+    uint32_t part; /* where it is */
+    uint32_t row;  /* in a part that is written row by row: the next, ... */
+    bool more;     /* ... and that there is one */
+};
 
 /* ---- the collector ---- */
 
@@ -42,7 +59,7 @@ static void write_by_generation(struct metrics *m, const struct by_generation *f
 }
 
 /* The first three under the names and with the words of Python's own collector (prometheus_client/gc_collector.py). */
-static void write_collections(struct metrics *m, const struct api *api, const struct gc_state *s, const struct api_meters *told)
+static void write_collections(struct scrape *s)
 {
     struct by_generation f[] = {
         {.name = "python_gc_objects_collected", .help = "Objects collected during gc"},
@@ -52,43 +69,47 @@ static void write_collections(struct metrics *m, const struct api *api, const st
     };
 
     for (size_t i = 0; i < GC_GENERATIONS; i++) {
-        f[0].n[i] = s->generations[i].collected;
-        f[1].n[i] = s->generations[i].uncollectable;
-        f[2].n[i] = s->generations[i].collections;
-        f[3].n[i] = told->slices[i];
+        f[0].n[i] = s->gc.generations[i].collected;
+        f[1].n[i] = s->gc.generations[i].uncollectable;
+        f[2].n[i] = s->gc.generations[i].collections;
+        f[3].n[i] = s->told.slices[i];
     }
-    for (size_t i = 0; i < 3 && api->settings->metrics_python_names; i++)
-        write_by_generation(m, &f[i]);
+    for (size_t i = 0; i < 3 && s->api->settings->metrics_python_names; i++)
+        write_by_generation(&s->m, &f[i]);
     f[0].name = "heapd_gc_objects_collected";
     f[1].name = "heapd_gc_objects_uncollectable";
     f[2].name = "heapd_gc_collections";
     for (size_t i = 0; i < ARRAY_LEN(f); i++)
-        write_by_generation(m, &f[i]);
+        write_by_generation(&s->m, &f[i]);
 }
 
-static void write_collection_times(struct metrics *m, const struct api_meters *told)
+static void write_collection_times(struct scrape *s)
 {
+    struct metrics *m = &s->m;
     char which[32];
 
     family(m, HISTOGRAM, "heapd_gc_collection_seconds", "Time spent on a collection, in all of its slices together.");
     for (size_t i = 0; i < GC_GENERATIONS; i++) {
         snprintf(which, sizeof which, "generation=\"%zu\"", i);
-        histogram_of_times(m, "heapd_gc_collection_seconds", which, &told->collections[i]);
+        histogram_of_times(m, "heapd_gc_collection_seconds", which, &s->told.collections[i]);
     }
 }
 
-static void write_tuning(struct metrics *m, const struct api *api, const struct gc_state *s)
+static void write_tuning(struct scrape *s)
 {
+    const struct gc_state *gc = &s->gc;
+    struct metrics *m = &s->m;
+
     family(m, GAUGE, "heapd_gc_threshold", "Count above which a generation is collected.");
     for (size_t i = 0; i < GC_GENERATIONS; i++)
-        labelled(m, "heapd_gc_threshold", "generation", generation_names[i], s->tuning.thresholds[i]);
+        labelled(m, "heapd_gc_threshold", "generation", generation_names[i], gc->tuning.thresholds[i]);
     family(m, GAUGE, "heapd_gc_progress", "What is compared with the threshold: gc.get_count() of Python.");
     for (size_t i = 0; i < GC_GENERATIONS; i++)
-        labelled(m, "heapd_gc_progress", "generation", generation_names[i], s->counts[i]);
-    gauge(m, "heapd_gc_enabled", "Whether collections start by themselves.", s->tuning.enabled);
+        labelled(m, "heapd_gc_progress", "generation", generation_names[i], gc->counts[i]);
+    gauge(m, "heapd_gc_enabled", "Whether collections start by themselves.", gc->tuning.enabled);
     real(m, GAUGE, "heapd_gc_pause_budget_seconds", "How long a slice of work between requests may be.",
-         (double)api->settings->pause_budget_us / 1e6);
-    gauge(m, "heapd_gc_garbage", "Objects kept by save-all.", s->garbage);
+         (double)s->api->settings->pause_budget_us / 1e6);
+    gauge(m, "heapd_gc_garbage", "Objects kept by save-all.", gc->garbage);
 }
 
 /* Bounds are powers of two of microseconds, where the record's own buckets end, so that they are exact. */
@@ -107,30 +128,38 @@ static void write_pause(struct metrics *m, const char *name, enum pause what, co
     histogram(m, name, phase, bound_us, in, PAUSE_BOUNDS, p->sum_us);
 }
 
-static void write_pauses_by(struct metrics *m, const struct api *api, enum pause_clock clock, const char *name,
-                            const char *help)
+/* Every slice is under the phase that took most of it, so the phases add up to all. */
+static void write_pauses_by(struct scrape *s, enum pause_clock clock, const char *name, const char *help)
 {
     struct api_pauses p;
 
-    family(m, HISTOGRAM, name, help);
-    for (size_t i = 1; i < PAUSES; i++) {
-        api->world.pauses(api->world.ctx, (enum pause)i, clock, &p);
-        write_pause(m, name, (enum pause)i, &p);
-    }
+    if (s->row == 0)
+        family(&s->m, HISTOGRAM, name, help);
+    s->row++; /* none is the first of them */
+    s->api->world.pauses(s->api->world.ctx, (enum pause)s->row, clock, &p);
+    write_pause(&s->m, name, (enum pause)s->row, &p);
+    s->more = s->row + 1 < PAUSES;
 }
 
-/* Every slice is under the phase that took most of it, so the phases add up to all. */
-static void write_pauses(struct metrics *m, const struct api *api)
+static void write_pauses(struct scrape *s)
 {
+    write_pauses_by(s, PAUSE_BY_WALL, "heapd_gc_pause_seconds", "Slices of work between requests, by the phase that took most of each.");
+}
+
+static void write_pauses_by_cpu(struct scrape *s)
+{
+    write_pauses_by(s, PAUSE_BY_CPU, "heapd_gc_pause_cpu_seconds",
+                    "The same by CPU time of the thread: what of a pause is not the machine's.");
+}
+
+static void write_phases(struct scrape *s)
+{
+    struct metrics *m = &s->m;
     struct api_pauses p;
 
-    write_pauses_by(m, api, PAUSE_BY_WALL, "heapd_gc_pause_seconds",
-                    "Slices of work between requests, by the phase that took most of each.");
-    write_pauses_by(m, api, PAUSE_BY_CPU, "heapd_gc_pause_cpu_seconds",
-                    "The same by CPU time of the thread: what of a pause is not the machine's.");
     family(m, COUNTER, "heapd_gc_phase_seconds", "Time spent on each phase, in whatever slice.");
     for (size_t i = 1; i < PAUSES; i++) {
-        api->world.pauses(api->world.ctx, (enum pause)i, PAUSE_BY_WALL, &p);
+        s->api->world.pauses(s->api->world.ctx, (enum pause)i, PAUSE_BY_WALL, &p);
         buf_add_text(m->buf, "heapd_gc_phase_seconds_total");
         label(m, '{', "phase", pause_name((enum pause)i));
         buf_printf(m->buf, "} %.6f\n", (double)p.spent_us / 1e6);
@@ -140,9 +169,11 @@ static void write_pauses(struct metrics *m, const struct api *api)
 /* ---- the heap ---- */
 
 /* Every live object is in one of these. */
-static void write_objects(struct metrics *m, const struct gc_state *gc, const struct heap_stats *s)
+static void write_objects(struct scrape *s)
 {
-    uint64_t tracked = gc->frozen;
+    const struct gc_state *gc = &s->gc;
+    uint64_t tracked = gc->frozen, objects = s->heap.objects;
+    struct metrics *m = &s->m;
 
     family(m, GAUGE, "heapd_objects", "Live objects by generation; bytes objects are in none.");
     for (size_t i = 0; i < GC_GENERATIONS; i++) {
@@ -150,49 +181,60 @@ static void write_objects(struct metrics *m, const struct gc_state *gc, const st
         tracked += gc->generations[i].objects;
     }
     labelled(m, "heapd_objects", "generation", "frozen", gc->frozen);
-    labelled(m, "heapd_objects", "generation", "none", s->objects > tracked ? s->objects - tracked : 0);
+    labelled(m, "heapd_objects", "generation", "none", objects > tracked ? objects - tracked : 0);
 }
 
-static void write_life(struct metrics *m, const struct heap_stats *s)
+static void write_life(struct scrape *s)
 {
-    counter(m, "heapd_objects_created", "Objects ever created.", s->created);
+    const struct heap_stats *h = &s->heap;
+    struct metrics *m = &s->m;
+
+    counter(m, "heapd_objects_created", "Objects ever created.", h->created);
     family(m, COUNTER, "heapd_objects_freed", "Objects that died, by what found them dead.");
-    labelled(m, "heapd_objects_freed_total", "by", "refcount", s->freed_by_refcount);
-    labelled(m, "heapd_objects_freed_total", "by", "collector", s->freed_by_collector);
-    gauge(m, "heapd_doomed_objects", "Dead objects whose memory has not yet returned.", s->doomed);
+    labelled(m, "heapd_objects_freed_total", "by", "refcount", h->freed_by_refcount);
+    labelled(m, "heapd_objects_freed_total", "by", "collector", h->freed_by_collector);
+    gauge(m, "heapd_doomed_objects", "Dead objects whose memory has not yet returned.", h->doomed);
 }
 
-static void write_counts(struct metrics *m, const struct api *api, const struct heap_stats *s)
+static void write_counts(struct scrape *s)
 {
-    gauge(m, "heapd_links", "Strong links.", s->links);
-    gauge(m, "heapd_weak_links", "Weak links.", s->weak_links);
-    gauge(m, "heapd_roots", "Named roots.", s->roots);
-    gauge(m, "heapd_weak_names", "Named weak references.", s->weak_names);
-    gauge(m, "heapd_classes", "Classes in use.", s->classes);
-    gauge(m, "heapd_sites", "Sites in use.", s->sites);
-    gauge(m, "heapd_sessions", "Open sessions, the default one included.", session_count(api->sessions));
-    counter(m, "heapd_sessions_opened", "Sessions ever opened.", session_last_id(api->sessions));
-    counter(m, "heapd_leases_expired", "Sessions that ended because nobody renewed them.", session_expired_count(api->sessions));
+    const struct heap_stats *h = &s->heap;
+    struct metrics *m = &s->m;
+
+    gauge(m, "heapd_links", "Strong links.", h->links);
+    gauge(m, "heapd_weak_links", "Weak links.", h->weak_links);
+    gauge(m, "heapd_roots", "Named roots.", h->roots);
+    gauge(m, "heapd_weak_names", "Named weak references.", h->weak_names);
+    gauge(m, "heapd_classes", "Classes in use.", h->classes);
+    gauge(m, "heapd_sites", "Sites in use.", h->sites);
+    gauge(m, "heapd_sessions", "Open sessions, the default one included.", session_count(s->api->sessions));
+    counter(m, "heapd_sessions_opened", "Sessions ever opened.", session_last_id(s->api->sessions));
+    counter(m, "heapd_leases_expired", "Sessions that ended because nobody renewed them.", session_expired_count(s->api->sessions));
 }
 
 /* For an alert; their names are in /v1/heap/suspects. */
-static void write_suspects(struct metrics *m, const struct growth *g)
+static void write_suspects(struct scrape *s)
 {
+    const struct growth *g = &s->api->growth;
+    struct metrics *m = &s->m;
+
     family(m, GAUGE, "heapd_suspects", "What only grows just now, by what it was found by.");
     for (int kind = 0; kind < GROWTH_KINDS; kind++)
         labelled(m, "heapd_suspects", "by", growth_kind_name((enum growth_kind)kind), growth_suspects(g, (enum growth_kind)kind));
     counter(m, "heapd_suspects_raised", "Suspects there ever were.", g->raised);
 }
 
-static void write_bytes(struct metrics *m, const struct heap_stats *s)
+static void write_bytes(struct scrape *s)
 {
+    const struct heap_stats *h = &s->heap;
+    struct metrics *m = &s->m;
     const struct {
         const char *kind;
         uint64_t bytes;
     } kinds[] = {
-        {"live", s->live_bytes},           {"doomed", s->doomed_bytes},       {"shared", s->shared_bytes},
-        {"pool_free", s->pool_free_bytes}, {"dirty", s->dirty_bytes},         {"large", s->large_bytes},
-        {"side", s->side_bytes},           {"committed", s->committed_bytes},
+        {"live", h->live_bytes},           {"doomed", h->doomed_bytes},       {"shared", h->shared_bytes},
+        {"pool_free", h->pool_free_bytes}, {"dirty", h->dirty_bytes},         {"large", h->large_bytes},
+        {"side", h->side_bytes},           {"committed", h->committed_bytes},
     };
 
     family(m, GAUGE, "heapd_heap_bytes", "Bytes of the heap by kind; kinds overlap as /v1/heap explains.");
@@ -211,13 +253,14 @@ static void write_pool_sample(struct metrics *m, const struct pool_class_info *c
     number(m, cells * c->cell_bytes);
 }
 
-static void write_pools(struct metrics *m, const struct heap *h)
+static void write_pools(struct scrape *s)
 {
+    struct metrics *m = &s->m;
     struct pool_class_info c;
     uint32_t cursor = 0;
 
     family(m, GAUGE, "heapd_pool_bytes", "Cells of pools by size and state.");
-    while (heap_next_pool_class(h, &cursor, &c)) {
+    while (heap_next_pool_class(s->api->heap, &cursor, &c)) {
         write_pool_sample(m, &c, "used", c.used);
         write_pool_sample(m, &c, "free", c.free);
     }
@@ -251,44 +294,55 @@ static void write_answers(struct metrics *m, const uint64_t answers[], const cha
     }
 }
 
-static void write_durations(struct metrics *m, const struct api_counters *c)
+/* A route at a time: each is a few dozen lines. */
+static void write_durations(struct scrape *s)
 {
     static const char name[] = "heapd_http_request_duration_seconds";
+    const struct api_counters *c = &s->api->counters;
+    const struct route *r = route_at(s->row);
     char route[128];
-    const struct route *r;
 
-    family(m, HISTOGRAM, name,
-           "From when its first bytes were seen until it was answered; what is as short as the turns of the loop is rounded up to one.");
-    for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
-        if (!has_answers(c->answers[i]))
-            continue;
+    if (s->row == 0)
+        family(&s->m, HISTOGRAM, name,
+               "From when its first bytes were seen until it was answered; what is as short as the turns of the loop is rounded up to one.");
+    if ((s->more = r != NULL) && has_answers(c->answers[s->row])) {
         CHECK(snprintf(route, sizeof route, "method=\"%s\",route=\"%s\"", method_name(r->method), r->pattern) < (int)sizeof route);
-        histogram_of_times(m, name, route, &c->took[i]);
+        histogram_of_times(&s->m, name, route, &c->took[s->row]);
     }
+    s->row++;
 }
 
 /* All of them, also those that there never were: of a line that begins with 1 nobody sees that it has grown. */
-static void write_problems(struct metrics *m, const struct api_counters *c)
+static void write_problems(struct scrape *s)
 {
+    struct metrics *m = &s->m;
+
     family(m, COUNTER, "heapd_problems", "Refusals of requests and of ops of batches, by the name under /problems/.");
     for (enum err e = ERR_OK + 1; e < ERR_COUNT_; e++)
-        labelled(m, "heapd_problems_total", "problem", problem_of(e)->name, c->problems[e]);
+        labelled(m, "heapd_problems_total", "problem", problem_of(e)->name, s->api->counters.problems[e]);
 }
 
-static void write_requests(struct metrics *m, const struct api *api)
+/* The last row: what found no route. */
+static void write_requests(struct scrape *s)
 {
-    const struct api_counters *c = &api->counters;
-    struct idem_stats kept;
-    const struct route *r;
+    const struct route *r = route_at(s->row);
+    const uint64_t *answers = s->api->counters.answers[r != NULL ? s->row : ROUTES_MAX];
 
-    family(m, COUNTER, "heapd_http_requests", "Requests answered, by route and class of status.");
-    for (size_t i = 0; (r = route_at(i)) != NULL; i++)
-        write_answers(m, c->answers[i], method_name(r->method), r->pattern);
-    write_answers(m, c->answers[ROUTES_MAX], "", "");
-    write_durations(m, c);
-    write_problems(m, c);
+    if (s->row == 0)
+        family(&s->m, COUNTER, "heapd_http_requests", "Requests answered, by route and class of status.");
+    write_answers(&s->m, answers, r != NULL ? method_name(r->method) : "", r != NULL ? r->pattern : "");
+    s->more = r != NULL;
+    s->row++;
+}
+
+static void write_work(struct scrape *s)
+{
+    const struct api_counters *c = &s->api->counters;
+    struct metrics *m = &s->m;
+    struct idem_stats kept;
+
     counter(m, "heapd_batch_ops", "Operations of batches done.", c->batch_ops);
-    idem_stats(api->idempotency, &kept);
+    idem_stats(s->api->idempotency, &kept);
     gauge(m, "heapd_idempotency_keys", "Answers kept for retries.", kept.kept);
     counter(m, "heapd_idempotency_replays", "Retries that got the first answer.", c->replays);
     counter(m, "heapd_idempotency_evicted", "Answers dropped for newer ones before their time.", kept.evicted);
@@ -297,17 +351,19 @@ static void write_requests(struct metrics *m, const struct api *api)
 
 /* ---- events ---- */
 
-static void write_events(struct metrics *m, const struct news *n)
+static void write_events(struct scrape *s)
 {
-    struct events_stats s;
+    const struct news *n = &s->api->news;
+    struct metrics *m = &s->m;
+    struct events_stats e;
 
-    events_stats(n->events, &s);
+    events_stats(n->events, &e);
     family(m, COUNTER, "heapd_events", "Events there have been, by type.");
     for (int type = 0; type < EVENT_TYPES; type++)
-        labelled(m, "heapd_events_total", "type", event_type_name((enum event_type)type), s.written[type]);
-    counter(m, "heapd_events_lost", "Of these, those that nobody can be told for want of memory.", s.lost);
-    gauge(m, "heapd_events_kept", "Events kept for those who come again.", s.kept);
-    gauge(m, "heapd_events_kept_bytes", "Their text.", s.kept_bytes);
+        labelled(m, "heapd_events_total", "type", event_type_name((enum event_type)type), e.written[type]);
+    counter(m, "heapd_events_lost", "Of these, those that nobody can be told for want of memory.", e.lost);
+    gauge(m, "heapd_events_kept", "Events kept for those who come again.", e.kept);
+    gauge(m, "heapd_events_kept_bytes", "Their text.", e.kept_bytes);
     counter(m, "heapd_events_sent", "Events handed out, counted for each listener.", n->sent);
     counter(m, "heapd_event_gaps", "Times that a listener was told of events that are not kept any more.", n->gaps);
     gauge(m, "heapd_event_listeners", "Who listens to events now.", n->listeners);
@@ -315,8 +371,10 @@ static void write_events(struct metrics *m, const struct news *n)
 
 /* ---- what is kept ---- */
 
-static void write_snapshots(struct metrics *m, const struct api *api)
+static void write_snapshots(struct scrape *s)
 {
+    const struct api *api = s->api;
+    struct metrics *m = &s->m;
     uint64_t untouched, bytes = snapshots_bytes(api, &untouched);
 
     gauge(m, "heapd_snapshots", "Snapshots that are kept or being taken.", api->snapshots.count);
@@ -324,8 +382,11 @@ static void write_snapshots(struct metrics *m, const struct api *api)
     counter(m, "heapd_snapshots_taken", "Snapshots taken.", api->snapshots.last_n);
 }
 
-static void write_store(struct metrics *m, const struct api_meters *told)
+static void write_store(struct scrape *s)
 {
+    const struct api_meters *told = &s->told;
+    struct metrics *m = &s->m;
+
     if (!told->keeps)
         return;
     family(m, HISTOGRAM, "heapd_log_fsync_seconds",
@@ -359,8 +420,10 @@ static void write_cuts(struct metrics *m, const uint64_t cuts[CUTS])
         labelled(m, "heapd_connections_cut_total", "by", names[i], cuts[i]);
 }
 
-static void write_process(struct metrics *m, const struct api *api)
+static void write_process(struct scrape *s)
 {
+    const struct api *api = s->api;
+    struct metrics *m = &s->m;
     struct api_process p;
 
     api->world.process(api->world.ctx, &p);
@@ -383,33 +446,46 @@ static void write_process(struct metrics *m, const struct api *api)
 
 /* ---- the page ---- */
 
-static void write_all(struct metrics *m, const struct api *api)
+static void write_end(struct scrape *s)
 {
-    struct heap_stats heap;
-    struct gc_state gc;
-    struct api_meters told;
-
-    heap_stats(api->heap, &heap);
-    gc_get_state(api->gc, &gc);
-    api->world.meters(api->world.ctx, &told);
-    write_collections(m, api, &gc, &told);
-    write_collection_times(m, &told);
-    write_tuning(m, api, &gc);
-    write_pauses(m, api);
-    write_objects(m, &gc, &heap);
-    write_life(m, &heap);
-    write_counts(m, api, &heap);
-    write_suspects(m, &api->growth);
-    write_events(m, &api->news);
-    write_bytes(m, &heap);
-    write_pools(m, api->heap);
-    write_requests(m, api);
-    write_store(m, &told);
-    write_snapshots(m, api);
-    write_process(m, api);
-    if (m->open_metrics)
-        buf_add_text(m->buf, "# EOF\n");
+    if (s->m.open_metrics)
+        buf_add_text(s->m.buf, "# EOF\n");
 }
+
+static void (*const parts[])(struct scrape *s) = {
+    write_collections, write_collection_times, write_tuning,  write_pauses,    write_pauses_by_cpu, write_phases,
+    write_objects,     write_life,             write_counts,  write_suspects,  write_events,        write_bytes,
+    write_pools,       write_requests,         write_durations, write_problems, write_work,         write_store,
+    write_snapshots,   write_process,          write_end,
+};
+
+static void write_next(struct scrape *s)
+{
+    s->more = false;
+    parts[s->part](s);
+    if (s->more)
+        return;
+    s->part++;
+    s->row = 0;
+}
+
+static enum err step_scrape(struct task *task, void *ctx, size_t units, enum task_turn *turn, struct why *why)
+{
+    struct scrape *s = ctx;
+    size_t before = s->m.buf->len;
+
+    while (s->part < ARRAY_LEN(parts) && (s->m.buf->len - before) / BYTES_PER_UNIT < units)
+        write_next(s);
+    *turn = s->part < ARRAY_LEN(parts) ? TASK_MORE : TASK_DONE;
+    return reply_end(task, why);
+}
+
+static void destroy_scrape(struct task *task, void *ctx)
+{
+    mem_free(task->api->mem, ctx, sizeof(struct scrape));
+}
+
+static const struct task_work scrape_work = {step_scrape, destroy_scrape};
 
 /* Does Accept name OpenMetrics? Whoever can read it prefers it, so weights are not compared. */
 static bool wants_open_metrics(struct slice accept)
@@ -426,10 +502,16 @@ static bool wants_open_metrics(struct slice accept)
 /* GET /metrics  ->  200, Prometheus text, or OpenMetrics where Accept names it */
 enum err get_metrics(struct api *api, struct task *task, struct why *why)
 {
-    struct metrics m = {.buf = reply_json(task, 200)->buf,
-                        .open_metrics = wants_open_metrics(task->headers.accept)};
+    struct scrape *s = mem_zalloc(api->mem, sizeof *s);
 
-    task->reply.content_type = m.open_metrics ? TYPE_OPEN_FULL : TYPE_TEXT;
-    write_all(&m, api);
-    return reply_end(task, why);
+    if (s == NULL)
+        return why_set(why, ERR_NOMEM, "no memory to begin");
+    s->m = (struct metrics){.buf = reply_json(task, 200)->buf, .open_metrics = wants_open_metrics(task->headers.accept)};
+    s->api = api;
+    heap_stats(api->heap, &s->heap);
+    gc_get_state(api->gc, &s->gc);
+    api->world.meters(api->world.ctx, &s->told);
+    task->reply.content_type = s->m.open_metrics ? TYPE_OPEN_FULL : TYPE_TEXT;
+    task_work(task, &scrape_work, s);
+    return ERR_OK;
 }

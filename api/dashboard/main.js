@@ -29,7 +29,7 @@ const THEMES = ["system", "light", "dark"];
 // ---- the connection ----
 
 function showState() {
-  const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, token: "wants a token" }[state()];
+  const text = { connecting: "connecting", live: "live", away: `away for ${f.seconds(Math.round((Date.now() - awaySince()) / 1000))}`, unready: "not ready yet", token: "wants a token" }[state()];
   $("connection-state").dataset.state = state();
   say($("connection-state"), text);
   document.body.classList.toggle("stale", state() !== "live");
@@ -56,12 +56,20 @@ function watchVisibility() {
 
 // ---- tabs ----
 
+// Where there is no room for all of them, the row is scrolled; the page is not.
+function showChosen(name) {
+  const row = $("tabs"), at = $(`tab-${name}`);
+  if (at.offsetLeft < row.scrollLeft) row.scrollLeft = at.offsetLeft;
+  else row.scrollLeft = Math.max(row.scrollLeft, at.offsetLeft + at.offsetWidth - row.clientWidth);
+}
+
 function showTab(view) {
   for (const name of TABS) {
     $(`tab-${name}`).setAttribute("aria-selected", String(name === view.tab));
     $(`tab-${name}`).tabIndex = name === view.tab ? 0 : -1;
     $(`panel-${name}`).hidden = name !== view.tab;
   }
+  showChosen(chosen);
 }
 
 function goTab(i) {
@@ -81,6 +89,7 @@ function startTabs() {
     });
   });
   hash.onChange(showTab);
+  addEventListener("resize", () => showTab({ tab: hash.get("tab") }));
   showTab({ tab: hash.get("tab") });
 }
 

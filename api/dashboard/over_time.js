@@ -88,7 +88,8 @@ function collectionsNear(t) {
 }
 
 const TICK_STEPS = [10e3, 30e3, 60e3, 180e3, 600e3, 1800e3, 3600e3, 3 * 3600e3];
-const tickStep = (span) => TICK_STEPS.find((step) => span / step <= 8) ?? TICK_STEPS.at(-1);
+const TICK_PX = 80; // that a label and the room behind it take
+const tickStep = (span, width) => TICK_STEPS.find((step) => span / step <= Math.min(8, width / TICK_PX)) ?? TICK_STEPS.at(-1);
 
 // Steps that are round in the unit: a power of two for bytes, 1, 2 or 5 of a power of ten else.
 function roundStep(rough) {
@@ -112,7 +113,7 @@ function options() {
     scales: {
       x: { type: "linear", grid: { display: false, borderColor: grid }, ticks: { color: ink, maxRotation: 0, font: { size: 11 }, callback: (t) => f.clock(t, t % 60e3 !== 0) },
         afterBuildTicks: (axis) => {
-          const step = tickStep(axis.max - axis.min), first = Math.ceil(axis.min / step) * step;
+          const step = tickStep(axis.max - axis.min, axis.width || Infinity), first = Math.ceil(axis.min / step) * step;
           axis.ticks = Array.from({ length: Math.max(0, Math.floor((axis.max - first) / step) + 1) }, (_, i) => ({ value: first + i * step }));
         } },
       y: { stacked: true, beginAtZero: true, grid: { color: grid, drawBorder: false }, afterBuildTicks: roundTicks, ticks: { color: ink, font: { size: 11 }, callback: (n) => f.short(format(n)) } },

@@ -10,7 +10,7 @@ import { every } from "./ticker.js";
 import { get, send } from "./wire.js";
 
 const FETCHED = 1000, SHOWN = 200, INSTANCES = 25;
-const COLUMNS = [["name", "name"], ["count", "count"], ["count_growth", "growth"], ["bytes", "bytes"], ["growth", "growth"], ["peak", "most bytes"]];
+const COLUMNS = [["name", "name"], ["count", "count"], ["count_growth", "count growth"], ["bytes", "bytes"], ["growth", "bytes growth"], ["peak", "most bytes"]];
 const SORT_OF = { name: "name", count: "count", count_growth: "growth", bytes: "bytes", growth: "growth", peak: "peak" }; // what heapd sorts by for it
 
 let items = [], more = false, job = null;

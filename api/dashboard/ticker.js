@@ -1,9 +1,9 @@
 // ticker.js - when to ask. Owns: the clock of the page. A job runs when its panel is shown, one at a time each, again so long
-// after it has ended; none runs while the page is hidden. While nobody answers, all wait longer and longer, up to 5 s.
+// after it has ended; none runs while the page is hidden. While nobody answers, all wait longer and longer, up to 2 s.
 
 import { state, wire } from "./wire.js";
 
-const AWAY_MS_MAX = 5000;
+const AWAY_MS_MAX = 2000;
 const jobs = [];
 let failures = 0;
 
@@ -16,7 +16,7 @@ export function every(ms, work, shown = () => true) {
 
 function wait(job) {
   if (state() === "live") return job.ms;
-  return Math.max(job.ms, Math.min(AWAY_MS_MAX, 500 * 2 ** Math.min(failures, 4)));
+  return Math.min(AWAY_MS_MAX, 500 * 2 ** Math.min(failures, 2));
 }
 
 async function run(job) {
@@ -25,7 +25,7 @@ async function run(job) {
     await job.work();
     failures = 0;
   } catch (error) {
-    if (state() === "away") failures++;
+    if (state() === "away" || state() === "unready") failures++;
     else if (!error.status) console.error(error); // a bug of ours; what heapd refuses is told where it was asked
   }
   job.running = false;

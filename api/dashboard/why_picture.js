@@ -92,6 +92,17 @@ function drawEdge(edge, nodes, done) {
     svg("path", { d: `M${x2 - 1} ${y2 - 5}L${x2 + 5} ${y2}L${x2 - 1} ${y2 + 5}Z`, class: "tip" }), text, drawCut(edge, x, y, done));
 }
 
+// Letters are not equally wide: what does not fit loses its end. What it is in full is in the box's title.
+function fit(text, width) {
+  const letters = Array.from(text.firstChild?.data ?? ""), length = text.getComputedTextLength();
+  if (length > width) text.firstChild.data = `${letters.slice(0, Math.max(1, Math.floor(letters.length * width / length) - 1)).join("")}…`;
+}
+
+function fitAll(picture) {
+  for (const text of picture.querySelectorAll(".box text")) fit(text, BOX.width - 12);
+  for (const text of picture.querySelectorAll("text.part")) fit(text, BOX.right - 8);
+}
+
 // Draw the chains of `why` into `picture`; inspect(id) when a holder is chosen, done() after a cut.
 export function drawWhy(picture, why, doc, inspect, done) {
   const chains = why.paths.map((path, i) => chainOf(path, doc, i));
@@ -102,5 +113,6 @@ export function drawWhy(picture, why, doc, inspect, done) {
   picture.setAttribute("width", width * scale);
   picture.setAttribute("height", height * scale);
   picture.replaceChildren(...edges.map((edge) => drawEdge(edge, nodes, done)), ...[...nodes.values()].map((node) => drawBox(node, inspect)));
+  fitAll(picture);
   picture.parentElement.scrollLeft = width; // the object is on the right
 }

@@ -58,7 +58,7 @@ function noteAnswer(response) {
     throw new Problem({ detail: `something between here and heapd answered ${response.status}` }, response.status);
   }
   noteClock(response);
-  become(response.status === 401 ? "token" : "live");
+  become({ 401: "token", 503: "unready" }[response.status] ?? "live");
   if (response.status === 401) wire.dispatchEvent(new Event("unauthorized"));
   if (now.instance === who || response.status === 401) return;
   const before = now.instance;

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 5000, HEAD_EVERY = 20, LOG_ITEMS = 50 };
+enum { PATIENCE_MS = 5000, HEAD_EVERY = 20, LOG_ITEMS = 50, URL_SHOWN = 160 };
 
 #define INTERVAL_MIN_S 0.1
 #define INTERVAL_MAX_S 86400.0
@@ -111,18 +111,20 @@ static void clock_text(char *out, size_t size)
 
 static void show_page(struct watch *w)
 {
-    char clock[16], head[256];
+    char clock[16];
     const char *url = w->cli->where.url != NULL ? w->cli->where.url : HEAPD_DEFAULT_URL;
-    struct text page = {0}, trouble = {0};
+    struct text page = {0}, head = {0}, trouble = {0};
 
     screen_measure(&w->screen);
     clock_text(clock, sizeof clock);
-    (void)snprintf(head, sizeof head, "heapd %.160s  %s  every %g s, q ends", url, clock, w->interval_s);
+    text_add_string(&head, "heapd ");
+    say_safely(&head, url, strnlen(url, URL_SHOWN));
+    text_printf(&head, "  %s  every %g s, q ends", clock, w->interval_s);
     text_add_string(&trouble, "it has gone (");
     say_safely(&trouble, w->problem.title, strlen(w->problem.title));
     text_add_string(&trouble, "), and is asked again with each tick");
     watch_page(&page,
-               &(struct watch_look){.head = head,
+               &(struct watch_look){.head = text_string(&head),
                                     .trouble = w->gone ? text_string(&trouble) : w->anew ? "it has begun anew" : NULL,
                                     .columns = w->screen.columns,
                                     .rows = w->screen.rows,
@@ -130,6 +132,7 @@ static void show_page(struct watch *w)
                &w->now, &w->before);
     screen_draw(&w->screen, &page);
     text_fini(&page);
+    text_fini(&head);
     text_fini(&trouble);
 }
 

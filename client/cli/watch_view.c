@@ -218,10 +218,11 @@ static void add_flowing(struct text *out, const struct watch_look *look, const s
     text_add_byte(out, '\n');
 }
 
-static void add_heap(struct text *out, const struct watch_sample *now)
+static void add_heap(struct text *out, const struct watch_sample *now, const struct watch_sample *before)
 {
     json_t *bytes = json_object_get(now->heap, "bytes");
 
+    (void)before;
     text_add_string(out, "live  ");
     add_pair(out, "objects", number(now->heap, "objects"), add_count);
     add_pair(out, "in", number(bytes, "live"), add_bytes);
@@ -313,6 +314,7 @@ static void add_runs(struct text *out, const struct watch_look *look, const stru
 void watch_page(struct text *out, const struct watch_look *look, const struct watch_sample *now,
                 const struct watch_sample *before)
 {
+    void (*const pairs[])(struct text *, const struct watch_sample *, const struct watch_sample *) = {add_heap, add_rates, add_pauses};
     struct text line = {0};
 
     style(out, look, STYLE_BOLD);
@@ -329,14 +331,9 @@ void watch_page(struct text *out, const struct watch_look *look, const struct wa
     for (size_t i = 0; i < GENERATIONS; i++)
         add_generation(out, look, now, i);
     text_add_byte(out, '\n');
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         text_clear(&line);
-        if (i == 0)
-            add_heap(&line, now);
-        else if (i == 1)
-            add_rates(&line, now, before);
-        else
-            add_pauses(&line, now, before);
+        pairs[i](&line, now, before);
         add_flowing(out, look, &line);
     }
     out->failed |= line.failed;

@@ -79,6 +79,14 @@ class Names(DashboardTest):
                     self.assertIn(name, parts[2])
                 self.nothing_ran()
 
+    def test_long_ones_stay_inside_their_boxes(self):
+        self.enter()
+        for key in ("long", "longest"):
+            self.inspect(self.ids[key])
+            wide = self.js("""return [...document.querySelectorAll('#why-picture .box')].filter(b => [...b.querySelectorAll('text')].some(
+                t => t.getComputedTextLength() > b.querySelector('rect').width.baseVal.value)).map(b => b.textContent)""")
+            self.assertEqual(wide, [])
+
     def test_their_roots_are_found_and_cut(self):
         self.enter()
         self.excuse(REFUSED + "04")                            # what was found by its root is asked for again

@@ -4,7 +4,7 @@ import re
 import time
 import unittest
 
-from browser_test import WIDE, eventually
+from browser_test import NARROW, WIDE, eventually
 from dashboard_test import REFUSED, TABS, DashboardTest
 from selenium.webdriver.common.keys import Keys
 
@@ -69,6 +69,15 @@ class Everybody(DashboardTest):
         for tab in self.each_view(leaf):
             self.on_each_screen(f"dashboard-{tab}", lambda: time.sleep(0.4))
             self.browser.look(WIDE)
+
+    def test_on_a_telephone_what_is_chosen_is_in_sight(self):
+        self.enter()
+        self.browser.look(NARROW)
+        for tab in (*TABS, *reversed(TABS)):
+            self.js("document.getElementById(arguments[0]).click()", f"tab-{tab}")
+            left, right, width = self.js("""const a = document.getElementById(arguments[0]).getBoundingClientRect(), b = document.getElementById("tabs").getBoundingClientRect();
+                return [a.left - b.left, a.right - b.left, b.width]""", f"tab-{tab}")
+            self.assertTrue(-1 <= left and right <= width + 1, (tab, left, right, width))
 
     def test_keys(self):
         self.enter()

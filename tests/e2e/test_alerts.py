@@ -227,6 +227,15 @@ class Served(StoreTest):
         self.assertEqual([n for n in served if n.startswith("heapd_") and not any(
             re.search(rf"\b{re.sub('_(sum|count|bucket)$', '', n)}", expr) for _, expr, _ in items)], [], "nobody looks at these")
 
+    def test_asking_why_there_are_no_changes_makes_none(self):
+        line, = re.findall(r"curl -s -X POST http://{{ .labels.instance }}.*", RULES.read_text())
+        before = self.ok(self.c.get("/v1/heap"))["objects"]
+        for _ in range(3):
+            ran = subprocess.run(["sh", "-c", line.replace("{{ $labels.instance }}", f"{self.daemon.host}:{self.daemon.port}")],
+                                 capture_output=True, text=True, timeout=WAIT, check=True)
+            self.assertEqual(json.loads(ran.stdout), {"done": 0, "failed": 0})
+        self.assertEqual(self.ok(self.c.get("/v1/heap"))["objects"], before)
+
     def test_what_is_not_there_is_noticed(self):
         served = self.live()
         for expr, says in (("heapd_objekts > 0", "there is no heapd_objekts"),

@@ -17,7 +17,7 @@ import time
 import unittest
 
 from heapd_test import WAIT, Client, Daemon, HeapdTest, eventually
-from load_test import AS_EXPECTED, CANNOT_TELL, FAILED, HEAPCTL, NOT_AS_EXPECTED, RUN_S, USAGE, load
+from load_test import CANNOT_TELL, FAILED, HEAPCTL, RUN_S, USAGE, load
 
 RATE = 200
 WRK_PAUSE_MS, WRK_ROUNDS_MAX, FACTOR = 4, 20, 2
@@ -162,19 +162,6 @@ class Loaded(HeapdTest):
         self.assertEqual((said["verdict"]["leak"], said["verdict"]["site"]), (True, "load/cache-without-eviction"), said["verdict"])
 
     # -- what its end means
-
-    def test_the_exit_status_says_whether_it_is_as_expected(self):
-        runs = {("churn", "no-leak", 8): AS_EXPECTED, ("churn", "leak", 8): NOT_AS_EXPECTED, ("churn", "no-leak", 1): CANNOT_TELL,
-                ("listener-leak", "leak", 8): AS_EXPECTED, ("listener-leak", "no-leak", 8): NOT_AS_EXPECTED}
-        for (name, expected, seconds), status in runs.items():
-            for _ in range(3):                  # the machine may have stood still
-                said = self.load(name, "--expect", expected, "--duration", seconds, "--rate", RATE)
-                if said.returncode == status:
-                    break
-            self.assertEqual(said.returncode, status, (name, expected, seconds, said.stdout, said.stderr))
-        said = self.load("churn", "--duration", 1)
-        self.assertEqual(said.returncode, 0)
-        self.assertIn("Cannot tell: ", said.stdout)
 
     def test_wrong_words_are_refused(self):
         for words in ([], ["no-such"], ["churn", "more"], ["churn,no-such"], ["churn", "--rate", "0"], ["churn", "--rate", "fast"],

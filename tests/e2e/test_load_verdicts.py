@@ -8,7 +8,7 @@ import os
 import unittest
 
 from heapd_test import Client, Daemon, eventually
-from load_test import load
+from load_test import AS_EXPECTED, CANNOT_TELL, NOT_AS_EXPECTED, load
 
 LONG = "HEAPD_TEST_LONG" in os.environ
 SEEDS_SHORT, SEEDS_LONG = 2, 20
@@ -70,6 +70,23 @@ class Scenarios(unittest.TestCase):
         misses = sum(1 for (name, _), what in said if what and name in LEAKS)
         print(f"load: {len(runs)} runs, {misses} misses, {len(wrong) - misses} false alarms or other", flush=True)
         self.assertFalse(wrong, "\n".join(wrong))
+
+    def status(self, name, expected, seconds):
+        daemon = Daemon()
+        try:
+            words = ("--expect", expected) if expected else ()
+            return load(daemon.port, name, *words, "--duration", seconds, "--rate", RATE)
+        finally:
+            daemon.terminate()
+            daemon.finish()
+
+    def test_the_exit_status_says_whether_it_is_as_expected(self):
+        runs = {("churn", "no-leak", 8): AS_EXPECTED, ("churn", "leak", 8): NOT_AS_EXPECTED, ("churn", "no-leak", 1): CANNOT_TELL,
+                ("listener-leak", "leak", 8): AS_EXPECTED, ("listener-leak", "no-leak", 8): NOT_AS_EXPECTED, ("churn", None, 1): 0}
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            for run, said in zip(runs, pool.map(lambda run: self.status(*run), runs)):
+                self.assertEqual(said.returncode, runs[run], (run, said.stdout, said.stderr))
+                self.assertIn("Cannot tell: " if run[2] == 1 else ": ", said.stdout)
 
 
 if __name__ == "__main__":

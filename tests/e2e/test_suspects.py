@@ -59,19 +59,22 @@ class Suspects(EventsTest):
         self.alerts_come_and_go(listener)
 
     def alerts_come_and_go(self, listener):
-        """One for each suspect, with all that the list says of it, and one when it is mended."""
+        """One for each suspect, with all that the list says of it, and one when it is mended; there may be more meanwhile."""
         listed = {i["suspect"]: i for i in self.suspects()["items"]}
-        told = {e["suspect"]: e for e in (listener.next() for _ in listed)}
-        self.assertEqual(set(told), set(listed))
-        for n, e in told.items():
-            self.assertEqual(e["what"], "suspect")
-            same = {k: v for k, v in listed[n].items() if k not in ("suspect_s", "sentence", "evidence")}    # these go on
-            self.assertEqual({k: e[k] for k in same}, same)
-            self.assertEqual(set(listed[n]) | {"id", "type", "time", "what"}, set(e))
+        told, over = {}, {}
+
+        def hear():
+            e = listener.next()
+            (told if e["what"] == "suspect" else over)[e["suspect"]] = e
+        while not set(told) >= set(listed):
+            hear()
+        for n, item in listed.items():
+            same = {k: v for k, v in item.items() if k not in ("suspect_s", "sentence", "evidence")}    # these go on
+            self.assertEqual({k: told[n][k] for k in same}, same)
+            self.assertEqual(set(item) | {"id", "type", "time", "what"}, set(told[n]))
         self.unroot("chat")
-        over = {}
-        while set(over) < set(told):
-            over |= {e["suspect"]: e for e in [listener.next()] if e["what"] == "over"}
+        while not set(over) >= set(told):
+            hear()
         self.assertEqual({n: over[n]["by"] for n in told}, {n: e["by"] for n, e in told.items()})
         self.assertEqual({e["because"] for e in over.values()} - {"it is gone", "it grows no more"}, set())
         self.assertEqual({e["site"] for e in over.values() if e["by"] == "site"}, {"chat.py:31"})

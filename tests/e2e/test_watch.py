@@ -355,6 +355,16 @@ class Stranger(WatchTest):
         code, out, _ = self.watch("--interval", "0.1", "--count", "2", url=url)
         self.assertEqual((code, "\x1b" in out), (0, False))
 
+    def test_nor_does_the_place_where_it_listens(self):
+        place = Path(self.enterContext(tempfile.TemporaryDirectory())) / "\x1b]0;x\x07"
+        daemon = Daemon("--listen", f"unix:{place}")
+        self.addCleanup(daemon.finish)
+        self.addCleanup(daemon.terminate)
+        t = self.terminal("--interval", "0.1", "--count", "2", url=f"unix:{place}")
+        self.assertEqual(t.end(), 0)
+        self.assertNotIn(b"\x1b]0;x", t.raw)
+        self.assertIn(rb"\x1b]0;x\x07", t.raw)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,6 +1,8 @@
 /*
  * test_api.c - requests through the door, without a daemon.
  */
+#include "api/route.h"
+#include "api/task.h"
 #include "tests/unit/api_world.h"
 
 /* ---- objects ---- */
@@ -465,6 +467,49 @@ START_TEST(refused_memory_is_507_and_changes_nothing)
 }
 END_TEST
 
+static size_t count_lines(const char *text, const char *begin)
+{
+    size_t count = 0;
+
+    for (const char *at = text; (at = strstr(at, begin)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Each of many routes has been asked: a step adds what its units allow, and one row more at most. */
+START_TEST(the_page_of_metrics_is_written_in_steps)
+{
+    static const char *const open[] = {"Accept: application/openmetrics-text", NULL};
+    const struct header header = {SLICE("Accept"), SLICE("application/openmetrics-text")};
+    const struct request r = {.method = METHOD_GET, .grant = {.access = ACCESS_ADMIN}, .path = SLICE("/metrics"), .headers = &header,
+                              .header_count = 1, .framed = true};
+    struct world *w = world_new();
+    struct api_counters *c = &w->api->counters;
+    size_t steps = 1, before = 0, families, samples;
+    struct task *t;
+
+    for (size_t i = 0; route_at(i) != NULL; i++)
+        c->answers[i][2] = 1;
+    ask_with(w, "GET /metrics", SLICE(""), open);
+    families = count_lines(w->body, "# TYPE ");
+    samples = count_lines(w->body, "\n");
+    t = api_begin(w->api, &r);
+    task_feed(t, SLICE(""), true);
+    for (; task_step(t, 4) == TASK_MORE; steps++) {
+        ck_assert_uint_le(t->reply.body.len, before + 4096);
+        before = t->reply.body.len;
+    }
+    forget_answer(w);
+    take_answer(w, t);
+    ck_assert_uint_gt(steps, w->body_len / 4096);
+    ck_assert_str_eq(w->body + w->body_len - 6, "# EOF\n");
+    ck_assert_uint_eq(count_lines(w->body, "# TYPE "), families);
+    ck_assert_uint_eq(count_lines(w->body, "\n"), samples); /* the same, however it was cut */
+    task_end(&t);
+    world_free(w);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const struct unit_test tests[] = {
@@ -487,6 +532,7 @@ int main(int argc, char **argv)
         TEST(a_body_that_belongs_to_a_call_must_say_where_it_ends),
         TEST(bad_bodies_are_refused_and_leave_nothing),
         TEST(refused_memory_is_507_and_changes_nothing),
+        TEST(the_page_of_metrics_is_written_in_steps),
     };
 
     return unit_main(argc, argv, "api", tests, ARRAY_LEN(tests));

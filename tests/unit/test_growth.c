@@ -645,6 +645,51 @@ START_TEST(suspects_may_go_while_they_are_told)
 }
 END_TEST
 
+static uint64_t alerts_told(struct life *l)
+{
+    struct events_stats events;
+
+    events_stats(l->w->api->news.events, &events);
+    return events.written[EVENT_ALERT];
+}
+
+/* So many alerts come, and no two of them in a step of a few units. */
+static void must_be_told_in_steps(struct life *l, uint64_t count)
+{
+    uint64_t before = alerts_told(l);
+
+    l->w->now_ms += WINDOW_MS / 4;
+    for (int steps = 0; steps < 10000 && alerts_told(l) < before + count; steps++) {
+        uint64_t told = alerts_told(l);
+
+        (void)growth_step(&l->w->api->growth, l->w->now_ms, STEP_UNITS);
+        ck_assert_uint_le(alerts_told(l), told + 1);
+    }
+    ck_assert_uint_eq(alerts_told(l), before + count);
+}
+
+/* However many there are at once. */
+START_TEST(those_that_go_are_told_in_steps)
+{
+    struct life *l = life_new(&many, 1);
+    uint64_t left = 0;
+
+    life_windows(l, 24);
+    for (int i = 0; i < LEAKS / 2; i++)
+        MUST(root_delete(l->w->heap, slice_of(f("%d", i)), NULL) == ERR_OK);
+    must_be_told_in_steps(l, LEAKS / 2);
+    for (int kind_of = 0; kind_of < GROWTH_KINDS; kind_of++)
+        left += growth_suspects(&l->w->api->growth, (enum growth_kind)kind_of);
+    l->w->settings.suspects_enabled = false;
+    must_be_told_in_steps(l, left / 2);
+    l->w->settings.suspects_enabled = true; /* those that are left go all the same */
+    must_be_told_in_steps(l, left - left / 2);
+    life_windows(l, 1);
+    ck_assert_uint_le(l->w->api->growth.windows, 1);
+    life_free(l);
+}
+END_TEST
+
 /* A hundred thousand of them: what is watched is bounded, a step does no more than it may, and who leaks among them is
  * found all the same. */
 START_TEST(a_hundred_thousand_sites_are_not_too_many)
@@ -724,6 +769,7 @@ int main(int argc, char **argv)
         TEST(without_memory_an_alert_comes_later),
         TEST(many_suspects_are_told_page_by_page_and_step_by_step),
         TEST(suspects_may_go_while_they_are_told),
+        TEST(those_that_go_are_told_in_steps),
         TEST(a_hundred_thousand_sites_are_not_too_many),
         TEST(without_memory_it_watches_less),
     };
