@@ -20,6 +20,7 @@ from heapd_test import WAIT, Client, Daemon, HeapdTest, eventually
 from load_test import CANNOT_TELL, FAILED, HEAPCTL, RUN_S, USAGE, load
 
 RATE = 200
+SILENCE_S = 60                                  # LOAD_SILENCE_S
 WRK_PAUSE_MS, WRK_ROUNDS_MAX, FACTOR = 4, 20, 2
 
 
@@ -468,6 +469,28 @@ class Killed(unittest.TestCase):
         said = json.loads(out)
         self.assertEqual((run.returncode, said["stopped_early"]), (0, True), err)
         self.assertEqual(said["ops"]["sent"], said["ops"]["done"] + said["ops"]["failed"])
+
+    @unittest.skipUnless("HEAPD_TEST_LONG" in os.environ, "takes a minute")
+    def test_who_stands_still_for_a_minute_is_told_from_who_asks(self):
+        """First the tool itself, which finds a daemon that is well; then the daemon, which is given up."""
+        daemon = Daemon()
+        try:
+            for stopped, status in ((None, 0), (daemon.process, FAILED)):
+                run = load(daemon.port, "churn", "--duration", SILENCE_S + 15, "--rate", RATE, "--json", start=True)
+                time.sleep(3)
+                (stopped or run).send_signal(signal.SIGSTOP)
+                if stopped is None:
+                    time.sleep(SILENCE_S + 4)
+                    run.send_signal(signal.SIGCONT)
+                out, err = run.communicate(timeout=RUN_S)
+                self.assertEqual(run.returncode, status, err)
+                ops = json.loads(out)["ops"]
+                self.assertEqual(ops["sent"], ops["done"] + ops["failed"])
+                self.assertEqual("it does not answer" in err, status == FAILED)
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+            daemon.terminate()
+            daemon.finish()
 
     def test_another_daemon_behind_the_same_door_is_told(self):
         """The door stays open, as it does where systemd holds the socket: nothing is refused, only all is gone."""
