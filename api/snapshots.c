@@ -16,9 +16,9 @@
 
 /* ---- those that are kept ---- */
 
-static enum err unknown(struct slice number, struct why *why)
+static int shown(struct slice name)
 {
-    return why_set(why, ERR_NO_NAME, "there is no snapshot %.*s", (int)(number.len > 80 ? 80 : number.len), number.data);
+    return (int)(name.len > 80 ? 80 : name.len);
 }
 
 enum err snapshots_find(struct api *api, struct slice number, struct taken **ret, struct why *why)
@@ -26,13 +26,13 @@ enum err snapshots_find(struct api *api, struct slice number, struct taken **ret
     uint64_t n;
 
     if (!parse_u64(number, UINT32_MAX, &n))
-        return unknown(number, why);
+        return why_set(why, ERR_NO_NAME, "there is no snapshot \"%.*s\": each is called by its number", shown(number), number.data);
     for (struct taken *t = api->snapshots.first; t != NULL; t = t->next)
         if (t->n == n) {
             *ret = t;
             return ERR_OK;
         }
-    return unknown(number, why);
+    return why_set(why, ERR_NO_NAME, "there is no snapshot %.*s", shown(number), number.data);
 }
 
 static void add_last(struct snapshots *s, struct taken *t)

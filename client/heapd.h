@@ -29,6 +29,7 @@
 extern "C" {
 #endif
 
+#define HEAPD_INSTANCE_MAX 65 /* with its NUL */
 #define HEAPD_DEFAULT_URL "http://127.0.0.1:4327"
 
 struct heapd;       /* a handle; private */
@@ -69,6 +70,7 @@ struct heapd_reply {
     int status;
     size_t length;
     char *body; /* never NULL; a NUL stands behind the last byte */
+    char instance[HEAPD_INSTANCE_MAX]; /* which life of the ids answered (Heapd-Instance); "" if it does not say */
 };
 
 /* The options are copied; nothing is sent yet. close() sets *h to NULL; a NULL *h is fine. */

@@ -247,6 +247,14 @@ static const char *media_type_of(const struct heapd_body *body)
     return body->type != NULL ? body->type : WIRE_TYPE_JSON;
 }
 
+static void read_instance(CURL *easy, char out[HEAPD_INSTANCE_MAX])
+{
+    struct curl_header *header;
+
+    if (curl_easy_header(easy, WIRE_HEADER_INSTANCE, 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        (void)snprintf(out, HEAPD_INSTANCE_MAX, "%s", header->value);
+}
+
 static enum heapd_result perform(struct heapd *h, struct text *body, struct heapd_reply *ret_r,
                                  struct heapd_problem *p)
 {
@@ -266,6 +274,7 @@ static enum heapd_result perform(struct heapd *h, struct text *body, struct heap
     if (status >= 400)
         return problem_of_answer(p, (int)status, body->data, body->length);
     *ret_r = (struct heapd_reply){.status = (int)status, .length = body->length, .body = body->data};
+    read_instance(h->easy, ret_r->instance);
     *body = (struct text){0};
     return HEAPD_OK;
 }

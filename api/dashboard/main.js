@@ -69,7 +69,7 @@ function showTab(view) {
     $(`tab-${name}`).tabIndex = name === view.tab ? 0 : -1;
     $(`panel-${name}`).hidden = name !== view.tab;
   }
-  showChosen(chosen);
+  showChosen(view.tab);
 }
 
 function goTab(i) {

@@ -22,8 +22,11 @@ enum { LOAD_AS_EXPECTED = 0, LOAD_NOT_AS_EXPECTED = 1, LOAD_CANNOT_TELL = 3, LOA
 
 enum { DEFAULT_RATE = 1000, DEFAULT_DURATION_S = 30, DEFAULT_CLIENTS = 8, DEFAULT_SEED = 1 };
 
+#define PLAIN_IN_SHELLS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
+#define SEED_MAX ((UINT64_C(1) << 53) - 1) /* a page reads it as a double */
+
 struct words {
-    const char *rate, *duration, *clients, *seed, *report, *expect, *trace;
+    const char *scenarios, *rate, *duration, *clients, *seed, *report, *expect, *trace;
     bool list, keep, even;
 };
 
@@ -56,8 +59,8 @@ static int read_numbers(const struct cli *cli, const struct words *w, struct loa
         return say_usage(cli, "--duration is a number of seconds, 0.1 to %.0f, not \"%s\"", LOAD_DURATION_S_MAX, w->duration);
     if (w->clients != NULL && !read_u64(w->clients, 1, LOAD_CLIENTS_MAX, &clients))
         return say_usage(cli, "--clients is a number of connections, 1 to %d, not \"%s\"", LOAD_CLIENTS_MAX, w->clients);
-    if (w->seed != NULL && !read_u64(w->seed, 0, INT64_MAX, &o->seed))
-        return say_usage(cli, "--seed is a whole number, not \"%s\"", w->seed);
+    if (w->seed != NULL && !read_u64(w->seed, 0, SEED_MAX, &o->seed))
+        return say_usage(cli, "--seed is a whole number below 2^53, not \"%s\"", w->seed);
     if (w->expect != NULL && strcmp(w->expect, "leak") != 0 && strcmp(w->expect, "no-leak") != 0)
         return say_usage(cli, "--expect is leak or no-leak, not \"%s\"", w->expect);
     o->clients = (unsigned)clients;
@@ -135,6 +138,43 @@ static int write_report(const struct cli *cli, struct report *r, json_t *documen
     return code;
 }
 
+/* As a shell takes it. */
+static void add_word(struct text *out, const char *word)
+{
+    bool is_plain = word[0] != '\0' && strspn(word, PLAIN_IN_SHELLS) == strlen(word);
+
+    text_add_string(out, is_plain ? " " : " '");
+    for (const char *at = word; *at != '\0'; at++)
+        if (*at == '\'')
+            text_add_string(out, "'\\''");
+        else
+            text_add_byte(out, *at);
+    text_add_string(out, is_plain ? "" : "'");
+}
+
+/* What makes the same requests again: all that was said, but for what only tells of them. */
+static json_t *command_new(const struct cli *cli, const struct words *w, const struct load_options *o)
+{
+    const char *const pairs[][2] = {{"--trace", w->trace},       {"--rate", w->rate}, {"--duration", w->duration},
+                                    {"--clients", w->clients}, {"--url", cli->where.url}};
+    struct text command = {0};
+    json_t *string = NULL;
+
+    text_add_string(&command, "heapctl load");
+    if (w->scenarios != NULL)
+        add_word(&command, w->scenarios);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (pairs[i][1] != NULL) {
+            text_printf(&command, " %s", pairs[i][0]);
+            add_word(&command, pairs[i][1]);
+        }
+    text_printf(&command, " --seed %llu%s%s", (unsigned long long)o->seed, w->even ? " --even" : "", w->keep ? " --keep" : "");
+    if (!command.failed) /* a file's name that is no UTF-8 cannot be told */
+        string = json_string(command.data);
+    text_fini(&command);
+    return string;
+}
+
 /* The run is over, or went away: its exit status. */
 static int tell(struct cli *cli, json_t *document, enum heapd_result r, const struct words *w, struct report *report)
 {
@@ -162,6 +202,8 @@ static int load_and_tell(struct cli *cli, struct load_options *o, const struct w
     o->arg = &say;
     r = load_run(o, &document, &p);
     load_say_end(&say);
+    if (document != NULL)
+        (void)json_object_set_new(document, "command", command_new(cli, w, o));
     if (document != NULL)
         status = tell(cli, document, r, w, report);
     if (r != HEAPD_OK)
@@ -211,8 +253,9 @@ static int run(struct cli *cli, struct args *args)
         return say_usage(cli, "load wants one word: a scenario, or several with commas between");
     o.keeps = w.keep;
     o.evenly = w.even;
-    if ((code = read_numbers(cli, &w, &o)) == CLI_OK && args->count == 1)
-        code = read_scenarios(cli, args_shift(args), &o);
+    w.scenarios = args_shift(args);
+    if ((code = read_numbers(cli, &w, &o)) == CLI_OK && w.scenarios != NULL)
+        code = read_scenarios(cli, w.scenarios, &o);
     if (code == CLI_OK && w.trace != NULL)
         code = read_trace(cli, w.trace, &o);
     if (code == CLI_OK)
@@ -238,9 +281,10 @@ const struct verb verb_load = {
             "  --report FILE     a page with charts, in one file that can be mailed\n"
             "  --json            all of it as one JSON document, of which `heapctl report` makes the page later\n"
             "\n"
-            "Latency is counted from when a request was due, service time from when it was sent. While it runs POST\n"
-            "/v1/gc/collect is called, 80 times or every 10 s: what full collections leave is judged, nothing else.\n"
-            "Ctrl-C ends it early, with what there is.\n"
+            "Latency is counted from when a request was due, service time from when it was sent; both of those that were\n"
+            "answered well, so where many fail or are shed they are better than they should be. While it runs POST\n"
+            "/v1/gc/collect is called, for 80 readings or one every 10 s: what full collections leave is judged, nothing else.\n"
+            "Ctrl-C ends it early, with what there is; a second one waits for nothing.\n"
             "Exit status: 0 done, or as expected; 1 not as expected; 2 wrong usage, or a report that cannot be\n"
             "written there; 3 --expect, and it cannot tell; 4 heapd is not there, or went away, or the report was not written.\n",
     .run = run,

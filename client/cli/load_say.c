@@ -1,10 +1,13 @@
 /* load_say.c - see load_say.h. */
 #include "client/cli/load_say.h"
 #include "client/cli/say.h"
+#include "client/cli/screen.h"
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define MIB (1024.0 * 1024)
+#define MIB             (1024.0 * 1024)
+#define COLUMNS_DEFAULT 80
 
 /* ---- while it goes on ---- */
 
@@ -13,21 +16,33 @@ void load_say_begin(struct load_say *s, const struct cli *cli)
     *s = (struct load_say){.on = isatty(STDERR_FILENO) == 1, .colour = cli->colour_err};
 }
 
+/* One that is wider than the terminal would leave its beginning behind each time. */
+static void draw(const struct load_say *s, struct text *line)
+{
+    struct winsize size = {0};
+    unsigned columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : COLUMNS_DEFAULT;
+
+    fprintf(stderr, "\r%s%.*s%s\033[K", s->colour ? STYLE_DIM : "", (int)screen_cut(text_string(line), line->length, columns - 1),
+            text_string(line), s->colour ? STYLE_END : "");
+    fflush(stderr);
+}
+
 void load_say_tick(void *arg, const struct load_view *v)
 {
     const struct load_say *s = arg;
+    struct text line = {0};
 
     if (!s->on)
         return;
-    fprintf(stderr, "\r%s%3.0f of %.0f s%s  %.0f/s  %llu done", s->colour ? STYLE_DIM : "", v->t_s < v->duration_s ? v->t_s : v->duration_s,
-            v->duration_s, s->colour ? STYLE_END : "", v->ops_per_s, (unsigned long long)v->done);
+    text_printf(&line, "%.0f of %.0f s  %.0f/s", v->t_s < v->duration_s ? v->t_s : v->duration_s, v->duration_s, v->ops_per_s);
     if (v->failed > 0)
-        fprintf(stderr, ", %s%llu failed%s", s->colour ? STYLE_RED : "", (unsigned long long)v->failed, s->colour ? STYLE_END : "");
+        text_printf(&line, "  %llu failed", (unsigned long long)v->failed);
     if (v->waiting > 0 || v->shed > 0)
-        fprintf(stderr, ", %llu late, %llu shed", (unsigned long long)v->waiting, (unsigned long long)v->shed);
-    fprintf(stderr, "  p99 %.2f ms  live %.2f MiB  rss %.1f MiB  %llu collections\033[K", (double)v->p99_us / 1e3, (double)v->live / MIB,
-            (double)v->rss / MIB, (unsigned long long)v->collections);
-    fflush(stderr);
+        text_printf(&line, "  %llu late, %llu shed", (unsigned long long)v->waiting, (unsigned long long)v->shed);
+    text_printf(&line, "  p99 %.2f ms  live %.2f MiB  rss %.1f MiB", (double)v->p99_us / 1e3, (double)v->live / MIB, (double)v->rss / MIB);
+    text_printf(&line, "  %llu done  %llu collections", (unsigned long long)v->done, (unsigned long long)v->collections);
+    draw(s, &line);
+    text_fini(&line);
 }
 
 void load_say_end(struct load_say *s)
@@ -39,12 +54,12 @@ void load_say_end(struct load_say *s)
 
 /* ---- what came of it ---- */
 
-static void print_safely(const char *before, const char *string)
+static void print_safely(const char *before, const char *string, const char *after)
 {
     struct text line = {0};
 
     say_safely(&line, string != NULL ? string : "", string != NULL ? strlen(string) : 0);
-    printf("%s%s\n", before, text_string(&line));
+    printf("%s%s%s", before, text_string(&line), after);
     text_fini(&line);
 }
 
@@ -69,9 +84,9 @@ static void print_ops(const json_t *document)
     printf("requests  %lld planned, %lld done (%.0f/s), %lld failed, %lld shed\n", count_of(ops, "planned"), count_of(ops, "done"),
            ran_s > 0 ? (double)count_of(ops, "done") / ran_s : 0, count_of(ops, "failed"), count_of(ops, "shed"));
     json_array_foreach(json_object_get(ops, "failures"), i, item) {
-        printf("          %lld times %lld %s", count_of(item, "count"), count_of(item, "status"),
-               json_string_value(json_object_get(item, "type")));
-        print_safely(": ", json_string_value(json_object_get(item, "detail")));
+        printf("          %lld times %lld", count_of(item, "count"), count_of(item, "status"));
+        print_safely(" ", json_string_value(json_object_get(item, "type")), ": ");
+        print_safely("", json_string_value(json_object_get(item, "detail")), "\n");
     }
 }
 
@@ -84,10 +99,10 @@ void load_say_summary(const struct cli *cli, const json_t *document)
     print_times("latency", json_object_get(document, "latency_us"));
     print_times("service", json_object_get(document, "service_us"));
     fputs(cli->colour_out ? STYLE_BOLD : "", stdout);
-    print_safely("", json_string_value(json_object_get(verdict, "sentence")));
+    print_safely("", json_string_value(json_object_get(verdict, "sentence")), "\n");
     fputs(cli->colour_out ? STYLE_END : "", stdout);
     json_array_foreach(json_object_get(verdict, "evidence"), i, line)
-        print_safely("    ", json_string_value(line));
+        print_safely("    ", json_string_value(line), "\n");
     json_array_foreach(json_object_get(verdict, "suspects"), i, line)
-        print_safely("    heapd: ", json_string_value(line));
+        print_safely("    heapd: ", json_string_value(line), "\n");
 }

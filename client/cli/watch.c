@@ -39,7 +39,7 @@ struct watch {
 
 /* ---- asking ---- */
 
-static enum heapd_result get(struct watch *w, const char *path, json_t **ret)
+static enum heapd_result get(struct watch *w, const char *path, char instance[HEAPD_INSTANCE_MAX], json_t **ret)
 {
     struct heapd_reply reply;
     enum heapd_result r = heapd_call(w->cli->heapd, "GET", path, NULL, &reply, &w->problem);
@@ -47,6 +47,7 @@ static enum heapd_result get(struct watch *w, const char *path, json_t **ret)
     if (r != HEAPD_OK)
         return r;
     *ret = json_loadb(reply.body, reply.length, 0, NULL);
+    memcpy(instance, reply.instance, HEAPD_INSTANCE_MAX);
     heapd_reply_fini(&reply);
     if (*ret != NULL)
         return HEAPD_OK;
@@ -54,18 +55,25 @@ static enum heapd_result get(struct watch *w, const char *path, json_t **ret)
     return HEAPD_BROKEN;
 }
 
+/* All of it of one heapd; one that begins anew meanwhile is looked at with the next tick. */
 static enum heapd_result take_sample(struct watch *w, struct watch_sample *ret)
 {
-    char log[64];
+    char log[64], of_gc[HEAPD_INSTANCE_MAX], of_log[HEAPD_INSTANCE_MAX];
     enum heapd_result r;
 
     (void)snprintf(log, sizeof log, "/v1/gc/log?limit=%d", LOG_ITEMS);
-    *ret = (struct watch_sample){.at_s = progress_clock()};
-    r = get(w, "/v1/gc", &ret->gc);
+    *ret = (struct watch_sample){0};
+    r = get(w, "/v1/gc", of_gc, &ret->gc);
     if (r == HEAPD_OK)
-        r = get(w, "/v1/heap", &ret->heap);
+        r = get(w, "/v1/heap", ret->instance, &ret->heap);
+    ret->at_s = progress_clock();
+    memcpy(of_log, ret->instance, sizeof of_log);
     if (r == HEAPD_OK && w->screen.on)
-        r = get(w, log, &ret->log);
+        r = get(w, log, of_log, &ret->log);
+    if (r == HEAPD_OK && (strcmp(of_gc, ret->instance) != 0 || strcmp(of_log, ret->instance) != 0)) {
+        w->problem = (struct heapd_problem){.result = HEAPD_UNREACHABLE, .line = -1, .title = "It began anew while it answered"};
+        r = HEAPD_UNREACHABLE;
+    }
     if (r != HEAPD_OK)
         watch_sample_fini(ret);
     return r;
@@ -95,6 +103,8 @@ static void note_sample(struct watch *w, struct watch_sample *sample)
     watch_sample_fini(&w->before);
     w->before = w->now;
     w->now = *sample;
+    if (w->anew)
+        watch_sample_fini(&w->before); /* of another life: it says nothing of this one */
     w->gone = false;
 }
 

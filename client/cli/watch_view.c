@@ -62,7 +62,7 @@ static double freed(const struct watch_sample *s)
 
 bool watch_is_anew(const struct watch_sample *now, const struct watch_sample *before)
 {
-    return before->gc != NULL && (created(now) < created(before) || freed(now) < freed(before) ||
+    return before->gc != NULL && (strcmp(now->instance, before->instance) != 0 || created(now) < created(before) || freed(now) < freed(before) ||
                                   sum_of_generations(now, "collections") < sum_of_generations(before, "collections"));
 }
 

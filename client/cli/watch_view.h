@@ -4,18 +4,20 @@
  * Knows not: who asks heapd, and where the text is shown.
  */
 #pragma once
+#include "client/heapd.h"
 #include "client/text.h"
 #include <jansson.h>
 #include <stdbool.h>
 
 struct watch_sample {
     json_t *gc, *heap, *log; /* what /v1/gc, /v1/heap and /v1/gc/log answered; NULL: nothing yet */
-    double at_s;             /* by some clock that only goes on */
+    double at_s;             /* when `heap` was answered, by some clock that only goes on */
+    char instance[HEAPD_INSTANCE_MAX]; /* that answered */
 };
 
 void watch_sample_fini(struct watch_sample *s);
 
-/* heapd has begun anew between the two: its counters have gone back. */
+/* heapd has begun anew between the two: it says so (without --data), or its counters have gone back. */
 bool watch_is_anew(const struct watch_sample *now, const struct watch_sample *before);
 
 struct watch_look {

@@ -78,14 +78,15 @@ static bool went_well(const struct client *c, const struct line_answer *a)
     return scenario_done(a->status) && (c->ask.kind != ASK_BATCH || strstr(a->body, "\"failed\":0}") != NULL);
 }
 
+static void load_ends(struct load *load, enum heapd_result result, const char *title, const char *how, const char *hint)
+{
+    if (load->gone.result == HEAPD_OK)
+        (void)problem_set(&load->gone, result, title, hint, "after %.1f s of load: %s", (double)now_ns(load) / 1e9, how);
+}
+
 void load_is_gone(struct load *load, enum heapd_result result, const char *how)
 {
-    if (load->gone.result != HEAPD_OK)
-        return;
-    load->gone = (struct heapd_problem){.result = result, .line = -1};
-    (void)snprintf(load->gone.title, sizeof load->gone.title, "heapd went away");
-    (void)snprintf(load->gone.detail, sizeof load->gone.detail, "after %.1f s of load: %s", (double)now_ns(load) / 1e9, how);
-    (void)snprintf(load->gone.hint, sizeof load->gone.hint, "Look at heapd's log. The report is of what there was until then.");
+    load_ends(load, result, "heapd went away", how, "Look at heapd's log. The report is of what there was until then.");
 }
 
 static void on_answer(void *arg, struct line *l, const struct line_answer *a)
@@ -143,6 +144,19 @@ static size_t longest_waiting(const struct load *load)
     return best;
 }
 
+/* It waits for one of its answers. Without any to come it would wait for ever. */
+static void sulk(struct load *load, struct lane *lane)
+{
+    char how[128];
+
+    lane->sulks = true;
+    if (lane->under_way > 0)
+        return;
+    load->is_stuck = true;
+    (void)snprintf(how, sizeof how, "%s has nothing to send any more; was its file changed?", lane->scenario->name);
+    load_ends(load, HEAPD_BROKEN, "The load cannot go on", how, "The report is of what there was until then.");
+}
+
 void clients_dispatch(struct load *load)
 {
     while (load->unused_count > 0 && load->gone.result == HEAPD_OK) {
@@ -152,7 +166,7 @@ void clients_dispatch(struct load *load)
         if (number == load->lane_count)
             return;
         if (!load->lanes[number].scenario->next(load->lanes[number].state, &load->lanes[number].dice, &c->ask)) {
-            load->lanes[number].sulks = true;
+            sulk(load, &load->lanes[number]);
             continue;
         }
         load->unused_count--;

@@ -120,6 +120,13 @@ static json_t *collections_new(const struct meter *m)
     return all;
 }
 
+/* Of all, where "collections" has the last. */
+static json_t *seen_new(const struct meter *m)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "count", count_new(m->collection_count), "missed", count_new(m->missed), "collected",
+                     count_new(m->collected), "max_slice_us", count_new(m->max_slice_us));
+}
+
 /* ---- the verdict ---- */
 
 static json_t *trend_new(const struct trend *t)
@@ -152,6 +159,13 @@ static json_t *evidence_new(const struct verdict *v, const struct load *load)
                     (unsigned long long)(load->schedule.shed - load->unsent), load->options->clients);
         json_array_append_new(all, json_string(text_string(&line)));
     }
+    for (size_t k = 0; k < FLOOR_KINDS; k++)
+        if (load->meter.floors.of[k].left_out) {
+            text_clear(&line);
+            text_printf(&line, "There are more %s than %u: the others were judged with the whole, not by themselves.",
+                        k == FLOOR_SITE ? "sites" : "classes", FLOORS_ROWS_MAX);
+            json_array_append_new(all, json_string(text_string(&line)));
+        }
     if (histogram_quantile(&load->lateness, 0.99) > LATE_US) {
         text_clear(&line);
         text_printf(&line, "This tool itself woke up late, one time in 100 by more than %.1f ms: its machine is busy, and the latencies have that in them.",
@@ -185,7 +199,7 @@ static json_t *verdict_new(const struct verdict *v, const struct load *load)
     json_t *all;
 
     if (load->gone.result != HEAPD_OK)
-        text_printf(&sentence, "Cannot tell: heapd went away %s", load->gone.detail);
+        text_printf(&sentence, "Cannot tell: %s %s", load->gone.title, load->gone.detail);
     else
         verdict_sentence(v, &sentence);
     all = json_pack("{s:o, s:s, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "leak",
@@ -222,11 +236,11 @@ json_t *document_new(const struct load *load)
     end.t_s = load->over_s;
     v = verdict_of(&load->meter.floors, &end);
     return json_pack(
-        "{s:i, s:o, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heapd_load", 1, "scenario",
+        "{s:i, s:o, s:I, s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "heapd_load", 1, "scenario",
         names_new(load), "seed", (json_int_t)o->seed, "rate", json_real(o->rate), "clients", (int)o->clients, "duration_s",
         json_real(o->duration_s), "ran_s", real_new(load->over_s, 2), "started", load->began, "url",
         o->where->url != NULL ? o->where->url : HEAPD_DEFAULT_URL, "instance", load->meter.instance, "version", load->version, "stopped_early",
         (int)load->stopped, "ops", ops_new(load), "latency_us", times_new(&load->latency), "service_us", times_new(&load->service),
         "own_lateness_us", times_new(&load->lateness), "series", series_new(&load->meter.series), "floor", floor_new(&v), "readings_lost",
-        count_new(load->meter.broken), "collections", collections_new(&load->meter), "verdict", verdict_new(&v, load));
+        count_new(load->meter.broken), "collections", collections_new(&load->meter), "collections_seen", seen_new(&load->meter), "verdict", verdict_new(&v, load));
 }

@@ -121,8 +121,10 @@ bool floors_tell(struct floors *f, enum floor_of what, const char *name, double 
     for (size_t i = 0; i < rows->count && r == NULL; i++)
         if (strcmp(rows->rows[i]->name, name) == 0)
             r = rows->rows[i];
-    if (r == NULL && rows->count == FLOORS_ROWS_MAX)
+    if (r == NULL && rows->count == FLOORS_ROWS_MAX) {
+        rows->left_out = true;
         return true;
+    }
     if (r == NULL && (r = row_new(rows, name)) == NULL)
         return false;
     r->now_bytes = bytes;

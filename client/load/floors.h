@@ -24,6 +24,7 @@ struct floor_row {
 struct floor_rows {
     struct floor_row **rows;
     size_t count;
+    bool left_out; /* there were more */
 };
 
 /* One, of the whole heap. `failed`: for any other reason than `full`. */

@@ -21,6 +21,7 @@
 #define FLOOR_S_MIN       0.1
 #define FLOOR_S_MAX       10.0 /* ... but not further apart */
 #define LOAD_TICK_MS      1000
+#define LOAD_END_MS       10   /* between looks whether the last is answered */
 #define TIDY_SESSION_S    86400 /* the lease of a session that is kept */
 
 static double now_s(const struct load *load)
@@ -157,7 +158,7 @@ static enum heapd_result greet(struct load *load, struct heapd_problem *p)
 static void tidy(struct load *load)
 {
     struct ask a = {0};
-    bool goes_on = load->gone.result == HEAPD_OK && !load->is_hurried && !load->options->keeps;
+    bool goes_on = (load->gone.result == HEAPD_OK || load->is_stuck) && !load->is_hurried && !load->options->keeps;
 
     for (size_t i = 0; i < load->lane_count && goes_on; i++)
         while (goes_on && load->lanes[i].scenario->tidy != NULL && load->lanes[i].scenario->tidy(load->lanes[i].state, &a))
@@ -207,6 +208,21 @@ static bool is_done(const struct load *load)
     return load->schedule.is_over && load->schedule.waiting == 0 && clients_are_idle(load);
 }
 
+/* Looks whether all is answered: since no more arrives. */
+static void on_end(uv_timer_t *timer)
+{
+    struct load *load = timer->data;
+
+    if (is_done(load) || load->gone.result != HEAPD_OK || now_s(load) > load->drain_until_s)
+        end_run(load);
+}
+
+static void expect_end(struct load *load)
+{
+    set_over(load);
+    uv_timer_start(&load->end_timer, on_end, 0, LOAD_END_MS);
+}
+
 static void on_due(uv_poll_t *due, int status, int events)
 {
     struct load *load = due->data;
@@ -218,6 +234,8 @@ static void on_due(uv_poll_t *due, int status, int events)
     schedule_advance(&load->schedule, now_ns);
     clients_dispatch(load);
     wait_for_next(load);
+    if (load->schedule.is_over)
+        expect_end(load);
 }
 
 /* The first time the load is over, and what it left is waited for and tidied up; before and after the load, and the second
@@ -236,6 +254,7 @@ static void on_stop(uv_poll_t *stop, int status, int events)
         load->stopped = true;
         schedule_stop(&load->schedule);
         wait_for_next(load);
+        expect_end(load);
         return;
     }
     load->is_hurried = true;
@@ -306,18 +325,6 @@ static void on_floor(uv_timer_t *timer)
         meter_read_floor(&load->meter);
 }
 
-/* Looks whether all is over, once no more arrives. */
-static void on_end(uv_timer_t *timer)
-{
-    struct load *load = timer->data;
-
-    if (!load->schedule.is_over && load->gone.result == HEAPD_OK)
-        return;
-    set_over(load);
-    if (is_done(load) || load->gone.result != HEAPD_OK || now_s(load) > load->drain_until_s)
-        end_run(load);
-}
-
 /* ---- beginning and end ---- */
 
 static bool watch(struct load *load, uv_poll_t *poll, int fd, uv_poll_cb on_readable)
@@ -337,7 +344,6 @@ static enum heapd_result set_timers(struct load *load, struct heapd_problem *p)
         return problem_no_memory(p);
     uv_timer_start(&load->point_timer, on_point, (uint64_t)(point_s * 1e3), (uint64_t)(point_s * 1e3));
     uv_timer_start(&load->floor_timer, on_floor, (uint64_t)(floor_s * 1e3), (uint64_t)(floor_s * 1e3));
-    uv_timer_start(&load->end_timer, on_end, 10, 10);
     return HEAPD_OK;
 }
 

@@ -76,6 +76,7 @@ struct load {
     bool is_hurried;          /* nothing is waited for any more */
     unsigned silent_ticks;    /* so many looks found that nothing is answered */
     struct heapd_problem gone; /* why it was ended; HEAPD_OK: it was not */
+    bool is_stuck;            /* by itself: heapd is there yet */
     json_t *suspects;         /* what heapd itself says; NULL: nothing */
 };
 

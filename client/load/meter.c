@@ -92,8 +92,13 @@ static void take_collection(struct meter *m, json_t *item)
                              .duration_us = number_of(item, "duration_us"),
                              .max_slice_us = number_of(item, "max_slice_us")};
     (void)snprintf(c->reason, sizeof c->reason, "%s", reason != NULL ? reason : "");
+    m->missed += m->last_number != 0 ? c->number - m->last_number - 1 : 0;
     m->last_number = c->number;
-    m->collection_count += c->t_s >= 0;
+    if (c->t_s < 0)
+        return; /* of before the load */
+    m->collection_count++;
+    m->collected += c->collected;
+    m->max_slice_us = c->max_slice_us > m->max_slice_us ? c->max_slice_us : m->max_slice_us;
 }
 
 /* Its pages may come newest or oldest first: by number it is. */
@@ -164,7 +169,7 @@ static const struct {
 } steps[STEPS] = {
     [READ_HEAP] = {"GET", "/v1/heap", take_heap},
     [READ_GC] = {"GET", "/v1/gc", take_gc},
-    [READ_LOG] = {"GET", "/v1/gc/log?limit=100", take_log},
+    [READ_LOG] = {"GET", "/v1/gc/log?limit=1000", take_log},
     [COLLECT] = {"POST", "/v1/gc/collect", take_nothing},
     [READ_FLOOR] = {"GET", "/v1/heap", take_floor},
     [READ_SITES] = {"GET", "/v1/heap/sites?sort=bytes&limit=1000", take_sites},
@@ -212,6 +217,8 @@ static void queue(struct meter *m, enum step step)
 {
     if (m->step_count < METER_STEPS_MAX)
         m->steps[m->step_count++] = (unsigned char)step;
+    else
+        m->broken++;
 }
 
 void meter_read_point(struct meter *m)

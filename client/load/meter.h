@@ -44,6 +44,8 @@ struct meter {
     struct floors floors;
     struct collection collections[METER_COLLECTIONS_MAX]; /* a ring */
     uint64_t collection_count;    /* ever; the newest METER_COLLECTIONS_MAX are there */
+    uint64_t collected, max_slice_us; /* of all of those: what they found; the longest slice */
+    uint64_t missed;              /* had left the log before it was read */
     uint64_t last_number;         /* of the log */
     struct histogram recent;      /* latencies since the last point: the load adds to it */
     double point_began_s;

@@ -33,7 +33,7 @@ static void arrive(struct schedule *s)
     struct schedule_lane *lane = &s->lanes[dice_below(&s->dice, s->lane_count)];
 
     s->planned++;
-    if (s->waiting == SCHEDULE_WAITING_MAX) {
+    if (lane->count == SCHEDULE_WAITING_MAX) {
         s->shed++;
         return;
     }

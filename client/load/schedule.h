@@ -5,7 +5,8 @@
  *            stalls has everything that came meanwhile counted against it ("How NOT to Measure Latency", Gil Tene, 2013).
  * Knows not: clocks; it is told how late it is, in nanoseconds since the load began.
  *
- * What waits is bounded (SCHEDULE_WAITING_MAX): above, an arrival is shed, and counted.
+ * What waits is bounded for each lane (SCHEDULE_WAITING_MAX), so one that does not keep up takes no room from the others: above,
+ * an arrival is shed, and counted.
  */
 #pragma once
 #include "client/load/dice.h"
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 #define SCHEDULE_LANES_MAX   16
-#define SCHEDULE_WAITING_MAX 65536u /* of all lanes; a power of two */
+#define SCHEDULE_WAITING_MAX 65536u /* of a lane; a power of two */
 
 /* What waits for one scenario, oldest first. */
 struct schedule_lane {

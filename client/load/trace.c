@@ -10,8 +10,7 @@
 
 struct trace {
     FILE *file;
-    char *line; /* of getline() */
-    size_t line_room;
+    char line[TRACE_LINE_BYTES_MAX + 1];
     uint32_t count;          /* ops in the file */
     uint64_t *ids;           /* of each that makes something, this time; 0: nothing, or not yet */
     uint32_t *last;          /* the last op that names it; 0: none does, and it is not op 0 that would */
@@ -125,15 +124,37 @@ static bool resolve_line(struct trace *t, const struct op *op, json_t *line, res
     return true;
 }
 
+/* One line with its end into t->line, or as much of it as is one byte too long; its length, 0 at the end. */
+static size_t read_any_line(struct trace *t)
+{
+    size_t length = 0;
+    int c;
+
+    while (length <= TRACE_LINE_BYTES_MAX && (c = getc_unlocked(t->file)) != EOF) {
+        t->line[length++] = (char)c;
+        if (c == '\n')
+            break;
+    }
+    return length;
+}
+
+static bool is_blank(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (strchr(" \t\r\n", line[i]) == NULL || line[i] == '\0')
+            return false;
+    return true;
+}
+
 /* The next line that is not blank; its length, 0 at the end. */
 static size_t read_line(struct trace *t, unsigned long *number)
 {
-    ssize_t length;
+    size_t length;
 
-    while ((length = getline(&t->line, &t->line_room, t->file)) > 0) {
+    while ((length = read_any_line(t)) > 0) {
         ++*number;
-        if (strspn(t->line, " \t\r\n") != (size_t)length)
-            return (size_t)length;
+        if (!is_blank(t->line, length))
+            return length;
     }
     return 0;
 }
@@ -191,7 +212,9 @@ static enum heapd_result check_line(struct trace *t, const char *path, unsigned 
     const struct op *op = op_of(line);
     const char *why = NULL;
 
-    if (line == NULL)
+    if (length > TRACE_LINE_BYTES_MAX)
+        why = "it is longer than a batch takes";
+    else if (line == NULL)
         why = error.text;
     else if (op == NULL)
         why = "it is no op";
@@ -248,7 +271,6 @@ void trace_close(struct trace **t)
         return;
     if ((*t)->file != NULL)
         fclose((*t)->file);
-    free((*t)->line);
     text_fini(&(*t)->ends);
     free((*t)->ids);
     free((*t)->last);

@@ -16,6 +16,7 @@
 
 #define TRACE_BATCH_OPS  100u       /* of the file, in one of its batches */
 #define TRACE_OPS_MAX    4000000u   /* 12 bytes each are remembered */
+#define TRACE_LINE_BYTES_MAX (64u << 10) /* as of a batch */
 #define TRACE_DEPTH_MAX  64u        /* of a value, as heapd's */
 #define TRACE_NAMES_MAX  10000u     /* roots and weak names that are taken away in the end */
 

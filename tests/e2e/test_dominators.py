@@ -374,6 +374,8 @@ class Suspects(HeapctlTest, Trees):
         self.problem(self.c.get("/v1/snapshots/2/suspects"), 404, "no-such-name")
         for query in ("snapshot=2", "snapshot=1&since=2", "snapshot=0", "snapshot=x", "snapshot=", "snapshot=99999999999"):
             self.problem(self.c.get(f"/v1/heap/suspects?{query}"), 404, "no-such-name")
+        said = self.problem(self.c.get("/v1/heap/suspects?snapshot="), 404, "no-such-name")
+        self.assertIn('no snapshot ""', said["detail"])
         self.problem(self.c.get("/v1/heap/suspects?since=1"), 422, "bad-value")
         self.problem(self.c.get("/v1/heap/suspects?snapshot=1&limit=0"), 422, "bad-value")
 

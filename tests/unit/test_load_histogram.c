@@ -120,13 +120,33 @@ START_TEST(even_ones_come_evenly)
 }
 END_TEST
 
+/* One lane is never taken from; none of the other's is shed for that. */
+START_TEST(a_lane_that_does_not_keep_up_takes_no_room_from_others)
+{
+    struct schedule s;
+    uint64_t taken = 0;
+
+    ck_assert(schedule_init(&s, 100000, true, 4, 1, 2));
+    for (uint64_t now = 0; !s.is_over; now += 100000000) {
+        schedule_advance(&s, now);
+        while (schedule_oldest(&s, 1) != UINT64_MAX) {
+            schedule_take(&s, 1);
+            taken++;
+        }
+    }
+    ck_assert(s.shed > 0 && s.planned == taken + s.waiting + s.shed);
+    ck_assert(fabs((double)taken - (double)s.planned / 2) < 6 * sqrt((double)s.planned / 4));
+    schedule_fini(&s);
+}
+END_TEST
+
 START_TEST(what_nobody_takes_is_shed_and_counted)
 {
     struct schedule s;
 
     ck_assert(schedule_init(&s, 100000, true, 2, 1, 2));
     schedule_advance(&s, 3000000000);
-    ck_assert_uint_eq(s.waiting, SCHEDULE_WAITING_MAX);
+    ck_assert_uint_eq(s.waiting, 2 * SCHEDULE_WAITING_MAX);
     ck_assert_uint_eq(s.planned, s.waiting + s.shed);
     ck_assert(schedule_oldest(&s, 0) < 1000000 && schedule_oldest(&s, 1) < 1000000); /* the first are there, the last are not */
     schedule_take(&s, 0);
@@ -211,6 +231,7 @@ int main(int argc, char **argv)
         TEST(nothing_has_no_quantile_and_two_become_one),
         TEST(arrivals_come_at_their_rate_whoever_takes_them, .rounds = 3),
         TEST(even_ones_come_evenly),
+        TEST(a_lane_that_does_not_keep_up_takes_no_room_from_others),
         TEST(what_nobody_takes_is_shed_and_counted),
         TEST(a_long_series_fits_and_loses_no_peak),
         TEST(floors_that_are_halved_keep_the_lesser),

@@ -31,18 +31,25 @@ function figure([name, value, about]) {
   return el('dl', { class: 'figure' }, el('dt', {}, name), el('dd', {}, value), el('dd', {}, about || ''));
 }
 
+/* Of all collections: the list has only the last of a long run. */
+function seenOf(run) {
+  const list = run.collections;
+  return run.collections_seen || { count: list.length, missed: 0, collected: list.reduce((sum, c) => sum + (c.collected || 0), 0),
+                                   max_slice_us: most(list.map((c) => c.max_slice_us)) };
+}
+
 function showFigures(run) {
   const { ops, series: s, latency_us: l = {} } = run;
-  const pauses = run.collections.map((c) => c.max_slice_us), collected = run.collections.reduce((sum, c) => sum + (c.collected || 0), 0);
+  const seen = seenOf(run), all = seen.missed === 0 ? 'of any collection' : `of ${whole(seen.count)} collections; ${whole(seen.missed)} were missed`;
   const lost = (ops.failed || 0) + (ops.shed || 0);
   byId('figures').append(...[
     ['Operations', whole(ops.done), lost === 0 ? 'none failed' : `${whole(ops.failed || 0)} failed, ${whole(ops.shed || 0)} not sent in time`],
     ['Rate', perSecond(ops.done / (run.ran_s || run.duration_s)), `of ${perSecond(run.rate)} planned`],
-    ['Latency p99', micros(l.p99), `p50 ${micros(l.p50)}, longest ${micros(l.max)}`],
-    ['Longest slice', micros(most(pauses) || undefined), 'of any collection'],
+    ['Latency p99', micros(l.p99), `p50 ${micros(l.p50)}, longest ${micros(l.max)}${lost === 0 ? '' : '; of those answered well'}`],
+    ['Longest slice', micros(seen.max_slice_us || undefined), all],
     ['Live at the end', bytes(last(s.live)), `${whole(last(s.objects))} objects`],
     ['RSS at the end', bytes(last(s.rss)), `at most ${bytes(most(s.rss) || undefined)}`],
-    ['Collections', whole(last(s.collections)), `${whole(collected)} objects found`],
+    ['Collections', whole(last(s.collections)), `${seen.missed === 0 ? '' : 'at least '}${whole(seen.collected)} objects found`],
     ['Service p99', micros((run.service_us || {}).p99), 'once it was sent'],
   ].map(figure));
 }
