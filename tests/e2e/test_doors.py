@@ -35,7 +35,7 @@ SCOPES = {
     "write": "DELETE /v1/gc/garbage, DELETE /v1/objects/{id}, DELETE /v1/objects/{id}/fields/{name}, "
              "DELETE /v1/objects/{id}/hold, DELETE /v1/objects/{id}/items/{index}, DELETE /v1/roots/{name}, "
              "DELETE /v1/sessions/{session}, DELETE /v1/snapshots/{n}, DELETE /v1/weak/{name}, PATCH /v1/objects/{id}, POST /v1/batch, "
-             "POST /v1/gc/collect, POST /v1/heap/purge, POST /v1/heap/validate, POST /v1/objects, "
+             "POST /v1/gc/collect, POST /v1/heap/purge, POST /v1/heap/reset_peak, POST /v1/heap/validate, POST /v1/objects, "
              "POST /v1/objects/{id}/items, POST /v1/sessions, POST /v1/snapshots, PUT /v1/objects/{id}/bytes, "
              "PUT /v1/objects/{id}/fields/{name}, PUT /v1/objects/{id}/hold, PUT /v1/objects/{id}/items/{index}, "
              "PUT /v1/roots/{name}, PUT /v1/sessions/{session}, PUT /v1/weak/{name}",

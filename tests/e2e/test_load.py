@@ -402,7 +402,15 @@ class Proxy:
                 if late < self.stall_s:
                     time.sleep(self.stall_s - late)
                 b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        finally:
+            self.end(b)                         # of a broken connection, too: else who waits there waits for ever
+
+    @staticmethod
+    def end(s):
+        try:
+            s.shutdown(socket.SHUT_WR)
         except OSError:
             pass
 

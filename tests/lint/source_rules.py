@@ -5,7 +5,8 @@
   - printing or exiting in a library: heap/, gc/, api/ and client/*.c return facts (check.c alone may print);
   - a mutable variable at file scope, but where nothing else can carry it: jansson knows one allocator a process
     (api/json_mem.c), a CHECK has no object at hand (check.c), a signal handler is told a number (panic.c);
-  - a file that does not open with a comment saying what it is for, or is longer than 700 lines.
+  - a file that does not open with a comment saying what it is for, or is longer than 700 lines;
+  - a test_*.c or test_*.py under tests/ that the meson.build beside it does not name: nobody would run it.
 
 Exits 1 if there is something to say."""
 import pathlib
@@ -47,8 +48,16 @@ def complaints(source, text):
             yield number, "has a mutable variable at file scope"
 
 
+def unlisted(top):
+    """Tests that nobody runs."""
+    for path in sorted((top / "tests").glob("*/test_*.*")):
+        listed = path.with_name("meson.build").read_text() if path.with_name("meson.build").exists() else ""
+        if path.suffix in (".c", ".py") and not re.search(rf"\b{path.stem}\b", listed):
+            yield f"{path.relative_to(top).as_posix()}: no list of tests has it"
+
+
 def main(top):
-    wrong = []
+    wrong = list(unlisted(top))
     for folder in ("heap", "gc", "api", "daemon", "client"):
         for path in sorted((top / folder).rglob("*.[ch]")):
             source = path.relative_to(top).as_posix()
