@@ -28,12 +28,10 @@ const struct scenario *scenario_find(const char *name, size_t length)
 size_t scenario_working_set(const struct scenario_world *w)
 {
     double wanted = w->rate / 4;
-    size_t by_rate = wanted < SCENARIO_WORKING_SET_MIN   ? SCENARIO_WORKING_SET_MIN
-                     : wanted > SCENARIO_WORKING_SET_MAX ? SCENARIO_WORKING_SET_MAX
-                                                         : (size_t)wanted;
-    size_t by_clients = (size_t)w->clients * SCENARIO_WORKING_SET_A_CLIENT;
 
-    return by_rate > by_clients ? by_rate : by_clients;
+    return wanted < SCENARIO_WORKING_SET_MIN ? SCENARIO_WORKING_SET_MIN
+         : wanted > SCENARIO_WORKING_SET_MAX ? SCENARIO_WORKING_SET_MAX
+                                             : (size_t)wanted;
 }
 
 bool scenario_done(int status)

@@ -15,7 +15,6 @@
 
 #define SCENARIO_WORKING_SET_MAX 1000 /* objects that a scenario in balance keeps, or a quarter of a second's worth of requests */
 #define SCENARIO_WORKING_SET_MIN 16
-#define SCENARIO_WORKING_SET_A_CLIENT 8 /* at least: who looks at one has it answered before others have dropped all that came before */
 
 struct trace; /* trace.h */
 

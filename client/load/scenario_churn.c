@@ -8,7 +8,7 @@
 
 #define LOOKS_ONE_IN   5   /* requests read or change one */
 #define FORGETS_ONE_IN 100 /* that slow-leak should drop */
-#define LOOK_AWAY      4   /* not at the oldest fourth: those may be dropped meanwhile, on another connection */
+#define LOOK_AWAY      4   /* not at the oldest fourth, nor at so many as there are connections: on each one may be dropped meanwhile */
 
 struct churn_kind {
     uint64_t forgets_one_in; /* 0: none */
@@ -18,6 +18,7 @@ struct churn {
     const struct churn_kind *kind;
     struct ring held;
     size_t full, making; /* how many are kept; creates under way */
+    size_t clients;
     uint64_t made;
 };
 
@@ -31,6 +32,7 @@ static void *begin(const struct scenario *s, const struct scenario_world *w)
         return NULL;
     c->kind = s->kind;
     c->full = scenario_working_set(w);
+    c->clients = w->clients;
     if (ring_init(&c->held, c->full))
         return c;
     free(c);
@@ -54,9 +56,15 @@ static void create(struct churn *c, struct dice *d, struct ask *a)
     c->making++;
 }
 
+/* The oldest that may be looked at. */
+static size_t look_from(const struct churn *c)
+{
+    return c->held.count / LOOK_AWAY > c->clients ? c->held.count / LOOK_AWAY : c->clients;
+}
+
 static void look(const struct churn *c, struct dice *d, struct ask *a)
 {
-    size_t from = c->held.count / LOOK_AWAY;
+    size_t from = look_from(c);
     unsigned long long id = ring_at(&c->held, from + (size_t)dice_below(d, c->held.count - from));
 
     if (dice_once_in(d, 2)) {
@@ -77,7 +85,7 @@ static bool next(void *state, struct dice *d, struct ask *a)
 {
     struct churn *c = state;
 
-    if (c->held.count >= SCENARIO_WORKING_SET_MIN && dice_once_in(d, LOOKS_ONE_IN)) {
+    if (c->held.count >= SCENARIO_WORKING_SET_MIN && c->held.count > look_from(c) && dice_once_in(d, LOOKS_ONE_IN)) {
         look(c, d, a);
         return true;
     }

@@ -20,7 +20,7 @@ struct table {
     bool making; /* it */
     uint64_t entered;
     struct ring names; /* the last that were entered, and are there */
-    size_t full, entering;
+    size_t full, entering, clients;
 };
 
 static void *begin(const struct scenario *s, const struct scenario_world *w)
@@ -31,6 +31,7 @@ static void *begin(const struct scenario *s, const struct scenario_world *w)
         return NULL;
     t->kind = s->kind;
     t->full = scenario_working_set(w);
+    t->clients = w->clients;
     if (ring_init(&t->names, t->full))
         return t;
     free(t);
@@ -55,10 +56,15 @@ static void enter(struct table *t, struct dice *d, struct ask *a)
     t->entering++;
 }
 
-/* One of the younger half: the older may be taken out meanwhile. */
+/* The oldest that may be looked at, of the younger half: on each connection one may be taken out meanwhile. */
+static size_t look_from(const struct table *t)
+{
+    return t->names.count / 2 > t->clients ? t->names.count / 2 : t->clients;
+}
+
 static void look(const struct table *t, struct dice *d, struct ask *a)
 {
-    size_t from = t->names.count / 2;
+    size_t from = look_from(t);
 
     ask_begin(a, ASK_READ, "GET", LOOK, "/v1/objects/%llu/fields/n%llu", (unsigned long long)t->id,
               (unsigned long long)ring_at(&t->names, from + (size_t)dice_below(d, t->names.count - from)));
@@ -80,7 +86,7 @@ static bool next(void *state, struct dice *d, struct ask *a)
 
     if (t->id == 0)
         return make_table(t, a);
-    if (t->names.count >= SCENARIO_WORKING_SET_MIN && dice_below(d, 10) < t->kind->reads_in_ten)
+    if (t->names.count >= SCENARIO_WORKING_SET_MIN && t->names.count > look_from(t) && dice_below(d, 10) < t->kind->reads_in_ten)
         look(t, d, a);
     else if (t->kind->evicts && t->names.count + t->entering >= t->full && t->names.count > t->full / 2)
         ask_begin(a, ASK_DROP, "DELETE", TAKE_OUT, "/v1/objects/%llu/fields/n%llu", (unsigned long long)t->id,
