@@ -64,6 +64,7 @@ class Watcher(threading.Thread):
                 self.attempt(self.recount)
                 next_recount = time.monotonic() + self.recount_s
             self.stopping.wait(self.every_s)
+        self.attempt(self.sample)               # now all have gone
         self.attempt(self.recount)
 
     def attempt(self, action):
