@@ -146,12 +146,21 @@ static bool has_no_body(int status)
     return status == 204 || status == 304;
 }
 
+/* What is not JSON a browser might take for a script, and clients have written it. A JSON document is no script that does
+ * anything; it is also what is asked for most, and goes without. */
+static void put_type(struct pen *p, const char *type)
+{
+    put_header(p, "Content-Type", type);
+    if (strcmp(type, WIRE_TYPE_JSON) != 0)
+        put(p, SLICE("X-Content-Type-Options: nosniff\r\n"));
+}
+
 static void put_framing(struct pen *p, const struct reply *r, const struct http_answer *a)
 {
     if (has_no_body(r->status))
         return;
     if (r->content_type != NULL)
-        put_header(p, "Content-Type", r->content_type);
+        put_type(p, r->content_type);
     if (a->framing == HTTP_BY_CHUNKS)
         put(p, SLICE("Transfer-Encoding: chunked\r\n"));
     if (a->framing != HTTP_BY_LENGTH)
@@ -210,7 +219,7 @@ size_t http_write_head(char out[HTTP_WRITE_HEAD_MAX], const struct reply *r, con
     put(&p, (struct slice){a->date, CLOCK_HTTP_DATE_BYTES});
     put(&p, SLICE("\r\nHeapd-Instance: "));
     put(&p, a->instance);
-    put(&p, SLICE("\r\nX-Content-Type-Options: nosniff\r\n")); /* a browser runs nothing that clients have written here */
+    put(&p, SLICE("\r\n"));
     put_framing(&p, r, a);
     put_what_api_says(&p, r, a);
     put_connection(&p, a);

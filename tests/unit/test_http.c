@@ -236,7 +236,7 @@ END_TEST
 /* ---- replies ---- */
 
 #define DATE          "Sun, 06 Nov 1994 08:49:37 GMT"
-#define START(status) "HTTP/1.1 " status "\r\nDate: " DATE "\r\nHeapd-Instance: i1\r\nX-Content-Type-Options: nosniff\r\n"
+#define START(status) "HTTP/1.1 " status "\r\nDate: " DATE "\r\nHeapd-Instance: i1\r\n"
 
 static struct http_answer an_answer(uint64_t length)
 {
@@ -280,7 +280,7 @@ START_TEST(a_reply_says_what_api_found)
                       .retry_after_s = 2};
 
     writes(&r, &a,
-           START("201 Created") "Content-Type: t/u\r\nContent-Length: 3\r\nETag: \"ffffffffffffffff\"\r\n"
+           START("201 Created") "Content-Type: t/u\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 3\r\nETag: \"ffffffffffffffff\"\r\n"
                                 "Location: /v1/objects/7\r\nAllow: GET, HEAD\r\nRetry-After: 2\r\n"
                                 "Heapd-Durable: 0\r\nIdempotent-Replayed: true\r\n\r\n");
 }
@@ -298,11 +298,11 @@ START_TEST(a_range_is_named_and_one_outside_names_the_whole)
                       .range_total = 100};
 
     writes(&r, &a,
-           START("206 Partial Content") "Content-Type: b/c\r\nContent-Length: 10\r\nAccept-Ranges: bytes\r\n"
+           START("206 Partial Content") "Content-Type: b/c\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 10\r\nAccept-Ranges: bytes\r\n"
                                         "Content-Range: bytes 90-99/100\r\n\r\n");
     r = (struct reply){.status = 416, .content_type = "b/c", .has_range = true, .range_total = 100};
     writes(&r, &a,
-           START("416 Range Not Satisfiable") "Content-Type: b/c\r\nContent-Length: 10\r\n"
+           START("416 Range Not Satisfiable") "Content-Type: b/c\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 10\r\n"
                                               "Content-Range: bytes */100\r\n\r\n");
 }
 END_TEST
@@ -313,13 +313,13 @@ START_TEST(the_end_of_the_connection_is_announced)
     struct reply r = {.status = 200, .content_type = "t/u"};
 
     a.keep_alive = false;
-    writes(&r, &a, START("200 OK") "Content-Type: t/u\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    writes(&r, &a, START("200 OK") "Content-Type: t/u\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     a.framing = HTTP_BY_CLOSE;
-    writes(&r, &a, START("200 OK") "Content-Type: t/u\r\nConnection: close\r\n\r\n");
+    writes(&r, &a, START("200 OK") "Content-Type: t/u\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
     a = an_answer(0);
     a.http_1_1 = false;
     writes(&r, &a,
-           START("200 OK") "Content-Type: t/u\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
+           START("200 OK") "Content-Type: t/u\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
 }
 END_TEST
 
@@ -342,7 +342,7 @@ START_TEST(a_chunk_begins_with_its_length)
     }
     a.framing = HTTP_BY_CHUNKS;
     writes(&(struct reply){.status = 200, .content_type = "t/u"}, &a,
-           START("200 OK") "Content-Type: t/u\r\nTransfer-Encoding: chunked\r\n\r\n");
+           START("200 OK") "Content-Type: t/u\r\nX-Content-Type-Options: nosniff\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 END_TEST
 
