@@ -3,8 +3,8 @@
  *
  *   eager PORT PATH CONNECTIONS SECONDS
  *
- * Each connection asks again as soon as it has its answer. That needs about half of what wrk needs for a request, so it
- * sleeps while the server is at work: others on its core take their time from that sleep, and not from what is measured.
+ * Each connection asks again as soon as it has its answer. That needs less than wrk does, which is at work all the time, so it
+ * can sleep: others on its core take their time from that sleep first. How much of the core it took is told.
  *
  * On stdout one line, JSON: how many answers, percentiles in microseconds, and what part of its core it took.
  */
