@@ -66,9 +66,9 @@ size_t ledger_end(struct ledger **at, size_t units)
 {
     struct ledger *l = *at;
 
-    map_destroy(&l->by_name);
     l->count = 0;
-    if ((units = lane_close(&l->rows, units)) == 0)
+    units = map_destroy_step(&l->by_name, units);
+    if (units == 0 || (units = lane_close(&l->rows, units)) == 0)
         return 0;
     *at = NULL;
     mem_free(l->mem, l, sizeof *l);

@@ -143,7 +143,8 @@ static void write_pauses_by(struct scrape *s, enum pause_clock clock, const char
 
 static void write_pauses(struct scrape *s)
 {
-    write_pauses_by(s, PAUSE_BY_WALL, "heapd_gc_pause_seconds", "Slices of work between requests, by the phase that took most of each.");
+    write_pauses_by(s, PAUSE_BY_WALL, "heapd_gc_pause_seconds",
+                    "Slices of work between requests, and steps of requests for the whole heap, by the phase that took most of each.");
 }
 
 static void write_pauses_by_cpu(struct scrape *s)

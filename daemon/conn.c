@@ -280,7 +280,8 @@ static bool is_pointless(const struct conn *c)
     return (c->now.head_only && c->now.head_sent) || (c->now.only_reads && c->peer_gone);
 }
 
-/* Steps of requests that look at the whole heap are slices as those of the collector are, and are told with them. */
+/* Steps of requests that look at the whole heap are slices as those of the collector are, and are told with them. One that has
+ * to wait has only looked whether it still has to: there are many of those, and they would hide the others. */
 static enum task_turn time_step(struct conn *c, enum pause what)
 {
     struct slice_time s = {0};

@@ -267,6 +267,12 @@ class Tokens(DashboardTest):
     def test_a_wrong_token_then_the_right_one(self):
         self.excuse(REFUSED)
         self.open("/")
+        self.assertTrue(eventually(lambda: self.by_id("token-dialog").get_attribute("open")))
+        lines = self.js("return [...document.querySelectorAll('#collector [data-curl]')].map(b => b.dataset.curl)")
+        self.assertEqual([line for line in lines if "PATCH" in line], [])       # nothing is known yet: no line turns it off
+        self.press(Keys.ESCAPE)
+        self.assertTrue(eventually(lambda: not self.by_id("token-dialog").get_attribute("open")))
+        self.click("#token-open")
         self.give("wrong" * 8)
         self.give("a" * 40)
         self.live()

@@ -5,7 +5,7 @@
   - printing or exiting in a library: heap/, gc/, api/ and client/*.c return facts (check.c alone may print);
   - a mutable variable at file scope, but where nothing else can carry it: jansson knows one allocator a process
     (api/json_mem.c), a CHECK has no object at hand (check.c), a signal handler is told a number (panic.c);
-  - a file that does not open with a comment saying what it is for, or is longer than 700 lines;
+  - a file that does not open with a comment saying what it is for, or is longer than 700 lines: the latter in tests/ too;
   - a test_*.c or test_*.py under tests/ that the meson.build beside it does not name: nobody would run it.
 
 Exits 1 if there is something to say."""
@@ -36,8 +36,7 @@ def without_comments(text):
 def complaints(source, text):
     if not text.startswith("/*"):
         yield 1, "does not open with a comment that says what it is for"
-    if text.count("\n") > LINES_MAX:
-        yield LINES_MAX, f"is longer than {LINES_MAX} lines: does it still own one thing?"
+    yield from too_long(text)
     for number, line in enumerate(without_comments(text).splitlines(), 1):
         for name in calls(BANNED, line):
             yield number, f"calls {name}()"
@@ -56,8 +55,15 @@ def unlisted(top):
             yield f"{path.relative_to(top).as_posix()}: no list of tests has it"
 
 
+def too_long(text):
+    if text.count("\n") > LINES_MAX:
+        yield LINES_MAX, f"is longer than {LINES_MAX} lines: does it still own one thing?"
+
+
 def main(top):
     wrong = list(unlisted(top))
+    for path in sorted(p for p in (top / "tests").rglob("*") if p.suffix in (".c", ".h", ".py", ".js", ".mjs")):
+        wrong += [f"{path.relative_to(top).as_posix()}:{n}: {what}" for n, what in too_long(path.read_text())]
     for folder in ("heap", "gc", "api", "daemon", "client"):
         for path in sorted((top / folder).rglob("*.[ch]")):
             source = path.relative_to(top).as_posix()
